@@ -1,0 +1,231 @@
+import { z } from "zod";
+import { causeField } from "./cause.ts";
+import { commonStatus, duration, type Kind, objectName, percent, type Resource } from "./meta.ts";
+
+/** Routers by the names that users write. */
+export const routerNames = ["gatewayapi:v1", "nginx"] as const;
+export type RouterName = (typeof routerNames)[number];
+
+const port = z.int32().min(1).max(65_535);
+
+const service = z
+  .object({
+    name: objectName.optional().describe("Name of the apex Service. Default: the target's name. Cannot be changed."),
+    port: port.describe("Port of the generated Services."),
+    portName: z.string().max(15).default("http").describe("Name of that port."),
+    targetPort: z
+      .union([port, z.string()])
+      .optional()
+      .describe("Container port, by number or name. Default: port.")
+      .meta({ "x-kubernetes-int-or-string": true }),
+    timeout: duration.optional().describe("Limit of one request, where the router can say it."),
+    gatewayRefs: z
+      .array(
+        z.object({
+          group: z.string().default("gateway.networking.k8s.io"),
+          kind: z.string().default("Gateway"),
+          name: objectName,
+          namespace: z.string().optional(),
+          sectionName: z.string().optional(),
+          port: port.optional(),
+        }),
+      )
+      .max(32)
+      .optional()
+      .describe("Gateways the route attaches to. Required by gatewayapi:v1."),
+    hosts: z.array(z.string().min(1)).max(16).optional().describe("Host names of the route."),
+  })
+  .describe("The Services and the route that Serin makes: <name>, <name>-primary, <name>-canary.");
+
+const metric = z.object({
+  name: z.string().min(1).max(63).describe("request-success-rate (percent), request-duration (99th percentile, milliseconds), or a name of your own with templateRef or query."),
+  interval: duration.default("1m").describe("Window of the query."),
+  thresholdRange: z
+    .object({ min: z.number().optional(), max: z.number().optional() })
+    .optional()
+    .describe("Inclusive bounds of a good value.")
+    .meta({ "x-kubernetes-validations": [{ rule: "has(self.min) || has(self.max)", message: "thresholdRange needs min or max" }] }),
+  templateRef: z.object({ name: objectName, namespace: objectName.optional() }).optional().describe("A MetricTemplate; in the same namespace unless one is named."),
+  templateVariables: z.record(z.string(), z.string().max(1024)).optional().describe("Values of {{ variables.key }} in the template."),
+  query: z.string().min(1).max(16_384).optional().describe("Inline PromQL with the variables of a MetricTemplate."),
+});
+export type CanaryMetric = z.infer<typeof metric>;
+
+const webhook = z.object({
+  name: z.string().min(1).max(63),
+  type: z
+    .enum(["confirm-rollout", "confirm-promotion", "rollback"])
+    .describe("confirm-rollout and confirm-promotion hold until the hook answers 2xx; rollback rolls back when it does."),
+  url: z
+    .string()
+    .max(2048)
+    .regex(/^https?:\/\/[^\s@]+$/)
+    .describe("Gets a POST with name, namespace, phase, checksum and metadata."),
+  timeout: duration.default("10s").describe("Limit of one call."),
+  retries: z.int32().min(0).max(10).default(0).describe("How often a call that could not be made, or that got a 5xx, is made again."),
+  metadata: z.record(z.string(), z.string().max(4096)).optional().describe("Sent along."),
+});
+export type CanaryWebhook = z.infer<typeof webhook>;
+
+const analysis = z
+  .object({
+    interval: duration.default("1m").describe("Time between two steps, at least 1s."),
+    threshold: z.int32().min(1).default(1).describe("Failed checks that trigger a rollback. A check without a number counts nothing; the deciding check rolls back at once."),
+    iterations: z.int32().min(1).max(10_000).optional().describe("Blue/green: checks to pass without traffic steps before promotion."),
+    stepWeight: z.int32().min(1).max(100).optional().describe("Percent of traffic added per step."),
+    stepWeights: z.array(z.int32().min(1).max(100)).min(1).max(100).optional().describe("Percent of traffic of each step, rising."),
+    maxWeight: z.int32().min(1).max(100).default(100).describe("With stepWeight: share of traffic after which the canary is promoted."),
+    primaryReadyThreshold: percent.default(100).describe("Percent of updated primary pods that must be available."),
+    canaryReadyThreshold: percent.default(100).describe("Percent of updated canary pods that must be available."),
+    metrics: z
+      .array(metric)
+      .min(1)
+      .max(50)
+      .describe("What a good release must measure.")
+      .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
+    webhooks: z
+      .array(webhook)
+      .max(50)
+      .optional()
+      .describe("Gates by people or programs.")
+      .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
+  })
+  .describe("How a new revision is judged and how its traffic grows.")
+  .meta({
+    "x-kubernetes-validations": [
+      {
+        rule: "(has(self.iterations) ? 1 : 0) + (has(self.stepWeight) ? 1 : 0) + (has(self.stepWeights) ? 1 : 0) == 1",
+        message: "set exactly one of iterations, stepWeight and stepWeights",
+      },
+      { rule: "!has(self.interval) || duration(self.interval) >= duration('1s')", message: "interval must be at least 1s", fieldPath: ".interval" },
+      {
+        rule: "!has(self.stepWeights) || self.stepWeights.all(i, self.stepWeights.exists_one(j, j == i)) && self.stepWeights == self.stepWeights.sort()",
+        message: "stepWeights must rise",
+        fieldPath: ".stepWeights",
+      },
+      {
+        rule: "self.metrics.all(m, m.name in ['request-success-rate', 'request-duration'] || has(m.templateRef) != has(m.query))",
+        message: "a metric that is not built in needs exactly one of templateRef and query",
+        fieldPath: ".metrics",
+      },
+    ],
+  });
+
+const spec = z
+  .object({
+    provider: z.enum(routerNames).optional().describe("The router that splits traffic. Default: the controller's own."),
+    metricsServer: z
+      .string()
+      .regex(/^https?:\/\/[^\s@]+$/)
+      .optional()
+      .describe("Prometheus for built-in metrics and inline queries. Default: the controller's own."),
+    targetRef: z.object({ apiVersion: z.literal("apps/v1").default("apps/v1"), kind: z.enum(["Deployment"]), name: objectName }).describe("The workload, in the same namespace."),
+    autoscalerRef: z
+      .object({ apiVersion: z.enum(["autoscaling/v2"]).default("autoscaling/v2"), kind: z.enum(["HorizontalPodAutoscaler"]), name: objectName })
+      .optional()
+      .describe("Autoscaler of the target; copied as <name>-primary."),
+    ingressRef: z
+      .object({ apiVersion: z.literal("networking.k8s.io/v1").default("networking.k8s.io/v1"), kind: z.literal("Ingress").default("Ingress"), name: objectName })
+      .optional()
+      .describe("Ingress whose traffic is split. Required by nginx."),
+    service,
+    analysis,
+    progressDeadlineSeconds: z.int32().min(1).default(600).describe("How long the canary or the primary may take to become ready, in seconds."),
+    skipAnalysis: z.boolean().default(false).describe("Promote as soon as the canary is ready, without checks."),
+    revertOnDeletion: z.boolean().default(false).describe("Give the target its pods and traffic back before the Canary is deleted."),
+    suspend: z.boolean().default(false).describe("Stop acting; weights and workloads stay as they are."),
+    revert: z
+      .object({
+        strategy: z
+          .enum(["PullRequest", "Push", "None"])
+          .default("PullRequest")
+          .describe("How a bad change leaves Git: by pull request, by a commit on the branch itself, or not at all."),
+        scope: z.enum(["Canary", "Commit"]).default("Canary").describe("Canary: the smallest part of the commits that undoes the cause. Commit: all of them, as git revert would."),
+      })
+      .default({ strategy: "PullRequest", scope: "Canary" })
+      .describe("What happens in Git when a release fails."),
+  })
+  .meta({
+    "x-kubernetes-validations": [
+      { rule: "!has(self.provider) || self.provider != 'nginx' || has(self.ingressRef)", message: "provider nginx needs ingressRef", fieldPath: ".ingressRef" },
+      {
+        rule: "!has(self.provider) || self.provider != 'gatewayapi:v1' || has(self.service.gatewayRefs) && size(self.service.gatewayRefs) > 0",
+        message: "provider gatewayapi:v1 needs service.gatewayRefs",
+        fieldPath: ".service",
+      },
+      {
+        rule: "(has(self.service.name) ? self.service.name : self.targetRef.name) == (has(oldSelf.service.name) ? oldSelf.service.name : oldSelf.targetRef.name)",
+        message: "service.name cannot be changed; delete the Canary and create it anew",
+        fieldPath: ".service.name",
+      },
+      { rule: "self.targetRef == oldSelf.targetRef", message: "targetRef cannot be changed; delete the Canary and create it anew", fieldPath: ".targetRef" },
+    ],
+  });
+
+/** Phases as Flagger names them. */
+export const canaryPhases = ["Initializing", "Initialized", "Waiting", "Progressing", "WaitingPromotion", "Promoting", "Finalising", "Succeeded", "Failed", "Terminating"] as const;
+export type CanaryPhase = (typeof canaryPhases)[number];
+
+/** What one check measured last. */
+const checkResult = z.object({
+  name: z.string(),
+  verdict: z.enum(["pass", "fail", "inconclusive"]),
+  value: z.number().optional().describe("Missing when there were no samples."),
+  primary: z.number().optional().describe("The same query for the primary, measured when the canary's check failed."),
+  primaryPassed: z.boolean().optional(),
+  message: z.string().describe("The verdict in one sentence."),
+});
+export type CheckResult = z.infer<typeof checkResult>;
+
+const status = z.object({
+  ...commonStatus,
+  phase: z.enum(canaryPhases).optional(),
+  canaryWeight: percent.optional().describe("Percent of traffic that the canary gets."),
+  failedChecks: z.int32().optional().describe("Failed checks of this run."),
+  iterations: z.int32().optional().describe("Passed checks of this blue/green run."),
+  trackedRevision: z.string().optional().describe("Identity of the revision that runs as canary, or ran last."),
+  promotedRevision: z.string().optional().describe("Identity of the revision that the primary runs."),
+  trackedCommit: z.string().optional().describe("Commit that last changed the target, at the tracked revision."),
+  promotedCommit: z.string().optional().describe("Commit that last changed the target, at the promoted revision."),
+  trackedConfigs: z.record(z.string(), z.string()).optional().describe("Checksum of each ConfigMap and Secret that the tracked revision uses, by kind/name."),
+  verdict: z.enum(["pass", "fail", "inconclusive"]).optional().describe("Of the last check of the tracked revision."),
+  checks: z.array(checkResult).optional().describe("What each metric measured last."),
+  targetReplicas: z.int32().optional().describe("Replicas of the target when the Canary took them over; given to the canary when a run starts."),
+  startedAt: z.string().optional().describe("When this run began, RFC 3339."),
+  steppedAt: z.string().optional().describe("When the last step or check was taken."),
+  firstTrafficAt: z.string().optional().describe("When this revision first got traffic. Queries look back no further."),
+  lastTransitionTime: z.string().optional().describe("When the phase last changed."),
+  failure: z
+    .object({ reason: z.string(), message: z.string() })
+    .optional()
+    .describe("Why the tracked revision failed."),
+  revertRef: z.string().optional().describe("Name of the Revert that this failure made."),
+  refused: z
+    .array(z.object({ revert: z.string().describe("Name of the Revert."), fields: z.array(causeField) }))
+    .max(20)
+    .optional()
+    .describe("Failed values that are held without a new canary when a commit brings them back."),
+});
+
+export const canary = {
+  kind: "Canary",
+  plural: "canaries",
+  singular: "canary",
+  shortNames: [],
+  description: "How a workload's change reaches its users: step by step, watched, and back at once when it is bad.",
+  spec,
+  status,
+  columns: [
+    { name: "Status", type: "string", jsonPath: ".status.phase", description: "Phase of the rollout." },
+    { name: "Weight", type: "integer", jsonPath: ".status.canaryWeight", description: "Percent of traffic the canary gets." },
+    { name: "Revision", type: "string", jsonPath: ".status.trackedRevision", description: "What runs as canary, or ran last." },
+    { name: "Verdict", type: "string", jsonPath: ".status.verdict", description: "Of the last check." },
+    { name: "FailedChecks", type: "integer", jsonPath: ".status.failedChecks", description: "Failed checks of this run.", priority: 1 },
+    { name: "Message", type: "string", jsonPath: ".status.conditions[?(@.type==\"Ready\")].message", description: "Why.", priority: 1 },
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Since when it exists." },
+  ],
+} as const satisfies Kind;
+
+export type CanarySpec = z.infer<typeof spec>;
+export type CanaryStatus = z.infer<typeof status>;
+export type Canary = Resource<CanarySpec, CanaryStatus>;

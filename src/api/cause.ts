@@ -1,0 +1,41 @@
+import { z } from "zod";
+
+/** A JSON value, or `undefined` when the field is absent. Arrays with named items are compared item by item, so most are scalars. */
+const fieldValue = z.any().optional();
+
+/** One field in which the failed revision differs from the promoted one. */
+export const causeField = z.object({
+  object: z.string().describe("Kind and name, in the target's namespace, e.g. Deployment/checkout."),
+  path: z.string().describe("Where in the object, e.g. spec.template.spec.containers[app].image."),
+  promoted: fieldValue.describe("Value of the promoted revision; missing when it has no such field, or for a Secret."),
+  failed: fieldValue.describe("Value of the failed revision; missing when it has no such field, or for a Secret."),
+  secret: z.boolean().optional().describe("The values belong to a Secret: they are not shown, only that they changed."),
+  decides: z.boolean().describe("Whether this field decides what the workload runs. The others only follow."),
+});
+export type CauseField = z.infer<typeof causeField>;
+
+/** What was measured when a release failed. */
+export const evidence = z.object({
+  sentence: z.string().describe("The verdict in one sentence."),
+  reason: z.string().describe("CamelCase: CheckFailed, CanaryCrashed, ProgressDeadlineExceeded, ImageNotFound, …"),
+  failedAt: z.string().describe("RFC 3339."),
+  weight: z.int().describe("Share of traffic the canary had, in percent."),
+  revision: z.string().describe("Identity of the failed revision."),
+  promotedRevision: z.string().optional(),
+  commit: z.string().optional().describe("Commit that last changed the target when it failed."),
+  promotedCommit: z.string().optional().describe("Commit that had last changed the target when it was promoted."),
+  checks: z
+    .array(
+      z.object({
+        name: z.string(),
+        value: z.number().optional().describe("What the canary measured; missing when there were no samples."),
+        primary: z.number().optional().describe("What the primary measured in the same window."),
+        min: z.number().optional(),
+        max: z.number().optional(),
+        passed: z.boolean(),
+        primaryPassed: z.boolean().optional().describe("Missing when the query cannot tell primary and canary apart."),
+      }),
+    )
+    .optional(),
+});
+export type Evidence = z.infer<typeof evidence>;

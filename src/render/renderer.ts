@@ -1,0 +1,35 @@
+import type { KubeObject } from "../api/object.ts";
+
+/** One object of a rendering and where it stands in the repository, for messages. */
+export interface RenderedObject {
+  readonly object: KubeObject;
+  /** File in the repository and line (1-based) of the document; for kustomize the folder, without a line. */
+  readonly origin: { readonly file: string; readonly line?: number | undefined };
+}
+
+/** One regular file. `path` is from the root of the repository, with forward slashes. */
+export interface InputFile {
+  readonly path: string;
+  readonly content: Uint8Array;
+}
+
+/** A commit's files, read when asked for. */
+export interface SourceTree {
+  /** All files under a folder (`""`: the root); `[]` when there is none. */
+  files(path: string, signal: AbortSignal): Promise<InputFile[]>;
+  /** Id of the tree or blob at the path; `undefined`: nothing there. Equal ids mean equal content. */
+  objectAt(path: string, signal: AbortSignal): Promise<{ oid: string; kind: "tree" | "blob" } | undefined>;
+}
+
+/** Turns a folder of manifests into objects. */
+export interface Renderer {
+  /** Whether this renderer is the one for the folder. */
+  matches(files: readonly InputFile[], path: string): boolean;
+  /**
+   * Digest of everything that `render` would read: equal digests give equal objects.
+   * Throws StalledError for what only a person can mend.
+   */
+  inputs(tree: SourceTree, path: string, signal: AbortSignal): Promise<string>;
+  /** The objects, in the order in which they stand. Throws StalledError naming file and line for bad input. */
+  render(tree: SourceTree, path: string, signal: AbortSignal): Promise<RenderedObject[]>;
+}

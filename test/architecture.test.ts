@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { dirname, join, relative, resolve } from "node:path";
+import { expect, test } from "vitest";
+
+const pure = ["api", "lib"];
+const mayImport: Record<string, string[]> = {
+  api: ["lib"],
+  lib: [],
+  canary: pure,
+  analysis: pure,
+  gitops: pure,
+  revert: pure,
+  routing: pure,
+  kube: ["api", "lib"],
+  metrics: ["api", "lib"],
+  githost: ["api", "lib"],
+  git: ["lib"],
+  render: ["api", "lib"],
+  server: ["api", "lib"],
+  controllers: ["api", "lib", "canary", "analysis", "gitops", "revert", "routing", "kube", "metrics", "githost", "git", "render"],
+};
+/** Folders whose code must give the same answer to the same input: no packages but zod, no Node modules. */
+const pureFolders = new Set(["api", "canary", "analysis", "gitops", "revert", "routing"]);
+
+const src = resolve(import.meta.dirname, "../src");
+const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(src, file), "utf8");
+  return [...text.matchAll(/(?:^|\n)(?:import|export)\s[^;]*?from\s+"([^"]+)"|import\("([^"]+)"\)/g)].map((match) => match[1] ?? match[2] ?? "");
+}
+
+function folderOf(file: string): string {
+  return file.includes("/") ? file.slice(0, file.indexOf("/")) : "";
+}
+
+/** What is wrong with one import, or `undefined`. */
+function violation(file: string, specifier: string): string | undefined {
+  if (file.endsWith(".test.ts")) return undefined;
+  return specifier.startsWith(".") ? internalViolation(file, specifier) : externalViolation(file, specifier);
+}
+
+function internalViolation(file: string, specifier: string): string | undefined {
+  const from = folderOf(file);
+  const target = relative(src, resolve(src, dirname(file), specifier));
+  const to = folderOf(target);
+  if (to === from || mayImport[from] === undefined || mayImport[from].includes(to)) return undefined;
+  return `${file} imports ${to || target}`;
+}
+
+function externalViolation(file: string, specifier: string): string | undefined {
+  if (!pureFolders.has(folderOf(file)) || specifier === "zod") return undefined;
+  return `${file} imports ${specifier}${isBuiltin(specifier) ? " (pure folders have no Node modules)" : ""}`;
+}
+
+test("every folder imports only what the design allows", () => {
+  const violations = files.flatMap((file) => importsOf(file).map((specifier) => violation(file, specifier)).filter((found) => found !== undefined));
+  expect(violations).toEqual([]);
+});
+
+test("only config.ts reads the environment", () => {
+  const readers = files.filter((file) => !file.endsWith(".test.ts") && /process\.env\b/.test(readFileSync(join(src, file), "utf8")));
+  expect(readers.filter((file) => file !== "config.ts")).toEqual([]);
+});
+
+test("only src/git uses isomorphic-git", () => {
+  const users = files.filter((file) => importsOf(file).includes("isomorphic-git") && folderOf(file) !== "git");
+  expect(users).toEqual([]);
+});
