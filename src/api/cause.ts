@@ -39,3 +39,12 @@ export const evidence = z.object({
     .optional(),
 });
 export type Evidence = z.infer<typeof evidence>;
+
+/** What one revision of a workload consists of. Kept in a ControllerRevision beside the Canary. */
+export const revisionContent = z.object({
+  /** The target's `spec.template`. */
+  template: z.record(z.string(), z.unknown()),
+  /** By `ConfigMap/name` or `Secret/name`: the data it tracks. Of a Secret only a digest of each value. */
+  configs: z.record(z.string(), z.record(z.string(), z.string())),
+});
+export type RevisionContent = z.infer<typeof revisionContent>;
