@@ -52,7 +52,7 @@ const metric = z.object({
 export type CanaryMetric = z.infer<typeof metric>;
 
 const webhook = z.object({
-  name: z.string().min(1).max(63),
+  name: z.string().min(1).max(63).describe("For events and messages."),
   type: z
     .enum(["confirm-rollout", "confirm-promotion", "rollback"])
     .describe("confirm-rollout and confirm-promotion hold until the hook answers 2xx; rollback rolls back when it does."),

@@ -21,22 +21,23 @@ export const evidence = z.object({
   failedAt: z.string().describe("RFC 3339."),
   weight: z.int().describe("Share of traffic the canary had, in percent."),
   revision: z.string().describe("Identity of the failed revision."),
-  promotedRevision: z.string().optional(),
+  promotedRevision: z.string().optional().describe("Identity of the revision that traffic returned to."),
   commit: z.string().optional().describe("Commit that last changed the target when it failed."),
   promotedCommit: z.string().optional().describe("Commit that had last changed the target when it was promoted."),
   checks: z
     .array(
       z.object({
-        name: z.string(),
+        name: z.string().describe("Of the metric."),
         value: z.number().optional().describe("What the canary measured; missing when there were no samples."),
         primary: z.number().optional().describe("What the primary measured in the same window."),
-        min: z.number().optional(),
-        max: z.number().optional(),
-        passed: z.boolean(),
+        min: z.number().optional().describe("Smallest good value."),
+        max: z.number().optional().describe("Largest good value."),
+        passed: z.boolean().describe("Whether the canary's value was good."),
         primaryPassed: z.boolean().optional().describe("Missing when the query cannot tell primary and canary apart."),
       }),
     )
-    .optional(),
+    .optional()
+    .describe("What each metric measured last."),
 });
 export type Evidence = z.infer<typeof evidence>;
 

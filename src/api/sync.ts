@@ -8,7 +8,6 @@ const spec = z.object({
   path: z
     .string()
     .max(1024)
-    .regex(/^[^\0]*$/)
     .default("./")
     .describe("Folder of the repository whose manifests are applied. Rendered by kustomize when it has a kustomization.yaml."),
   interval: duration.describe("How often everything is compared again, beside reacting at once to commits, edits and drift."),
