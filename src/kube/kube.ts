@@ -63,6 +63,8 @@ export interface ApplyOptions extends WriteOptions {
 
 export interface DeleteOptions {
   readonly propagation?: "Background" | "Foreground" | "Orphan";
+  /** Time a pod gets to stop; 0 removes it from the API at once, which only its node may ask for. Missing: the pod's own. */
+  readonly gracePeriodSeconds?: number | undefined;
   /** Only this very object, not one of the same name made since. */
   readonly uid?: string | undefined;
   readonly resourceVersion?: string | undefined;
