@@ -1,0 +1,70 @@
+import type { CauseField } from "../api/cause.ts";
+import type { KubeObject } from "../api/object.ts";
+import { sameJson } from "../lib/json.ts";
+import { says } from "./hold.ts";
+import { parsePath, valueAt } from "./path.ts";
+
+/** Value of each field in a rendering, in the order of the fields; `undefined` where there is none. */
+export function valuesOf(fields: readonly CauseField[], namespace: string, rendered: readonly KubeObject[]): unknown[] {
+  const objects = new Map(rendered.filter(({ metadata }) => metadata.namespace === namespace).map((object) => [`${object.kind}/${object.metadata.name}`, object]));
+  return fields.map(({ object, path }) => valueAt(objects.get(object), parsePath(path)));
+}
+
+/** One commit of the way from the promoted to the failed revision, and what the deciding fields say in its rendering. */
+export interface Stage {
+  readonly commit: string;
+  readonly values: readonly unknown[];
+}
+
+/**
+ * Which commits are to blame (design rule 4): those whose rendering changes a deciding field against their first parent.
+ * @param stages newest first; the last one is the promoted commit, which is never to blame
+ */
+export function culprits(stages: readonly Stage[]): { commits: string[]; bystanders: string[] } {
+  const commits: string[] = [];
+  const bystanders: string[] = [];
+  for (const [position, { commit, values }] of stages.entries()) {
+    const parent = stages[position + 1];
+    if (!parent) break;
+    (sameJson(nullable(values), nullable(parent.values)) ? bystanders : commits).push(commit);
+  }
+  return { commits, bystanders };
+}
+
+/**
+ * Whether a rendering says what a revision ran (design rule 3). A field that the manifest leaves out may have been
+ * filled in by the API server, so silence agrees with anything but what a workload runs.
+ * @returns the fields that disagree: somebody else than Git changed them
+ */
+export function disagreeing(fields: readonly CauseField[], values: readonly unknown[], which: "promoted" | "failed"): CauseField[] {
+  return fields.filter((field, position) => {
+    const value = values[position];
+    if (field.secret) return false;
+    if (value === undefined) return isWhatRuns(field.path) && field[which] !== undefined;
+    return !says(value, field[which]);
+  });
+}
+
+function isWhatRuns(path: string): boolean {
+  return /\[[^\]]+\]\.(image|command|args)$/.test(path);
+}
+
+/** What the deciding fields say at HEAD, for the table of endings. */
+export function standingOf(fields: readonly CauseField[], values: readonly unknown[]): "promoted" | "third" | "failed" {
+  const states = fields.map((field, position) => stateOf(field, values[position]));
+  if (states.every((state) => state === "promoted")) return "promoted";
+  return states.includes("third") ? "third" : "failed";
+}
+
+function stateOf(field: CauseField, value: unknown): "promoted" | "third" | "failed" {
+  if (agrees(value, field.failed)) return "failed";
+  return agrees(value, field.promoted) ? "promoted" : "third";
+}
+
+function agrees(value: unknown, stored: unknown): boolean {
+  return value === undefined ? stored === undefined : says(value, stored);
+}
+
+function nullable(values: readonly unknown[]): unknown[] {
+  return values.map((value) => value ?? null);
+}
