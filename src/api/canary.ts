@@ -196,7 +196,13 @@ const status = z.object({
   firstTrafficAt: z.string().optional().describe("When this revision first got traffic. Queries look back no further."),
   lastTransitionTime: z.string().optional().describe("When the phase last changed."),
   failure: z
-    .object({ reason: z.string(), message: z.string() })
+    .object({
+      reason: z.string().describe("CamelCase word for programs."),
+      message: z.string().describe("Sentence for people."),
+      failedAt: z.string().describe("When it was decided, RFC 3339."),
+      weight: percent.describe("Percent of traffic that the canary had."),
+      propose: z.boolean().describe("Whether it is the commit's fault, so that Git shall be changed."),
+    })
     .optional()
     .describe("Why the tracked revision failed."),
   revertRef: z.string().optional().describe("Name of the Revert that this failure made."),

@@ -1,0 +1,249 @@
+import type { CanaryPhase, CanarySpec, CanaryStatus, CheckResult } from "../api/canary.ts";
+import { drained, isOverdue, msUntilStep, nextStep } from "./steps.ts";
+
+/** Phases as Flagger names them. */
+export type Phase = CanaryPhase;
+
+/** Why a workload does not serve. */
+export interface NotReady {
+  /** CamelCase. */
+  readonly reason: string;
+  readonly message: string;
+  /** Whether it speaks against the revision (a crash), not against the cluster (no room, quota, registry down). */
+  readonly commitsFault: boolean;
+}
+
+/** Whether a workload serves; `stuck` will not mend itself. */
+export type Health = { readonly state: "ready" } | ({ readonly state: "progressing" | "stuck" } & NotReady);
+
+/** What a hook said. */
+export interface Gate {
+  readonly open: boolean;
+  /** One sentence, naming the hook. */
+  readonly message: string;
+}
+
+/** Answers of hooks; missing: there is no such hook, or it was not asked. */
+export interface Gates {
+  readonly rollout?: Gate | undefined;
+  readonly promotion?: Gate | undefined;
+  /** Open: a person or program wants the rollback. */
+  readonly rollback?: Gate | undefined;
+}
+
+/** What the metrics said at this step, judged. */
+export interface Check {
+  readonly verdict: CheckResult["verdict"];
+  readonly checks: readonly CheckResult[];
+  /** Failed checks of this run, including this one. */
+  readonly failedChecks: number;
+  /** Whether this check decides against the release. */
+  readonly rollBack: boolean;
+  /** One sentence. */
+  readonly message: string;
+}
+
+/** Everything a decision rests on, read at one moment. */
+export interface Seen {
+  readonly nowMs: number;
+  /** Identity of what the target says now; `undefined`: there is no target. */
+  readonly revision: string | undefined;
+  readonly canary: Health;
+  readonly primary: Health;
+  /** Whether at least one pod of the primary is available, of whatever revision. */
+  readonly primaryServes: boolean;
+  /** Why the gateway does not serve the live route yet; delays more traffic for the canary, never less. */
+  readonly notRouted?: string | undefined;
+  /** Missing: no check was due. */
+  readonly check?: Check | undefined;
+  readonly gates: Gates;
+  /** A Revert of this Canary keeps a failed change out of the target. */
+  readonly held: boolean;
+  /** When a person last declined a Revert of this Canary. */
+  readonly declinedAtMs?: number | undefined;
+  /** The Canary is being deleted and its target must be given back first. */
+  readonly deleting: boolean;
+}
+
+/** What {@link decide} needs to know. */
+export interface Input {
+  readonly spec: CanarySpec;
+  readonly status: CanaryStatus;
+  readonly seen: Seen;
+}
+
+/** The next thing to do; `status.ts` says what it makes of the status. */
+export type Decision =
+  | { readonly do: "hold"; readonly reason: string; readonly message: string }
+  | { readonly do: "initialise" } // pin what the target runs and make the primary of it
+  | { readonly do: "takeOver" } // the primary serves: Services and routes to it, target to zero
+  | { readonly do: "await"; readonly phase: "Waiting" | "WaitingPromotion"; readonly message: string } // a hook holds
+  | { readonly do: "start" } // scale the canary up, no traffic yet, nothing measured
+  | { readonly do: "shift"; readonly weight: number } // canary's new share, percent
+  | { readonly do: "count" } // blue/green: one more passed check
+  | { readonly do: "promote" } // copy the analysed revision to the primary
+  | { readonly do: "handBack" } // all traffic to the new primary
+  | { readonly do: "finish" } // canary to zero: promoted
+  | { readonly do: "cancel" } // the promoted spec is back: end quietly
+  | ({ readonly do: "rollBack"; readonly weight: number } & NotReady) // weight: 0, but while no primary pod serves
+  | { readonly do: "settle" } // failed, and the target is back at the promoted spec
+  | { readonly do: "terminate" } // give the target its pods back
+  | { readonly do: "release" }; // nothing of ours is needed any more
+
+const onPhase: Record<Phase, (input: Input) => Decision> = {
+  Initializing: initialize,
+  Initialized: rest,
+  Waiting: wait,
+  Progressing: progress,
+  WaitingPromotion: progress,
+  Promoting: promote,
+  Finalising: finalise,
+  Succeeded: rest,
+  Failed: failed,
+  Terminating: terminate,
+};
+
+/**
+ * What to do next with one canary. Pure: the same input always gives the same decision.
+ *
+ * ```
+ *  Initializing ─takeOver→ Initialized ─start→ Progressing ⇄ WaitingPromotion ─promote→ Promoting ─handBack→ Finalising
+ *                              │ ▲  └─await→ Waiting ─start┘      │                         │                    │
+ *                              │ └── cancel, settle ──────────────┤                         │                  finish
+ *                              │                                  └──── rollBack ──→ Failed ┘                    ▼
+ *                              └───────────────────── start ──────────────────────────┴───────────────────── Succeeded
+ *  any, when deleted with revertOnDeletion ─terminate→ Terminating ─shift 100→ release
+ * ```
+ */
+export function decide(input: Input): Decision {
+  const phase = input.status.phase ?? "Initializing";
+  if (input.seen.deleting && phase !== "Terminating") return phase === "Initializing" ? { do: "release" } : { do: "terminate" };
+  return onPhase[phase](input);
+}
+
+function hold(reason: string, message: string): Decision {
+  return { do: "hold", reason, message };
+}
+
+const targetMissing = hold("TargetMissing", "the target does not exist; the primary serves the promoted revision");
+
+function initialize({ status, seen }: Input): Decision {
+  if (seen.revision === undefined) return hold("TargetMissing", "the target does not exist yet");
+  // A target that is mended while its first primary cannot start is what we want to run.
+  if (seen.revision !== status.promotedRevision) return { do: "initialise" };
+  if (seen.primary.state !== "ready") return hold("PrimaryNotReady", seen.primary.message);
+  return { do: "takeOver" };
+}
+
+function rest({ status, seen }: Input): Decision {
+  if (seen.revision === undefined) return targetMissing;
+  if (seen.revision === status.promotedRevision) return hold("UpToDate", "the primary runs what the target says");
+  return begin(seen);
+}
+
+function begin({ gates }: Seen): Decision {
+  if (gates.rollout && !gates.rollout.open) return { do: "await", phase: "Waiting", message: gates.rollout.message };
+  return { do: "start" };
+}
+
+function wait({ spec, status, seen }: Input): Decision {
+  if (seen.revision === undefined || seen.revision === status.promotedRevision) return { do: "cancel" };
+  if (seen.revision === status.trackedRevision && msUntilStep(spec, status, seen.nowMs) > 0) return hold("GateClosed", "a confirm-rollout hook has not agreed yet");
+  return begin(seen);
+}
+
+function progress(input: Input): Decision {
+  const { spec, status, seen } = input;
+  if (seen.revision === undefined || seen.revision === status.promotedRevision) return { do: "cancel" };
+  if (seen.revision !== status.trackedRevision) return { do: "start" };
+  const failure = failureOf(input);
+  if (failure) return { do: "rollBack", weight: 0, ...failure };
+  if (seen.canary.state !== "ready") return withoutTraffic(status) ? hold("CanaryNotReady", seen.canary.message) : { do: "shift", weight: 0 };
+  if (spec.skipAnalysis) return { do: "promote" };
+  // A primary that only grows or moves is worth waiting for; one that is stuck needs the new revision.
+  if (seen.primary.state === "progressing") return hold("PrimaryNotReady", seen.primary.message);
+  // Any watch event wakes us; a step is still taken only once per interval.
+  if (msUntilStep(spec, status, seen.nowMs) > 0) return hold("StepNotDue", "the next step is not due yet");
+  if (seen.check?.verdict === "fail") return hold("CheckFailed", seen.check.message);
+  if (seen.check?.verdict === "inconclusive") return hold("CheckInconclusive", seen.check.message);
+  return step(input);
+}
+
+/** The normal step: what a passed check earns. */
+function step({ spec, status, seen }: Input): Decision {
+  const next = nextStep(spec.analysis, status);
+  // Only a weighted run's first step has nothing to measure.
+  if (!seen.check && (spec.analysis.iterations !== undefined || !withoutTraffic(status))) return hold("CheckNotDue", "the next check has not run yet");
+  if (next.do === "promote" && seen.gates.promotion && !seen.gates.promotion.open) {
+    return { do: "await", phase: "WaitingPromotion", message: seen.gates.promotion.message };
+  }
+  if (next.do === "shift" && seen.notRouted !== undefined) return hold("RouteNotAccepted", seen.notRouted);
+  return next;
+}
+
+/** Why this revision has failed, the worst first. */
+function failureOf({ spec, status, seen }: Input): NotReady | undefined {
+  const { canary, check, gates } = seen;
+  if (canary.state === "stuck") return unlessShared(canary, seen);
+  if (gates.rollback?.open) return { reason: "RollbackRequested", message: gates.rollback.message, commitsFault: false };
+  if (check?.rollBack) return { reason: "CheckFailed", message: check.message, commitsFault: passesOnPrimary(check) };
+  if (canary.state === "progressing" && isOverdue(spec, status, seen.nowMs)) {
+    return unlessShared({ ...canary, reason: "ProgressDeadlineExceeded", message: `not ready within progressDeadlineSeconds: ${canary.message}` }, seen);
+  }
+  return undefined;
+}
+
+/** A primary that does not serve either speaks for the cluster being at fault, not the commit. */
+function unlessShared({ reason, message, commitsFault }: NotReady, { primary }: Seen): NotReady {
+  return { reason, message, commitsFault: commitsFault && primary.state === "ready" };
+}
+
+/** Whether the primary passes what the canary fails: without that it may be a shared outage. */
+function passesOnPrimary({ checks }: Check): boolean {
+  return checks.some(({ verdict, primaryPassed }) => verdict === "fail" && primaryPassed === true);
+}
+
+function withoutTraffic({ canaryWeight }: CanaryStatus): boolean {
+  return (canaryWeight ?? 0) === 0;
+}
+
+function promote({ spec, status, seen }: Input): Decision {
+  const { canary, primary, primaryServes } = seen;
+  const canaryServes = canary.state === "ready" && seen.revision === status.trackedRevision;
+  if (seen.revision === status.promotedRevision && primaryServes) return { do: "cancel" };
+  // The target's pods are about to become something that nobody has looked at, or are gone.
+  if (!withoutTraffic(status) && !canaryServes && (primaryServes || canary.state !== "ready")) return { do: "shift", weight: 0 };
+  if (primary.state === "ready") return { do: "handBack" };
+  if (primary.state === "stuck" || isOverdue(spec, status, seen.nowMs)) {
+    const weight = primaryServes || !canaryServes ? 0 : (status.canaryWeight ?? 0);
+    return { do: "rollBack", weight, reason: "PromotionFailed", message: `the primary is not ready with the new revision: ${primary.message}`, commitsFault: primary.commitsFault };
+  }
+  return hold("PrimaryNotReady", primary.message);
+}
+
+function finalise({ status, seen }: Input): Decision {
+  if (!drained(status, seen.nowMs)) return hold("Draining", "requests under way end on the canary's pods");
+  return { do: "finish" };
+}
+
+function failed({ status, seen }: Input): Decision {
+  if (!withoutTraffic(status)) {
+    if (seen.primaryServes || seen.canary.state !== "ready") return { do: "shift", weight: 0 };
+    return hold("PrimaryNotServing", "the canary serves until the primary runs the promoted revision again");
+  }
+  if (seen.revision === undefined) return targetMissing;
+  if (seen.revision === status.promotedRevision) return seen.held ? hold("ChangeHeld", "a Revert keeps the failed change out of the target") : { do: "settle" };
+  if (seen.revision !== status.trackedRevision || triesAgain(status, seen)) return begin(seen);
+  return hold("RevisionFailed", "this revision has failed; another one will be analysed");
+}
+
+/** A person declined to take the change back after this run began: it gets one more. */
+function triesAgain({ startedAt }: CanaryStatus, { held, declinedAtMs }: Seen): boolean {
+  return !held && declinedAtMs !== undefined && startedAt !== undefined && declinedAtMs > Date.parse(startedAt);
+}
+
+function terminate({ status, seen }: Input): Decision {
+  if (seen.revision === undefined) return { do: "release" };
+  if (status.canaryWeight !== 100) return seen.canary.state === "ready" ? { do: "shift", weight: 100 } : hold("TargetNotReady", seen.canary.message);
+  return drained(status, seen.nowMs) ? { do: "release" } : hold("Draining", "requests under way end on the primary's pods");
+}

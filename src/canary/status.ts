@@ -1,0 +1,167 @@
+import type { CanaryStatus } from "../api/canary.ts";
+import { findCondition, isoSeconds, nextConditions, type Outcome } from "../api/conditions.ts";
+import type { Condition } from "../api/meta.ts";
+import type { Decision, Phase, Seen } from "./decide.ts";
+
+/** What the status takes over from the observation, beside what {@link Seen} decides by. */
+export interface Facts {
+  readonly seen: Seen;
+  /** metadata.generation of the Canary. */
+  readonly generation: number;
+  /** Value of the annotation serin.dev/requestedAt. */
+  readonly requestedAt: string | undefined;
+  /** Commit that last changed the target. */
+  readonly commit: string | undefined;
+  /** Checksum of each config of the target, by kind/name. */
+  readonly configs: Readonly<Record<string, string>>;
+  /** Replicas of the target now, or what they should be where it has none. */
+  readonly targetReplicas: number;
+}
+
+type Change = Partial<CanaryStatus>;
+
+/** The status that says what is to be done. The same decision twice changes nothing that matters. */
+export function nextStatus(status: CanaryStatus, decision: Decision, facts: Facts): CanaryStatus {
+  const measured = { ...status, ...measurement(facts.seen) };
+  const changed = { ...measured, ...changeOf(measured, decision, facts) };
+  const moved = changed.phase === status.phase ? changed : { ...changed, lastTransitionTime: isoSeconds(facts.seen.nowMs) };
+  const at = { generation: facts.generation, nowMs: facts.seen.nowMs };
+  return {
+    ...moved,
+    observedGeneration: facts.generation,
+    ...(facts.requestedAt === undefined ? {} : { lastHandledReconcileAt: facts.requestedAt }),
+    conditions: nextConditions(status.conditions, outcomeOf(moved, decision, findCondition(status.conditions, "Ready")), at),
+  };
+}
+
+/** What a check leaves behind. A check takes its interval like a step, whatever it gave. */
+function measurement({ check, nowMs }: Seen): Change {
+  if (!check) return {};
+  const { verdict, failedChecks, checks } = check;
+  return { verdict, failedChecks, checks: [...checks], steppedAt: new Date(nowMs).toISOString() };
+}
+
+function changeOf(status: CanaryStatus, decision: Decision, facts: Facts): Change {
+  const steppedAt = new Date(facts.seen.nowMs).toISOString();
+  switch (decision.do) {
+    case "hold":
+      return status.phase === undefined ? { phase: "Initializing" } : {};
+    case "initialise":
+      return { phase: "Initializing", canaryWeight: 0, ...tracked(facts), promotedRevision: facts.seen.revision, promotedCommit: facts.commit, targetReplicas: facts.targetReplicas };
+    case "takeOver":
+      return { phase: "Initialized", canaryWeight: 0, steppedAt };
+    case "await":
+      return decision.phase === "Waiting" ? { phase: "Waiting", ...freshRun, ...tracked(facts), steppedAt } : { phase: "WaitingPromotion", steppedAt };
+    case "start":
+      return { phase: "Progressing", ...freshRun, ...tracked(facts), startedAt: steppedAt, steppedAt: undefined, targetReplicas: replicasOf(status, facts) };
+    case "shift":
+      return { phase: afterShift(status, decision.weight), canaryWeight: decision.weight, steppedAt, ...firstTraffic(status, decision.weight, steppedAt), ...counted(status, decision.weight) };
+    case "count":
+      return { iterations: (status.iterations ?? 0) + 1, steppedAt };
+    case "promote":
+      return { phase: "Promoting", steppedAt };
+    case "handBack":
+      return { phase: "Finalising", canaryWeight: 0, promotedRevision: status.trackedRevision, promotedCommit: status.trackedCommit, steppedAt };
+    case "finish":
+      return { phase: "Succeeded" };
+    default:
+      return endOf(status, decision, facts);
+  }
+}
+
+/** How a run ends without a promotion. */
+function endOf(status: CanaryStatus, decision: Extract<Decision, { do: "cancel" | "settle" | "rollBack" | "terminate" | "release" }>, { seen, commit }: Facts): Change {
+  const steppedAt = new Date(seen.nowMs).toISOString();
+  switch (decision.do) {
+    case "cancel":
+    case "settle": {
+      const back = { phase: "Initialized", ...freshRun, trackedRevision: status.promotedRevision, trackedCommit: status.promotedCommit, promotedCommit: commit ?? status.promotedCommit } as const;
+      return decision.do === "cancel" ? { ...back, steppedAt } : back;
+    }
+    case "rollBack": {
+      const { reason, message, weight, commitsFault } = decision;
+      const failure = { reason, message, failedAt: isoSeconds(seen.nowMs), weight: status.canaryWeight ?? 0, propose: commitsFault };
+      return { phase: "Failed", canaryWeight: weight, failure, revertRef: undefined, steppedAt };
+    }
+    case "terminate":
+      return { phase: "Terminating", canaryWeight: 0, steppedAt };
+    case "release":
+      return {};
+    default:
+      return decision satisfies never;
+  }
+}
+
+/** Nothing measured for one revision counts for another. */
+const freshRun = {
+  canaryWeight: 0,
+  failedChecks: 0,
+  iterations: 0,
+  verdict: undefined,
+  checks: undefined,
+  failure: undefined,
+  revertRef: undefined,
+  firstTrafficAt: undefined,
+} satisfies Change;
+
+function tracked({ seen, commit, configs }: Facts): Change {
+  return { trackedRevision: seen.revision, trackedCommit: commit, trackedConfigs: { ...configs } };
+}
+
+/** Blue/green: the check that sends all traffic counts as well. */
+function counted({ iterations, phase }: CanaryStatus, weight: number): Change {
+  return phase === "Progressing" && weight === 100 && iterations !== undefined ? { iterations: iterations + 1 } : {};
+}
+
+function firstTraffic({ firstTrafficAt }: CanaryStatus, weight: number, now: string): Change {
+  return weight > 0 && firstTrafficAt === undefined ? { firstTrafficAt: now } : {};
+}
+
+/** A canary that lost its traffic while a hook held its promotion climbs again. */
+function afterShift({ phase, canaryWeight = 0 }: CanaryStatus, weight: number): Phase | undefined {
+  return phase === "WaitingPromotion" && weight < canaryWeight ? "Progressing" : phase;
+}
+
+function replicasOf({ targetReplicas }: CanaryStatus, facts: Facts): number {
+  return targetReplicas ?? facts.targetReplicas;
+}
+
+const running: Outcome = { ready: "Unknown", state: "reconciling", reason: "Progressing", message: "the new revision is analysed" };
+
+/** What Ready says in each phase when nothing is in the way. */
+const outcomes: Record<Phase, Outcome> = {
+  Initializing: { ready: "Unknown", state: "reconciling", reason: "Initializing", message: "the primary is made from the target" },
+  Initialized: { ready: "True", state: "done", reason: "Initialized", message: "the primary runs what the target says" },
+  Waiting: { ...running, reason: "Waiting", message: "a confirm-rollout hook has not agreed yet" },
+  Progressing: running,
+  WaitingPromotion: { ...running, reason: "WaitingPromotion", message: "a confirm-promotion hook has not agreed yet" },
+  Promoting: { ...running, reason: "Promoting", message: "the analysed revision is copied to the primary" },
+  Finalising: { ...running, reason: "Finalising", message: "traffic is back on the primary, the canary ends" },
+  Succeeded: { ready: "True", state: "done", reason: "Succeeded", message: "the new revision was promoted" },
+  Failed: { ready: "False", state: "done", reason: "Failed", message: "the new revision failed; the primary has all traffic" },
+  Terminating: { ready: "False", state: "reconciling", reason: "Terminating", message: "the target gets its pods and traffic back" },
+};
+
+/** Holds that are the ordinary course of things and not worth a word in the conditions. */
+const ordinary = new Set(["UpToDate", "StepNotDue", "CheckNotDue", "Draining", "RevisionFailed", "ChangeHeld", "GateClosed"]);
+
+function outcomeOf(status: CanaryStatus, decision: Decision, before: Condition | undefined): Outcome {
+  const { phase = "Initializing", failure } = status;
+  const usual = outcomes[phase];
+  if (phase === "Failed" && failure) return { ...usual, reason: failure.reason, message: failure.message };
+  if (decision.do === "await") return { ...usual, message: decision.message };
+  if (decision.do !== "hold") return usual;
+  if (ordinary.has(decision.reason)) return asBefore(status, usual, before);
+  const outcome = { ...usual, reason: decision.reason, message: decision.message };
+  return decision.reason === "TargetMissing" ? { ...outcome, ready: "False", state: "reconciling" } : outcome;
+}
+
+/** Between two steps the last word stands, so that it does not flicker. */
+function asBefore({ phase, verdict, checks }: CanaryStatus, usual: Outcome, before: Condition | undefined): Outcome {
+  if (phase === "Progressing" && verdict !== undefined && verdict !== "pass") {
+    const message = (checks ?? []).filter((check) => check.verdict === verdict).map((check) => check.message).join("; ");
+    return { ...usual, reason: verdict === "fail" ? "CheckFailed" : "CheckInconclusive", message };
+  }
+  const waits = phase === "Waiting" || phase === "WaitingPromotion";
+  return waits && before?.reason === phase ? { ...usual, message: before.message } : usual;
+}

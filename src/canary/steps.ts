@@ -1,0 +1,50 @@
+import type { CanarySpec, CanaryStatus } from "../api/canary.ts";
+import { parseDurationMs } from "../lib/duration.ts";
+
+type Analysis = CanarySpec["analysis"];
+
+/** How long pods stay after their last traffic, so that the data plane has heard of it and requests under way end. */
+export const drainMs = 3_000;
+
+/** Time until the next step or check may be taken; 0: now. The first step of a run is due at once. */
+export function msUntilStep(spec: CanarySpec, { steppedAt }: CanaryStatus, nowMs: number): number {
+  return steppedAt === undefined ? 0 : Math.max(0, Date.parse(steppedAt) + parseDurationMs(spec.analysis.interval) - nowMs);
+}
+
+/** Time until what is at rest may lose its pods; 0: now. */
+export function msUntilDrained({ steppedAt }: CanaryStatus, nowMs: number): number {
+  return steppedAt === undefined ? 0 : Math.max(0, Date.parse(steppedAt) + drainMs - nowMs);
+}
+
+/** Whether the last change of traffic is long enough ago for the pods behind it to stop. */
+export function drained(status: CanaryStatus, nowMs: number): boolean {
+  return msUntilDrained(status, nowMs) === 0;
+}
+
+/** Time until the progress deadline, counted from the latest of: the run's start, its last step, the last phase. */
+export function msUntilDeadline(spec: CanarySpec, { startedAt, steppedAt, lastTransitionTime }: CanaryStatus, nowMs: number): number {
+  const since = Math.max(...[startedAt, steppedAt, lastTransitionTime].map((time) => (time === undefined ? 0 : Date.parse(time))));
+  return Math.max(0, since + spec.progressDeadlineSeconds * 1_000 - nowMs);
+}
+
+/** Whether the progress deadline has passed. */
+export function isOverdue(spec: CanarySpec, status: CanaryStatus, nowMs: number): boolean {
+  return msUntilDeadline(spec, status, nowMs) === 0;
+}
+
+/** What a passed check earns. Never overshoots the last step; a weight that no step names goes on to the next larger one. */
+export function nextStep(analysis: Analysis, { canaryWeight = 0, iterations = 0 }: CanaryStatus): { do: "shift"; weight: number } | { do: "count" } | { do: "promote" } {
+  if (analysis.iterations !== undefined) return nextIteration(analysis.iterations, iterations, canaryWeight);
+  const next = analysis.stepWeights ? analysis.stepWeights.find((weight) => weight > canaryWeight) : nextWeight(analysis, canaryWeight);
+  return next === undefined ? { do: "promote" } : { do: "shift", weight: next };
+}
+
+function nextWeight({ stepWeight = 100, maxWeight }: Analysis, weight: number): number | undefined {
+  return weight >= maxWeight ? undefined : Math.min(weight + stepWeight, maxWeight);
+}
+
+/** Blue/green: all checks first, then all traffic, which must pass a check as well. */
+function nextIteration(wanted: number, passed: number, weight: number): ReturnType<typeof nextStep> {
+  if (weight === 100) return { do: "promote" };
+  return passed + 1 < wanted ? { do: "count" } : { do: "shift", weight: 100 };
+}
