@@ -24,19 +24,19 @@ export type End = { readonly do: "end"; readonly phase: Extract<RevertPhase, "Me
 /** How one Revert ends (design rule 7): the first row that fits. Only the rendering decides, never a commit's id. Pure. */
 export function endOf(standing: Standing): End {
   const row = rows.find(({ when }) => when(standing));
-  return row?.then ?? { do: "stay" };
+  return row?.outcome ?? { do: "stay" };
 }
 
-const rows: readonly { readonly when: (standing: Standing) => boolean; readonly then: End }[] = [
+const rows: readonly { readonly when: (standing: Standing) => boolean; readonly outcome: End }[] = [
   // Deleting the object is the person's word, even while Git cannot be read.
-  { when: ({ atHead, deleted }) => deleted && atHead === "unknown", then: { do: "end", phase: "Declined" } },
-  { when: ({ atHead }) => atHead === "unknown", then: { do: "stay" } },
-  { when: ({ atHead }) => atHead === "promoted", then: { do: "end", phase: "Merged" } },
-  { when: ({ atHead }) => atHead === "third", then: { do: "end", phase: "Superseded" } },
-  { when: ({ deleted }) => deleted, then: { do: "end", phase: "Declined" } },
-  { when: ({ proposal, branchIsOurs }) => proposal === "closedByPerson" && branchIsOurs, then: { do: "end", phase: "Declined" } },
-  { when: ({ proposal, reopened }) => vanished(proposal) && !reopened, then: { do: "reopen" } },
-  { when: ({ proposal }) => vanished(proposal), then: { do: "branchDeleted" } },
+  { when: ({ atHead, deleted }) => deleted && atHead === "unknown", outcome: { do: "end", phase: "Declined" } },
+  { when: ({ atHead }) => atHead === "unknown", outcome: { do: "stay" } },
+  { when: ({ atHead }) => atHead === "promoted", outcome: { do: "end", phase: "Merged" } },
+  { when: ({ atHead }) => atHead === "third", outcome: { do: "end", phase: "Superseded" } },
+  { when: ({ deleted }) => deleted, outcome: { do: "end", phase: "Declined" } },
+  { when: ({ proposal, branchIsOurs }) => proposal === "closedByPerson" && branchIsOurs, outcome: { do: "end", phase: "Declined" } },
+  { when: ({ proposal, reopened }) => vanished(proposal) && !reopened, outcome: { do: "reopen" } },
+  { when: ({ proposal }) => vanished(proposal), outcome: { do: "branchDeleted" } },
 ];
 
 function vanished(proposal: Proposal): boolean {

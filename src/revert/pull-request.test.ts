@@ -1,0 +1,52 @@
+import { resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { impactOf } from "./impact.ts";
+import { type Proposal, pullRequestBody, pullRequestTitle } from "./pull-request.ts";
+
+const proposal: Proposal = {
+  cluster: "prod-eu",
+  canary: "shop/checkout",
+  sync: "shop/apps",
+  revert: "checkout-6d1f0a2",
+  cause: [
+    { object: "Deployment/checkout", path: "spec.template.spec.containers[app].image", promoted: "shop:2", failed: "shop:3", decides: true },
+    { object: "Secret/db", path: "data.password", secret: true, decides: false },
+  ],
+  evidence: {
+    sentence: "request-success-rate is 71.2 %, below the minimum 99 %",
+    reason: "CheckFailed",
+    failedAt: "2026-11-21T03:00:00Z",
+    weight: 20,
+    revision: "v1-0a1b2c3d4e",
+    checks: [{ name: "request-success-rate", value: 71.2345, primary: 100, min: 99, passed: false, primaryPassed: true }],
+  },
+  commits: [{ oid: "3f2a91c".padEnd(40, "0"), subject: "Ship <checkout> 3 for @everyone", author: "Ada", time: "2026-11-21T02:50:00Z" }],
+  bystanders: [{ oid: "77aa00b".padEnd(40, "0"), subject: "Tune cart", author: "Bob", time: "2026-11-21T02:55:00Z" }],
+  undone: ["apps/checkout.yaml (hunk 1 of 2)"],
+  stays: ["apps/cart.yaml"],
+  impacts: [],
+  canaryChanges: [],
+};
+
+const golden = (name: string) => resolve(import.meta.dirname, "../../test/golden", name);
+
+describe("what a pull request says", () => {
+  test("when merging changes nothing", async () => {
+    expect(pullRequestTitle(proposal)).toBe('Revert "Ship <checkout> 3 for @everyone": checkout failed its canary');
+    await expect(pullRequestBody(proposal)).toMatchFileSnapshot(golden("pull-request.md"));
+  });
+
+  test("when merging moves other objects, deletions first, and the Canary changed", async () => {
+    const object = (kind: string, name: string, data: Record<string, string>) => ({ apiVersion: "v1", kind, metadata: { name, namespace: "shop" }, data });
+    const now = [object("ConfigMap", "flags", { beta: "on" }), object("Secret", "db", { password: "hunter2" }), object("ConfigMap", "old", {})];
+    const merged = [object("ConfigMap", "flags", { beta: "off" }), object("Secret", "db", { password: "hunter3" }), object("ConfigMap", "new", {})];
+    const body = pullRequestBody({ ...proposal, impacts: [impactOf("shop/apps", now, merged)], canaryChanges: ["spec.analysis.threshold"] });
+    expect(body).not.toContain("hunter");
+    await expect(body).toMatchFileSnapshot(golden("pull-request-moves.md"));
+  });
+
+  test("text from a commit cannot become markup or a mention", () => {
+    const body = pullRequestBody({ ...proposal, commits: [{ ...proposal.commits[0]!, subject: "<img src=x> @team `code` [link](http://x)" }] });
+    expect(body).not.toMatch(/<img|@team|\[link\]\(/);
+  });
+});
