@@ -16,6 +16,8 @@ export const names = {
   /** On generated objects: the Canary that made them. */
   canary: "serin.dev/canary",
   finalizer: "serin.dev/finalizer",
+  /** On a Revert that is only held: a person wants it proposed. Any value. */
+  release: "serin.dev/release",
 } as const;
 
 /** Field managers, one per concern, so that `kubectl get --show-managed-fields` says who owns what. */

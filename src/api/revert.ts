@@ -1,13 +1,15 @@
 import { z } from "zod";
 import { causeField, evidence } from "./cause.ts";
-import { commonStatus, type Kind, localRef, type Resource } from "./meta.ts";
+import { commonStatus, type Kind, localRef, objectName, type Resource } from "./meta.ts";
 
 const commitId = z.string().regex(/^[0-9a-f]{40}$/);
 
 const spec = z
   .object({
     canaryRef: localRef.describe("The Canary whose release failed."),
-    syncRef: localRef.optional().describe("The one Sync it acts on; missing when no Sync owns the target."),
+    syncRef: z
+      .object({ name: objectName, namespace: objectName.optional().describe("Default: the namespace of the Revert.") })
+      .describe("The one Sync it acts on: the one that applies the target."),
     cause: z.array(causeField).min(1).max(1000).describe("The fields in which the failed revision differs from the promoted one."),
     commits: z.array(commitId).max(100).optional().describe("The commits to undo, newest first. Missing: Serin finds them by rendering."),
     strategy: z.enum(["PullRequest", "Push", "None"]).default("PullRequest").describe("As the Canary's spec.revert.strategy."),
@@ -15,7 +17,7 @@ const spec = z
     propose: z
       .boolean()
       .default(true)
-      .describe("Whether it is the commit's fault, so that Git shall be changed. False holds only; set it to true to release a proposal."),
+      .describe("Whether it is the commit's fault, so that Git shall be changed. False holds only, until a person sets the annotation serin.dev/release."),
     evidence: evidence.optional().describe("What was measured."),
   })
   .meta({

@@ -8,9 +8,20 @@ const stage = (commit: string, ...values: unknown[]) => ({ commit, values });
 
 describe("rule 4: which commits", () => {
   test.each<[string, ReturnType<typeof stage>[], string[], string[]]>([
-    ["the commit that changed the image", [stage("d", "shop:3"), stage("c", "shop:3"), stage("b", "shop:2"), stage("a", "shop:2")], ["c"], ["d", "b"]],
+    [
+      "the commit that changed the image, not those around it",
+      [stage("e", "shop:3"), stage("d", "shop:3"), stage("c", "shop:2.5"), stage("b", "shop:2.5"), stage("a", "shop:2")],
+      ["d", "b"],
+      ["e", "c"],
+    ],
     ["every commit on the way to the failed value", [stage("c", "shop:3"), stage("b", "shop:2.5"), stage("a", "shop:2")], ["c", "b"], []],
     ["none when nothing changed", [stage("b", "shop:2"), stage("a", "shop:2")], [], ["b"]],
+    [
+      "an earlier failure and its revert are history",
+      [stage("e", "shop:4"), stage("d", "shop:2"), stage("c", "shop:2"), stage("b", "shop:3"), stage("a", "shop:2")],
+      ["e"],
+      [],
+    ],
     ["a commit that removed the field", [stage("b", undefined), stage("a", "shop:2")], ["b"], []],
   ])("%s", (_, stages, commits, bystanders) => {
     expect(culprits(stages)).toEqual({ commits, bystanders });

@@ -17,18 +17,24 @@ export interface Stage {
 }
 
 /**
- * Which commits are to blame (design rule 4): those whose rendering changes a deciding field against their first parent.
+ * Which commits are to blame (design rule 4): those whose rendering changes a deciding field against their first parent,
+ * since the promoted values were last there (an earlier failure and its revert in between are history).
  * @param stages newest first; the last one is the promoted commit, which is never to blame
  */
 export function culprits(stages: readonly Stage[]): { commits: string[]; bystanders: string[] } {
+  const promoted = stages.at(-1);
   const commits: string[] = [];
   const bystanders: string[] = [];
   for (const [position, { commit, values }] of stages.entries()) {
     const parent = stages[position + 1];
-    if (!parent) break;
-    (sameJson(nullable(values), nullable(parent.values)) ? bystanders : commits).push(commit);
+    if (!parent || (commits.length > 0 && sameValues(values, promoted?.values))) break;
+    (sameValues(values, parent.values) ? bystanders : commits).push(commit);
   }
   return { commits, bystanders };
+}
+
+function sameValues(a: readonly unknown[] | undefined, b: readonly unknown[] | undefined): boolean {
+  return sameJson(nullable(a ?? []), nullable(b ?? []));
 }
 
 /**

@@ -47,11 +47,16 @@ function holdObject(object: KubeObject, { namespace, fields }: Hold): KubeObject
 }
 
 function holdField(object: KubeObject, field: CauseField): KubeObject {
+  // A Secret's promoted value that could not be read is not "no value": leave it to the primary's own copy.
+  if (field.secret && field.promoted === undefined) return object;
   const path = parsePath(field.path);
   const now = valueAt(object, path);
   if (sameJson(now, field.promoted) || says(now, field.promoted)) return object;
   if (!field.decides && !sameJson(now, field.failed)) return object;
-  return withValueAt(object, path, field.promoted) as KubeObject;
+  const held = withValueAt(object, path, field.promoted) as KubeObject;
+  // stringData wins over data when it is applied.
+  const [, key] = path;
+  return field.secret && key ? (withValueAt(held, [{ field: "stringData" }, key], undefined) as KubeObject) : held;
 }
 
 /**

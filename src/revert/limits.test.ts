@@ -1,0 +1,36 @@
+import { describe, expect, test } from "vitest";
+import { isStorm, msUntilProposal, shouldRebuild } from "./limits.ts";
+
+const minute = 60_000;
+const failure = (minutes: number, commits: string) => ({ failedAtMs: minutes * minute, commits });
+
+describe("rule 3: storms", () => {
+  test.each<[string, ReturnType<typeof failure>[], boolean]>([
+    ["two changes that fail together are two bad changes", [failure(1, "b")], false],
+    ["three different ones are an outage", [failure(1, "b"), failure(2, "c")], true],
+    ["three canaries of the same commits are one bad change", [failure(1, "a"), failure(2, "a")], false],
+    ["those of an hour ago do not count", [failure(-60, "b"), failure(-61, "c")], false],
+  ])("%s", (_, others, want) => {
+    expect(isStorm(failure(0, "a"), others)).toBe(want);
+  });
+
+  test("at most three proposals an hour", () => {
+    expect(msUntilProposal([], 0)).toBe(0);
+    expect(msUntilProposal([50 * minute, 40 * minute], 60 * minute)).toBe(0);
+    expect(msUntilProposal([50 * minute, 40 * minute, 30 * minute], 60 * minute)).toBe(30 * minute);
+  });
+});
+
+describe("rule 6: when the branch is made anew", () => {
+  const rebuild = { mergesCleanly: true, passesCheck: true, approved: false, pushedAtMs: 0, nowMs: 20 * minute };
+  test.each<[string, Partial<typeof rebuild>, boolean]>([
+    ["it merges cleanly and passes", {}, false],
+    ["it conflicts", { mergesCleanly: false }, true],
+    ["it no longer passes the check", { passesCheck: false }, true],
+    ["it conflicts, but was written five minutes ago", { mergesCleanly: false, nowMs: 5 * minute }, false],
+    ["it no longer passes, but a person approved it", { passesCheck: false, approved: true }, false],
+    ["a person approved it, but it conflicts", { mergesCleanly: false, approved: true }, true],
+  ])("%s", (_, over, want) => {
+    expect(shouldRebuild({ ...rebuild, ...over })).toBe(want);
+  });
+});

@@ -1,0 +1,48 @@
+/** A failure somewhere in the cluster: when, and which commits are to blame as far as known. */
+export interface RecentFailure {
+  readonly failedAtMs: number;
+  /** The same text for the same set of commits. */
+  readonly commits: string;
+}
+
+const stormWindowMs = 10 * 60_000;
+const stormSets = 3;
+
+/**
+ * Whether so many different changes failed at once that none of them is likely to be the reason (design rule 3):
+ * three or more different sets of commits within ten minutes around this one.
+ */
+export function isStorm(failure: RecentFailure, others: readonly RecentFailure[]): boolean {
+  const near = others.filter(({ failedAtMs }) => Math.abs(failedAtMs - failure.failedAtMs) <= stormWindowMs);
+  return new Set([failure, ...near].map(({ commits }) => commits)).size >= stormSets;
+}
+
+const proposalsPerHour = 3;
+const hourMs = 60 * 60_000;
+
+/** Milliseconds until one more proposal may be made for a repository (design rule 3: three an hour); 0: now. */
+export function msUntilProposal(earlierMs: readonly number[], nowMs: number): number {
+  const recent = earlierMs.filter((atMs) => atMs > nowMs - hourMs).sort((a, b) => b - a);
+  const blocking = recent[proposalsPerHour - 1];
+  return blocking === undefined ? 0 : blocking + hourMs - nowMs;
+}
+
+/** A branch is written again at most this often (design rule 6). */
+export const rebuildIntervalMs = 15 * 60_000;
+
+/** What is known of a branch that stands, when HEAD has moved on. */
+export interface Rebuild {
+  /** Merging the branch into HEAD has no conflict. */
+  readonly mergesCleanly: boolean;
+  /** What merging gives still undoes the cause. */
+  readonly passesCheck: boolean;
+  readonly approved: boolean;
+  readonly pushedAtMs: number;
+  readonly nowMs: number;
+}
+
+/** Whether the branch is made anew on HEAD (design rule 6). */
+export function shouldRebuild({ mergesCleanly, passesCheck, approved, pushedAtMs, nowMs }: Rebuild): boolean {
+  if (mergesCleanly && (passesCheck || approved)) return false;
+  return nowMs - pushedAtMs >= rebuildIntervalMs;
+}
