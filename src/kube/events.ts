@@ -1,0 +1,173 @@
+import { createHash } from "node:crypto";
+import { keyOf, type KubeObject, type ObjectRef } from "../api/object.ts";
+import { isoSeconds } from "../api/conditions.ts";
+import type { Clock } from "../lib/clock.ts";
+import { messageOf } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { type Events, type Kube, KubeError } from "./kube.ts";
+
+/** What recording events needs. */
+export interface EventsOptions {
+  readonly kube: Kube;
+  /** Who says it, as `kubectl describe` shows. */
+  readonly component: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Ends the recording; `flush` before it if what waits shall be written. */
+  readonly signal: AbortSignal;
+}
+
+/** Events that are written in the background. */
+export interface EventRecorder extends Events {
+  /** Writes what waits, without regard to the pace. Resolves when done or after ten seconds. Never rejects. */
+  flush(): Promise<void>;
+}
+
+/** The same said again within this time is counted, later it is a new event. */
+const sameWithinMs = 10 * 60_000;
+const paceMs = 30_000;
+const maxWaiting = 1_000;
+const maxMessage = 1_024;
+const flushMs = 10_000;
+
+type Type = "Normal" | "Warning";
+
+/** One thing said of one object, however often. */
+interface Series {
+  readonly event: KubeObject;
+  count: number;
+  lastMs: number;
+  /** What the API server has; 0 before it was created. */
+  writtenCount: number;
+  writtenAtMs: number;
+}
+
+interface Recorder extends EventsOptions {
+  readonly series: Map<string, Series>;
+  /** Keys with something to write. */
+  readonly waiting: Set<string>;
+}
+
+/** Records events without ever blocking or failing the caller: a full queue drops the oldest, a refused write is logged. */
+export function createEvents(options: EventsOptions): EventRecorder {
+  const recorder: Recorder = { ...options, series: new Map(), waiting: new Set() };
+  let writing: Promise<void> | undefined;
+  const say = (type: Type, object: KubeObject, text: { reason: string; message: string }): void => {
+    if (options.signal.aborted) return;
+    note(recorder, type, { object, ...text });
+    writing ??= writeAll(recorder).finally(() => {
+      writing = undefined;
+    });
+  };
+  return {
+    normal: (object, reason, message) => say("Normal", object, { reason, message }),
+    warning: (object, reason, message) => say("Warning", object, { reason, message }),
+    flush: () => flush(recorder),
+  };
+}
+
+function note(recorder: Recorder, type: Type, { object, reason, message }: { object: KubeObject; reason: string; message: string }): void {
+  const nowMs = recorder.clock.nowMs();
+  const text = message.slice(0, maxMessage);
+  const key = JSON.stringify([object.apiVersion, object.kind, keyOf(object.metadata), object.metadata.uid, type, reason, text]);
+  forgetOld(recorder, nowMs);
+  const known = recorder.series.get(key);
+  const series = known ?? { event: eventOf(recorder, object, { key, type, reason, message: text }), count: 0, lastMs: nowMs, writtenCount: 0, writtenAtMs: 0 };
+  series.count += 1;
+  series.lastMs = nowMs;
+  recorder.series.set(key, series);
+  recorder.waiting.add(key);
+  if (recorder.waiting.size <= maxWaiting) return;
+  const [oldest = key] = recorder.waiting;
+  recorder.waiting.delete(oldest);
+  recorder.log.warn({ dropped: 1 }, "too many events wait to be written, dropping the oldest");
+}
+
+function forgetOld({ series, waiting }: Recorder, nowMs: number): void {
+  for (const [key, { lastMs }] of series) if (nowMs - lastMs > sameWithinMs && !waiting.has(key)) series.delete(key);
+}
+
+function eventOf(
+  { clock, component }: Recorder,
+  { apiVersion, kind, metadata }: KubeObject,
+  { key, type, reason, message }: { key: string; type: Type; reason: string; message: string },
+): KubeObject {
+  const nowMs = clock.nowMs();
+  const { name, uid, resourceVersion, namespace = "default" } = metadata;
+  const suffix = createHash("sha256").update(`${key} ${nowMs}`).digest("hex").slice(0, 16);
+  return {
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { name: `${name.slice(0, 236)}.${suffix}`, namespace },
+    involvedObject: { apiVersion, kind, name, namespace: metadata.namespace, uid, resourceVersion },
+    type,
+    reason,
+    message,
+    source: { component },
+    reportingComponent: component,
+    reportingInstance: component,
+    firstTimestamp: isoSeconds(nowMs),
+    lastTimestamp: isoSeconds(nowMs),
+    count: 1,
+  };
+}
+
+/** Writes until nothing waits, each key at its pace. */
+async function writeAll(recorder: Recorder): Promise<void> {
+  const { clock, signal, waiting, series } = recorder;
+  while (waiting.size > 0 && !signal.aborted) {
+    const nowMs = clock.nowMs();
+    const dueMs = (key: string): number => {
+      const known = series.get(key);
+      return known && known.writtenCount > 0 ? known.writtenAtMs + paceMs : nowMs;
+    };
+    const due = [...waiting].filter((key) => dueMs(key) <= nowMs);
+    for (const key of due) await write(recorder, key, signal);
+    if (due.length > 0) continue;
+    await nextDue(recorder, Math.min(...[...waiting].map(dueMs)) - nowMs);
+  }
+}
+
+/** Wakes when the time is over, or at once for a key that was never written. */
+async function nextDue({ clock, signal }: Recorder, delayMs: number): Promise<void> {
+  await clock.sleep(Math.min(delayMs, 1_000), signal).catch(() => {});
+}
+
+async function flush(recorder: Recorder): Promise<void> {
+  const { clock, waiting } = recorder;
+  const timeout = new AbortController();
+  const over = clock.sleep(flushMs, timeout.signal).catch(() => {});
+  const all = (async () => {
+    for (const key of [...waiting]) await write(recorder, key, timeout.signal);
+  })();
+  await Promise.race([all, over]);
+  timeout.abort();
+}
+
+async function write(recorder: Recorder, key: string, signal: AbortSignal): Promise<void> {
+  const { clock, kube, log, series, waiting } = recorder;
+  const known = series.get(key);
+  if (!waiting.delete(key) || !known) return;
+  try {
+    const { count } = known;
+    await send(kube, recorder.component, known, signal);
+    Object.assign(known, { writtenCount: count, writtenAtMs: clock.nowMs() });
+  } catch (error) {
+    // An event is a courtesy: it is not tried again.
+    log.debug({ object: key, error: messageOf(error) }, "an event could not be written");
+  }
+}
+
+async function send(kube: Kube, fieldManager: string, { event, count, lastMs, writtenCount }: Series, signal: AbortSignal): Promise<void> {
+  const now = { count, lastTimestamp: isoSeconds(lastMs) };
+  const { name, namespace } = event.metadata;
+  const ref: ObjectRef = { apiVersion: "v1", kind: "Event", namespace, name };
+  try {
+    if (writtenCount > 0) await kube.patch(ref, now, { fieldManager }, signal);
+    else await kube.create({ ...event, ...now }, { fieldManager }, signal);
+  } catch (error) {
+    // The API server forgets events after an hour.
+    if (writtenCount === 0 || !(error instanceof KubeError) || error.code !== 404) throw error;
+    await kube.create({ ...event, ...now }, { fieldManager }, signal);
+  }
+}
