@@ -1,0 +1,159 @@
+import { isRecord } from "../../lib/json.ts";
+import { ApiError, badRequest } from "./api-error.ts";
+import type { Body } from "./body.ts";
+import { type Draft, groupVersion, type ResourceType } from "./resource-type.ts";
+import { fieldSchema, isOpen, type Schema } from "./schema.ts";
+
+/** What happens to fields that the kind does not have, or that are said twice. */
+export type FieldValidation = "Strict" | "Warn" | "Ignore";
+
+/** A body as an object of its kind, and what is to be said of it in Warning headers. */
+export interface Decoded {
+  readonly object: Draft;
+  readonly warnings: readonly string[];
+}
+
+interface Walk {
+  readonly custom: boolean;
+  readonly unknown: string[];
+  /** Called for a value that no field of a built-in kind can hold. */
+  readonly mistyped: (path: string, expected: string, value: unknown) => void;
+}
+
+/**
+ * Makes a body an object of this type, as Go's decoding would: unknown fields and nulls go, values of the wrong type are an error.
+ * Throws 400 naming every unknown and duplicate field when `validation` is Strict.
+ */
+export function decodeObject(type: ResourceType, body: Body, validation: FieldValidation): Decoded {
+  if (!isRecord(body.value)) throw badRequest("the object provided is unrecognized (must be of type json or yaml): expected an object");
+  const { object, unknown } = conform(type, body.value);
+  const problems = [...body.duplicates.map((path) => `duplicate field "${path}"`), ...unknown.map((path) => `unknown field "${path}"`)];
+  if (validation === "Strict" && problems.length > 0) throw badRequest(`${cannotBeHandled(type)}: strict decoding error: ${problems.join(", ")}`);
+  return { object, warnings: validation === "Warn" ? problems : [] };
+}
+
+/** The value with only the fields that the type has, and the paths of the others. Throws 400 for an object of another kind or a value of the wrong type. */
+export function conform(type: ResourceType, value: Record<string, unknown>): { object: Draft; unknown: string[] } {
+  const apiVersion = groupVersion(type);
+  const given = { apiVersion: value["apiVersion"] ?? apiVersion, kind: value["kind"] ?? type.kind };
+  if (given.apiVersion !== apiVersion) throw badRequest(`the API version in the data (${String(given.apiVersion)}) does not match the expected API version (${apiVersion})`);
+  if (given.kind !== type.kind) throw badRequest(`the kind in the data (${String(given.kind)}) does not match the expected kind (${type.kind})`);
+  const unknown: string[] = [];
+  const mistyped = (path: string, expected: string, found: unknown): never => {
+    throw badRequest(`${cannotBeHandled(type)}: json: cannot unmarshal ${goName(found)} into Go struct field ${type.kind}.${path} of type ${expected}`);
+  };
+  const walked = walk({ ...value, ...given }, type.schema, "", { custom: type.custom, unknown, mistyped });
+  if (!isRecord(walked)) throw new ApiError(500, "InternalError", "decoding gave no object");
+  const metadata = isRecord(walked["metadata"]) ? walked["metadata"] : {};
+  return { object: { ...walked, apiVersion, kind: type.kind, metadata: metadata as Draft["metadata"] }, unknown };
+}
+
+function cannotBeHandled(type: ResourceType): string {
+  return `${type.kind} in version "${type.version}" cannot be handled as a ${type.kind}`;
+}
+
+function walk(value: unknown, schema: Schema, path: string, state: Walk): unknown {
+  if (Array.isArray(value)) return walkList(value, schema, path, state);
+  if (isRecord(value)) return walkObject(value, schema, path, state);
+  if (!inCustomPart(path, state)) checkScalar(value, schema, path, state);
+  return value;
+}
+
+/** Metadata of a custom resource is as built-in as that of any other. */
+function inCustomPart(path: string, { custom }: Walk): boolean {
+  return custom && path !== "metadata" && !path.startsWith("metadata.");
+}
+
+function walkList(value: unknown[], schema: Schema, path: string, state: Walk): unknown {
+  const { items } = schema;
+  if (items === undefined) {
+    if (!inCustomPart(path, state) && !isOpen(schema)) state.mistyped(path, goType(schema), value);
+    return value;
+  }
+  return value.map((item, index) => walk(item, items, `${path}[${index}]`, state));
+}
+
+function walkObject(value: Record<string, unknown>, schema: Schema, path: string, state: Walk): unknown {
+  const custom = inCustomPart(path, state);
+  if (!custom && schema.properties === undefined && schema.additionalProperties === undefined && !isOpen(schema)) state.mistyped(path, goType(schema), value);
+  const kept: Record<string, unknown> = {};
+  for (const [field, inner] of Object.entries(value)) {
+    const here = path === "" ? field : `${path}.${field}`;
+    const child = fieldSchema(schema, field);
+    if (child !== undefined) keep(kept, field, { value: walk(inner, child, here, state), child, isCustom: inCustomPart(here, state), isRequired: schema.required?.includes(field) === true });
+    else if (isOpen(schema)) kept[field] = inner;
+    else state.unknown.push(here);
+  }
+  if (!custom) fillZeroValues(kept, schema, path, state);
+  return kept;
+}
+
+/** Go writes neither nulls nor empty lists and maps of optional fields; custom resources keep what was sent. */
+function keep(into: Record<string, unknown>, field: string, { value, child, isCustom, isRequired }: { value: unknown; child: Schema; isCustom: boolean; isRequired: boolean }): void {
+  if (!isCustom) {
+    if (value === null || value === undefined) return;
+    if (!isRequired && Array.isArray(value) && value.length === 0) return;
+    if (!isRequired && child.additionalProperties !== undefined && isRecord(value) && Object.keys(value).length === 0) return;
+  }
+  into[field] = value;
+}
+
+/** Structs that Go holds by value are always there, and so are required scalars. Other published defaults are real defaults. */
+function fillZeroValues(object: Record<string, unknown>, schema: Schema, path: string, state: Walk): void {
+  for (const [field, child] of Object.entries(schema.properties ?? {})) {
+    if (object[field] !== undefined || child.default === undefined) continue;
+    const isStruct = isRecord(child.default);
+    if (isStruct) object[field] = walk({}, child, path === "" ? field : `${path}.${field}`, state);
+    else if (schema.required?.includes(field) === true || (child.default !== "" && child.default !== 0)) object[field] = child.default;
+  }
+}
+
+const scalarTests: Readonly<Record<string, (value: unknown) => boolean>> = {
+  string: (value) => typeof value === "string",
+  boolean: (value) => typeof value === "boolean",
+  integer: (value) => typeof value === "number" && Number.isInteger(value),
+  number: (value) => typeof value === "number",
+};
+
+function checkScalar(value: unknown, schema: Schema, path: string, state: Walk): void {
+  if (value === null || value === undefined || isOpen(schema)) return;
+  if (schema["x-kubernetes-int-or-string"] === true) return;
+  const test = scalarTests[schema.type ?? ""];
+  if (test === undefined || !test(value)) state.mistyped(path, goType(schema), value);
+}
+
+function goName(value: unknown): string {
+  if (Array.isArray(value)) return "array";
+  if (isRecord(value)) return "object";
+  if (typeof value === "number") return Number.isInteger(value) ? "number" : `number ${value}`;
+  return typeof value === "boolean" ? "bool" : typeof value;
+}
+
+function goType({ type, format, items, additionalProperties }: Schema): string {
+  if (type === "integer") return format ?? "int64";
+  if (type === "number") return "float64";
+  if (type === "boolean") return "bool";
+  if (type === "array") return `[]${items ? goType(items) : "interface {}"}`;
+  if (type === "object") return additionalProperties === undefined ? "struct" : `map[string]${typeof additionalProperties === "object" ? goType(additionalProperties) : "interface {}"}`;
+  return type ?? "interface {}";
+}
+
+/** Fills in what a schema's own defaults say, at every depth; used for custom resources on every read and write. */
+export function applyDefaults(value: unknown, schema: Schema): unknown {
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    return items ? value.map((item) => applyDefaults(item, items)) : value;
+  }
+  if (!isRecord(value)) return value;
+  const filled: Record<string, unknown> = {};
+  for (const [field, inner] of Object.entries(value)) {
+    const child = fieldSchema(schema, field);
+    // A null where null is not allowed counts as missing when there is a default.
+    if (inner === null && child?.default !== undefined && child.nullable !== true) continue;
+    filled[field] = child ? applyDefaults(inner, child) : inner;
+  }
+  for (const [field, child] of Object.entries(schema.properties ?? {})) {
+    if (filled[field] === undefined && child.default !== undefined) filled[field] = applyDefaults(structuredClone(child.default), child);
+  }
+  return filled;
+}
