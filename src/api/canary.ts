@@ -207,7 +207,13 @@ const status = z.object({
     .describe("Why the tracked revision failed."),
   revertRef: z.string().optional().describe("Name of the Revert that this failure made."),
   refused: z
-    .array(z.object({ revert: z.string().describe("Name of the Revert."), fields: z.array(causeField) }))
+    .array(
+      z.object({
+        revert: z.string().describe("Name of the Revert."),
+        fields: z.array(causeField),
+        declined: z.boolean().optional().describe("A person declined the Revert: the values may be tried once more, and nothing is proposed again."),
+      }),
+    )
     .max(20)
     .optional()
     .describe("Failed values that are held without a new canary when a commit brings them back."),

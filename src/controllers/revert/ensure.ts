@@ -1,0 +1,88 @@
+import { apiVersion, managers, names } from "../../api/meta.ts";
+import type { KubeObject } from "../../api/object.ts";
+import type { Revert } from "../../api/revert.ts";
+import { KubeError } from "../../kube/kube.ts";
+import { type Cause, causeOf } from "../../revert/cause.ts";
+import type { EnsureRevert, Failure } from "../failure.ts";
+import type { RevertDeps } from "./deps.ts";
+import { isEnded } from "./holds.ts";
+
+type Deps = Pick<RevertDeps, "kube">;
+
+/** Records a failure as a Revert, so that its Sync holds the change from its next run on. See {@link EnsureRevert}. */
+export function ensureRevert(deps: Deps): EnsureRevert {
+  return async (failure, signal) => {
+    const { canary, promoted, failed, earlier } = failure;
+    if (!promoted) return undefined;
+    const cause = causeOf(canary.spec.targetRef.name, promoted, failed, earlier);
+    const syncRef = cause && (await syncOwning(deps, failure, signal));
+    if (!cause || !syncRef) return undefined;
+    const wanted = revertObject(failure, cause, syncRef);
+    const existing = await deps.kube.find({ ...wanted, namespace: canary.metadata.namespace, name: wanted.metadata.name }, signal);
+    if (existing) await holdAgain(deps, existing as KubeObject & Pick<Revert, "status">, failure, signal);
+    else await create(deps, wanted, signal);
+    return wanted.metadata.name;
+  };
+}
+
+/** Name of the Revert of a cause: the same bad change of the same Canary always has the same. */
+export function revertName(canary: string, { id }: Cause): string {
+  return `${canary}-${id}`;
+}
+
+/** The Sync whose labels the target carries; `undefined`: nobody applies it from Git. */
+async function syncOwning({ kube }: Deps, { canary }: Failure, signal: AbortSignal): Promise<{ name: string; namespace?: string } | undefined> {
+  const { namespace } = canary.metadata;
+  const target = await kube.find({ apiVersion: "apps/v1", kind: "Deployment", namespace, name: canary.spec.targetRef.name }, signal);
+  const name = target?.metadata.labels?.[names.syncName];
+  const syncNamespace = target?.metadata.labels?.[names.syncNamespace];
+  if (!name) return undefined;
+  return syncNamespace === undefined || syncNamespace === namespace ? { name } : { name, namespace: syncNamespace };
+}
+
+function revertObject({ canary, evidence, propose }: Failure, cause: Cause, syncRef: { name: string; namespace?: string }): KubeObject {
+  const name = revertName(canary.metadata.name, cause);
+  return {
+    apiVersion,
+    kind: "Revert",
+    metadata: {
+      name,
+      namespace: canary.metadata.namespace,
+      labels: { [names.canary]: canary.metadata.name },
+      finalizers: [names.finalizer],
+    },
+    spec: {
+      canaryRef: { name: canary.metadata.name },
+      syncRef,
+      cause: cause.fields,
+      strategy: canary.spec.revert.strategy,
+      scope: canary.spec.revert.scope,
+      // A person who declined it once is not asked again (design rule 7).
+      propose: propose && !wasDeclined(canary, name),
+      evidence,
+    },
+  };
+}
+
+function wasDeclined({ status }: Failure["canary"], name: string): boolean {
+  return (status.refused ?? []).some(({ revert, declined }) => revert === name && declined === true);
+}
+
+async function create({ kube }: Deps, wanted: KubeObject, signal: AbortSignal): Promise<void> {
+  try {
+    await kube.create(wanted, { fieldManager: managers.canary }, signal);
+  } catch (error) {
+    if (!(error instanceof KubeError && error.reason === "AlreadyExists")) throw error;
+  }
+}
+
+/** A Revert that ended holds again when its cause failed again; one that still holds is left alone. */
+async function holdAgain({ kube }: Deps, existing: KubeObject & Pick<Revert, "status">, failure: Failure, signal: AbortSignal): Promise<void> {
+  const phase = existing.status?.phase;
+  if (!isEnded(phase)) return;
+  const ref = { ...existing, namespace: existing.metadata.namespace, name: existing.metadata.name };
+  const propose = failure.propose && phase !== "Declined" && !wasDeclined(failure.canary, ref.name);
+  await kube.patch(ref, { spec: { evidence: failure.evidence, propose } }, { fieldManager: managers.canary }, signal);
+  const cleared = Object.fromEntries(Object.keys(existing.status).map((field) => [field, null]));
+  await kube.patch(ref, { status: { ...cleared, phase: "Planned" } }, { fieldManager: managers.status, subresource: "status" }, signal);
+}
