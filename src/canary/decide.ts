@@ -142,7 +142,7 @@ function rest({ status, seen }: Input): Decision {
 }
 
 function begin({ gates }: Seen): Decision {
-  if (gates.rollout && !gates.rollout.open) return { do: "await", phase: "Waiting", message: gates.rollout.message };
+  if (isClosed(gates.rollout)) return { do: "await", phase: "Waiting", message: gates.rollout.message };
   return { do: "start" };
 }
 
@@ -164,21 +164,30 @@ function progress(input: Input): Decision {
   if (seen.primary.state === "progressing") return hold("PrimaryNotReady", seen.primary.message);
   // Any watch event wakes us; a step is still taken only once per interval.
   if (msUntilStep(spec, status, seen.nowMs) > 0) return hold("StepNotDue", "the next step is not due yet");
-  if (seen.check?.verdict === "fail") return hold("CheckFailed", seen.check.message);
-  if (seen.check?.verdict === "inconclusive") return hold("CheckInconclusive", seen.check.message);
   return step(input);
 }
 
 /** The normal step: what a passed check earns. */
-function step({ spec, status, seen }: Input): Decision {
-  const next = nextStep(spec.analysis, status);
-  // Only a weighted run's first step has nothing to measure.
-  if (!seen.check && (spec.analysis.iterations !== undefined || !withoutTraffic(status))) return hold("CheckNotDue", "the next check has not run yet");
-  if (next.do === "promote" && seen.gates.promotion && !seen.gates.promotion.open) {
-    return { do: "await", phase: "WaitingPromotion", message: seen.gates.promotion.message };
-  }
-  if (next.do === "shift" && seen.notRouted !== undefined) return hold("RouteNotAccepted", seen.notRouted);
+function step(input: Input): Decision {
+  const { gates, notRouted } = input.seen;
+  const notPassed = withoutPass(input);
+  if (notPassed) return notPassed;
+  const next = nextStep(input.spec.analysis, input.status);
+  if (next.do === "promote" && isClosed(gates.promotion)) return { do: "await", phase: "WaitingPromotion", message: gates.promotion.message };
+  if (next.do === "shift" && notRouted !== undefined) return hold("RouteNotAccepted", notRouted);
   return next;
+}
+
+/** Why no step is earned. Only a weighted run's first one needs no check: there is nothing to measure yet. */
+function withoutPass({ spec, status, seen: { check } }: Input): Decision | undefined {
+  if (check?.verdict === "pass") return undefined;
+  if (check) return hold(check.verdict === "fail" ? "CheckFailed" : "CheckInconclusive", check.message);
+  const firstStep = spec.analysis.iterations === undefined && withoutTraffic(status);
+  return firstStep ? undefined : hold("CheckNotDue", "the next check has not run yet");
+}
+
+function isClosed(gate: Gate | undefined): gate is Gate {
+  return gate !== undefined && !gate.open;
 }
 
 /** Why this revision has failed, the worst first. */
@@ -207,18 +216,30 @@ function withoutTraffic({ canaryWeight }: CanaryStatus): boolean {
   return (canaryWeight ?? 0) === 0;
 }
 
-function promote({ spec, status, seen }: Input): Decision {
-  const { canary, primary, primaryServes } = seen;
-  const canaryServes = canary.state === "ready" && seen.revision === status.trackedRevision;
-  if (seen.revision === status.promotedRevision && primaryServes) return { do: "cancel" };
-  // The target's pods are about to become something that nobody has looked at, or are gone.
-  if (!withoutTraffic(status) && !canaryServes && (primaryServes || canary.state !== "ready")) return { do: "shift", weight: 0 };
-  if (primary.state === "ready") return { do: "handBack" };
-  if (primary.state === "stuck" || isOverdue(spec, status, seen.nowMs)) {
-    const weight = primaryServes || !canaryServes ? 0 : (status.canaryWeight ?? 0);
-    return { do: "rollBack", weight, reason: "PromotionFailed", message: `the primary is not ready with the new revision: ${primary.message}`, commitsFault: primary.commitsFault };
-  }
-  return hold("PrimaryNotReady", primary.message);
+function promote(input: Input): Decision {
+  const { status, seen } = input;
+  if (seen.revision === status.promotedRevision && seen.primaryServes) return { do: "cancel" };
+  if (!withoutTraffic(status) && mustLeave(input)) return { do: "shift", weight: 0 };
+  if (seen.primary.state === "ready") return { do: "handBack" };
+  return unpromoted(input, seen.primary);
+}
+
+/** Whether the target serves the revision that was analysed, and nothing newer. */
+function canaryServes({ status, seen }: Input): boolean {
+  return seen.canary.state === "ready" && seen.revision === status.trackedRevision;
+}
+
+/** The target's pods are gone, or about to become something that nobody has looked at, and the primary can do better. */
+function mustLeave(input: Input): boolean {
+  return !canaryServes(input) && (input.seen.primaryServes || input.seen.canary.state !== "ready");
+}
+
+/** The primary is not ready with the analysed revision. Traffic stays where pods are until it has some of the old one. */
+function unpromoted(input: Input, primary: NotReady & { state: "progressing" | "stuck" }): Decision {
+  const { spec, status, seen } = input;
+  if (primary.state !== "stuck" && !isOverdue(spec, status, seen.nowMs)) return hold("PrimaryNotReady", primary.message);
+  const weight = seen.primaryServes || !canaryServes(input) ? 0 : (status.canaryWeight ?? 0);
+  return { do: "rollBack", weight, reason: "PromotionFailed", message: `the primary is not ready with the new revision: ${primary.message}`, commitsFault: primary.commitsFault };
 }
 
 function finalise({ status, seen }: Input): Decision {

@@ -42,54 +42,70 @@ function measurement({ check, nowMs }: Seen): Change {
 }
 
 function changeOf(status: CanaryStatus, decision: Decision, facts: Facts): Change {
-  const steppedAt = new Date(facts.seen.nowMs).toISOString();
-  switch (decision.do) {
-    case "hold":
-      return status.phase === undefined ? { phase: "Initializing" } : {};
-    case "initialise":
-      return { phase: "Initializing", canaryWeight: 0, ...tracked(facts), promotedRevision: facts.seen.revision, promotedCommit: facts.commit, targetReplicas: facts.targetReplicas };
-    case "takeOver":
-      return { phase: "Initialized", canaryWeight: 0, steppedAt };
-    case "await":
-      return decision.phase === "Waiting" ? { phase: "Waiting", ...freshRun, ...tracked(facts), steppedAt } : { phase: "WaitingPromotion", steppedAt };
-    case "start":
-      return { phase: "Progressing", ...freshRun, ...tracked(facts), startedAt: steppedAt, steppedAt: undefined, targetReplicas: replicasOf(status, facts) };
-    case "shift":
-      return { phase: afterShift(status, decision.weight), canaryWeight: decision.weight, steppedAt, ...firstTraffic(status, decision.weight, steppedAt), ...counted(status, decision.weight) };
-    case "count":
-      return { iterations: (status.iterations ?? 0) + 1, steppedAt };
-    case "promote":
-      return { phase: "Promoting", steppedAt };
-    case "handBack":
-      return { phase: "Finalising", canaryWeight: 0, promotedRevision: status.trackedRevision, promotedCommit: status.trackedCommit, steppedAt };
-    case "finish":
-      return { phase: "Succeeded" };
-    default:
-      return endOf(status, decision, facts);
-  }
+  // The table holds one function per decision; the compiler cannot see that the key picks the fitting one.
+  const change = changes[decision.do] as (status: CanaryStatus, facts: At, decision: Decision) => Change;
+  return change(status, { ...facts, now: new Date(facts.seen.nowMs).toISOString() }, decision);
 }
 
-/** How a run ends without a promotion. */
-function endOf(status: CanaryStatus, decision: Extract<Decision, { do: "cancel" | "settle" | "rollBack" | "terminate" | "release" }>, { seen, commit }: Facts): Change {
-  const steppedAt = new Date(seen.nowMs).toISOString();
-  switch (decision.do) {
-    case "cancel":
-    case "settle": {
-      const back = { phase: "Initialized", ...freshRun, trackedRevision: status.promotedRevision, trackedCommit: status.promotedCommit, promotedCommit: commit ?? status.promotedCommit } as const;
-      return decision.do === "cancel" ? { ...back, steppedAt } : back;
-    }
-    case "rollBack": {
-      const { reason, message, weight, commitsFault } = decision;
-      const failure = { reason, message, failedAt: isoSeconds(seen.nowMs), weight: status.canaryWeight ?? 0, propose: commitsFault };
-      return { phase: "Failed", canaryWeight: weight, failure, revertRef: undefined, steppedAt };
-    }
-    case "terminate":
-      return { phase: "Terminating", canaryWeight: 0, steppedAt };
-    case "release":
-      return {};
-    default:
-      return decision satisfies never;
-  }
+interface At extends Facts {
+  /** RFC 3339 with milliseconds. */
+  readonly now: string;
+}
+
+const changes: { [D in Decision["do"]]: (status: CanaryStatus, facts: At, decision: Extract<Decision, { do: D }>) => Change } = {
+  hold: ({ phase = "Initializing" }) => ({ phase }),
+  initialise: (_, facts) => ({
+    phase: "Initializing",
+    canaryWeight: 0,
+    ...tracked(facts),
+    promotedRevision: facts.seen.revision,
+    promotedCommit: facts.commit,
+    targetReplicas: facts.targetReplicas,
+  }),
+  takeOver: (_, { now }) => ({ phase: "Initialized", canaryWeight: 0, steppedAt: now }),
+  await: (_, facts, { phase }) => (phase === "Waiting" ? { phase, ...freshRun, ...tracked(facts), steppedAt: facts.now } : { phase, steppedAt: facts.now }),
+  start: ({ targetReplicas }, facts) => ({
+    phase: "Progressing",
+    ...freshRun,
+    ...tracked(facts),
+    startedAt: facts.now,
+    // A weighted run takes its first step as soon as it is ready; a blue/green one begins with a check.
+    steppedAt: undefined,
+    targetReplicas: targetReplicas ?? facts.targetReplicas,
+  }),
+  shift: (status, { now }, { weight }) => ({
+    phase: afterShift(status, weight),
+    canaryWeight: weight,
+    steppedAt: now,
+    ...(weight > 0 && status.firstTrafficAt === undefined ? { firstTrafficAt: now } : {}),
+  }),
+  count: ({ iterations = 0 }, { now }) => ({ iterations: iterations + 1, steppedAt: now }),
+  promote: (_, { now }) => ({ phase: "Promoting", steppedAt: now }),
+  handBack: ({ trackedRevision, trackedCommit }, { now }) => ({
+    phase: "Finalising",
+    canaryWeight: 0,
+    promotedRevision: trackedRevision,
+    promotedCommit: trackedCommit,
+    steppedAt: now,
+  }),
+  finish: () => ({ phase: "Succeeded" }),
+  cancel: (status, facts) => ({ ...atRest(status, facts), steppedAt: facts.now }),
+  settle: atRest,
+  rollBack: ({ canaryWeight = 0 }, { seen, now }, { reason, message, weight, commitsFault }) => ({
+    phase: "Failed",
+    canaryWeight: weight,
+    failure: { reason, message, failedAt: isoSeconds(seen.nowMs), weight: canaryWeight, propose: commitsFault },
+    revertRef: undefined,
+    steppedAt: now,
+  }),
+  terminate: (_, { now }) => ({ phase: "Terminating", canaryWeight: 0, steppedAt: now }),
+  release: () => ({}),
+};
+
+/** Back at the promoted revision, as if the run had not been. */
+function atRest({ promotedRevision, promotedCommit }: CanaryStatus, { commit = promotedCommit, seen }: Facts): Change {
+  const promoted = seen.revision === promotedRevision ? commit : promotedCommit;
+  return { phase: "Initialized", ...freshRun, trackedRevision: promotedRevision, trackedCommit: promoted, promotedCommit: promoted };
 }
 
 /** Nothing measured for one revision counts for another. */
@@ -108,22 +124,9 @@ function tracked({ seen, commit, configs }: Facts): Change {
   return { trackedRevision: seen.revision, trackedCommit: commit, trackedConfigs: { ...configs } };
 }
 
-/** Blue/green: the check that sends all traffic counts as well. */
-function counted({ iterations, phase }: CanaryStatus, weight: number): Change {
-  return phase === "Progressing" && weight === 100 && iterations !== undefined ? { iterations: iterations + 1 } : {};
-}
-
-function firstTraffic({ firstTrafficAt }: CanaryStatus, weight: number, now: string): Change {
-  return weight > 0 && firstTrafficAt === undefined ? { firstTrafficAt: now } : {};
-}
-
 /** A canary that lost its traffic while a hook held its promotion climbs again. */
 function afterShift({ phase, canaryWeight = 0 }: CanaryStatus, weight: number): Phase | undefined {
   return phase === "WaitingPromotion" && weight < canaryWeight ? "Progressing" : phase;
-}
-
-function replicasOf({ targetReplicas }: CanaryStatus, facts: Facts): number {
-  return targetReplicas ?? facts.targetReplicas;
 }
 
 const running: Outcome = { ready: "Unknown", state: "reconciling", reason: "Progressing", message: "the new revision is analysed" };

@@ -15,6 +15,8 @@ export interface Router {
   outputs(canary: Canary): ObjectRef[];
   /** Objects that make the data plane serve `split`. Throws StalledError on unusable inputs. */
   routes(canary: Canary, split: TrafficSplit, inputs: readonly KubeObject[]): KubeObject[];
+  /** What stays when the Canary goes: all traffic to the apex Service, which then selects the target. */
+  restored(canary: Canary): KubeObject[];
   /** Split the live objects express now; `undefined` before the first apply. */
   split(live: readonly KubeObject[]): TrafficSplit | undefined;
   /** Why the data plane does not serve the live objects yet, in one sentence; `undefined`: it does, or does not say. */

@@ -1,0 +1,66 @@
+import type { CanaryStatus } from "../api/canary.ts";
+import type { Phase } from "./decide.ts";
+
+/** One thing that has changed, for `kubectl describe` and the log. */
+export interface CanaryEvent {
+  readonly type: "normal" | "warning";
+  /** CamelCase. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What has changed between two statuses; the same status twice gives nothing. */
+export function eventsOf(before: CanaryStatus, after: CanaryStatus): CanaryEvent[] {
+  return [...runEvents(before, after), ...phaseEvents(before, after), ...weightEvents(before, after), ...checkEvents(before, after)];
+}
+
+function normal(reason: string, message: string): CanaryEvent[] {
+  return [{ type: "normal", reason, message }];
+}
+
+function warning(reason: string, message: string): CanaryEvent[] {
+  return [{ type: "warning", reason, message }];
+}
+
+function runEvents(before: CanaryStatus, after: CanaryStatus): CanaryEvent[] {
+  if (after.phase !== "Progressing" || after.startedAt === before.startedAt) return [];
+  const commit = after.trackedCommit === undefined ? "" : ` of commit ${after.trackedCommit.slice(0, 7)}`;
+  const restarted = before.phase === "Progressing" || before.phase === "WaitingPromotion";
+  if (restarted) return normal("AnalysisRestarted", `a newer revision ${after.trackedRevision}${commit} takes the place of ${before.trackedRevision}`);
+  return normal("CanaryStarted", `revision ${after.trackedRevision}${commit} is analysed`);
+}
+
+function phaseEvents(before: CanaryStatus, after: CanaryStatus): CanaryEvent[] {
+  const { phase } = after;
+  if (phase === undefined || phase === before.phase) return [];
+  const say = onEnter[phase];
+  return say ? say(before, after) : [];
+}
+
+const onEnter: Partial<Record<Phase, (before: CanaryStatus, after: CanaryStatus) => CanaryEvent[]>> = {
+  Initialized: (before, { promotedRevision }) => {
+    if (before.phase === "Initializing") return normal("CanaryInitialized", `the primary runs ${promotedRevision} and has all traffic`);
+    if (before.phase === "Failed") return normal("CanarySettled", `the target is back at the promoted revision ${promotedRevision}`);
+    return normal("CanaryCancelled", `the promoted revision ${promotedRevision} is back; the run of ${before.trackedRevision} ends without a verdict`);
+  },
+  Waiting: (_, { trackedRevision }) => normal("WaitingForRollout", `a confirm-rollout hook holds ${trackedRevision}`),
+  WaitingPromotion: (_, { trackedRevision }) => normal("WaitingForPromotion", `a confirm-promotion hook holds ${trackedRevision}`),
+  Promoting: (_, { trackedRevision }) => normal("CanaryPromoting", `${trackedRevision} is copied to the primary`),
+  Succeeded: (_, { trackedRevision }) => normal("CanaryPromoted", `${trackedRevision} is promoted`),
+  Failed: (_, { failure, trackedRevision }) => warning("CanaryRolledBack", `${trackedRevision} failed (${failure?.reason ?? "Failed"}): ${failure?.message ?? "no reason is known"}`),
+  Terminating: () => normal("CanaryTerminating", "the target gets its pods and traffic back"),
+};
+
+function weightEvents({ canaryWeight: was = 0 }: CanaryStatus, { canaryWeight: is = 0, phase }: CanaryStatus): CanaryEvent[] {
+  if (is === was) return [];
+  const lost = is < was && phase === "Progressing";
+  return lost ? warning("TrafficReturned", `canary weight ${was} → ${is}: the canary does not serve`) : normal("WeightShifted", `canary weight ${was} → ${is}`);
+}
+
+function checkEvents(before: CanaryStatus, after: CanaryStatus): CanaryEvent[] {
+  const { verdict, phase } = after;
+  if (phase === "Failed" || verdict === undefined || verdict === "pass") return [];
+  const message = (after.checks ?? []).filter((check) => check.verdict === verdict).map((check) => check.message).join("; ");
+  if (verdict === "fail") return (after.failedChecks ?? 0) > (before.failedChecks ?? 0) ? warning("CheckFailed", message) : [];
+  return before.verdict === "inconclusive" ? [] : warning("CheckInconclusive", message);
+}
