@@ -5,6 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { type Events, type Kube, KubeError } from "./kube.ts";
+import { createQueue, type WorkQueue } from "./queue.ts";
 
 /** What recording events needs. */
 export interface EventsOptions {
@@ -44,24 +45,19 @@ interface Series {
 
 interface Recorder extends EventsOptions {
   readonly series: Map<string, Series>;
-  /** Keys with something to write. */
+  /** Keys with something to write, oldest first. */
   readonly waiting: Set<string>;
+  /** When to write them. */
+  readonly queue: WorkQueue;
 }
 
 /** Records events without ever blocking or failing the caller: a full queue drops the oldest, a refused write is logged. */
 export function createEvents(options: EventsOptions): EventRecorder {
-  const recorder: Recorder = { ...options, series: new Map(), waiting: new Set() };
-  let writing: Promise<void> | undefined;
-  const say = (type: Type, object: KubeObject, text: { reason: string; message: string }): void => {
-    if (options.signal.aborted) return;
-    note(recorder, type, { object, ...text });
-    writing ??= writeAll(recorder).finally(() => {
-      writing = undefined;
-    });
-  };
+  const recorder: Recorder = { ...options, series: new Map(), waiting: new Set(), queue: createQueue(options.clock) };
+  void writeAll(recorder);
   return {
-    normal: (object, reason, message) => say("Normal", object, { reason, message }),
-    warning: (object, reason, message) => say("Warning", object, { reason, message }),
+    normal: (object, reason, message) => note(recorder, "Normal", { object, reason, message }),
+    warning: (object, reason, message) => note(recorder, "Warning", { object, reason, message }),
     flush: () => flush(recorder),
   };
 }
@@ -77,6 +73,7 @@ function note(recorder: Recorder, type: Type, { object, reason, message }: { obj
   series.lastMs = nowMs;
   recorder.series.set(key, series);
   recorder.waiting.add(key);
+  recorder.queue.addAfter(key, msUntilDue(series, nowMs));
   if (recorder.waiting.size <= maxWaiting) return;
   const [oldest = key] = recorder.waiting;
   recorder.waiting.delete(oldest);
@@ -112,25 +109,22 @@ function eventOf(
   };
 }
 
-/** Writes until nothing waits, each key at its pace. */
-async function writeAll(recorder: Recorder): Promise<void> {
-  const { clock, signal, waiting, series } = recorder;
-  while (waiting.size > 0 && !signal.aborted) {
-    const nowMs = clock.nowMs();
-    const dueMs = (key: string): number => {
-      const known = series.get(key);
-      return known && known.writtenCount > 0 ? known.writtenAtMs + paceMs : nowMs;
-    };
-    const due = [...waiting].filter((key) => dueMs(key) <= nowMs);
-    for (const key of due) await write(recorder, key, signal);
-    if (due.length > 0) continue;
-    await nextDue(recorder, Math.min(...[...waiting].map(dueMs)) - nowMs);
-  }
+/** New events at once, counts of known ones at their pace. */
+function msUntilDue({ writtenCount, writtenAtMs }: Series, nowMs: number): number {
+  return writtenCount === 0 ? 0 : Math.max(0, writtenAtMs + paceMs - nowMs);
 }
 
-/** Wakes when the time is over, or at once for a key that was never written. */
-async function nextDue({ clock, signal }: Recorder, delayMs: number): Promise<void> {
-  await clock.sleep(Math.min(delayMs, 1_000), signal).catch(() => {});
+async function writeAll(recorder: Recorder): Promise<void> {
+  const { clock, signal, series, queue } = recorder;
+  while (!signal.aborted) {
+    const key = await queue.take(signal).catch(() => undefined);
+    if (key === undefined) return;
+    const known = series.get(key);
+    const delayMs = known ? msUntilDue(known, clock.nowMs()) : 0;
+    if (delayMs > 0) queue.addAfter(key, delayMs);
+    else await write(recorder, key, signal);
+    queue.done(key);
+  }
 }
 
 async function flush(recorder: Recorder): Promise<void> {
@@ -138,7 +132,7 @@ async function flush(recorder: Recorder): Promise<void> {
   const timeout = new AbortController();
   const over = clock.sleep(flushMs, timeout.signal).catch(() => {});
   const all = (async () => {
-    for (const key of [...waiting]) await write(recorder, key, timeout.signal);
+    for (const key of waiting) await write(recorder, key, timeout.signal);
   })();
   await Promise.race([all, over]);
   timeout.abort();
