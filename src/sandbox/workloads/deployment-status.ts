@@ -60,8 +60,12 @@ function progressCondition(rollout: Rollout, counts: Counts, event: ProgressEven
   if (rollout.deployment.spec.paused) return pausedCondition(before);
   if (!before) return foundCondition(rollout) ?? countedCondition(rollout, counts, nowMs);
   if (before.reason === "DeploymentPaused") return progressing("Unknown", "DeploymentResumed", "Deployment is resumed", true);
-  if (counts.replicas === counts.updatedReplicas && before.reason === "NewReplicaSetAvailable") return before;
-  return countedCondition(rollout, counts, nowMs) ?? before;
+  return isSettled(before, counts) ? before : (countedCondition(rollout, counts, nowMs) ?? before);
+}
+
+/** Once complete, scaling and lost pods do not make it a rollout again; only a set of another template does. */
+function isSettled({ reason }: StatusCondition, { replicas, updatedReplicas }: Counts): boolean {
+  return reason === "NewReplicaSetAvailable" && replicas === updatedReplicas;
 }
 
 function foundCondition({ newSet }: Rollout): Bare | undefined {
