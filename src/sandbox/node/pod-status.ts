@@ -41,8 +41,15 @@ export interface PodView {
   readonly nowMs: number;
 }
 
+/** A pod's status as it is written. */
+export interface PodStatus {
+  readonly phase: string;
+  readonly conditions: StatusCondition[];
+  readonly [field: string]: unknown;
+}
+
 /** The status that a kubelet would write. Pure. */
-export function podStatus(view: PodView): object & { readonly conditions: StatusCondition[]; readonly phase: string } {
+export function podStatus(view: PodView): PodStatus {
   const { pod, ip, startedAtMs, nowMs } = view;
   return {
     phase: phaseOf(view),

@@ -11,7 +11,7 @@ export interface ProbeTarget {
   readonly container: Container;
   readonly program: RunningProgram;
   /** The real port of a container port. */
-  realPort(containerPort: number): number | undefined;
+  readonly realPort: (containerPort: number) => number | undefined;
 }
 
 /** Tries once. @returns why it failed; `undefined`: it passed */
