@@ -11,14 +11,17 @@ import type { MetricsOptions, RunningMetrics } from "./start.ts";
 const startTimeoutMs = 20_000;
 const killAfterMs = 5_000;
 
-/** The real Prometheus in a process and a directory of its own. `undefined` when there is none on PATH; throws when it does not start. */
-export async function startPrometheus(options: MetricsOptions): Promise<RunningMetrics | undefined> {
+/**
+ * The real Prometheus in a process and a directory of its own. `undefined` when there is none on PATH; throws when it does not start.
+ * @param options.dataDir samples to begin with; default none
+ */
+export async function startPrometheus(options: MetricsOptions & { dataDir?: string }): Promise<RunningMetrics | undefined> {
   const dir = await mkdtemp(join(tmpdir(), "serin-prometheus-"));
   const remove = () => rm(dir, { recursive: true, force: true });
   try {
     await writeTargets(dir, options.targets());
     await writeFile(join(dir, "prometheus.yml"), configuration(options.scrapeIntervalMs));
-    const child = await spawned(dir, options.port ?? 0);
+    const child = await spawned(dir, options);
     if (!child) {
       await remove();
       return undefined;
@@ -48,10 +51,10 @@ async function writeTargets(dir: string, addresses: readonly string[]): Promise<
   await rename(join(dir, "targets.new"), join(dir, "targets.json"));
 }
 
-async function spawned(dir: string, port: number): Promise<ChildProcess | undefined> {
+async function spawned(dir: string, { dataDir = "data", port = 0 }: { dataDir?: string; port?: number | undefined }): Promise<ChildProcess | undefined> {
   const flags = [
     "--config.file=prometheus.yml",
-    "--storage.tsdb.path=data",
+    `--storage.tsdb.path=${dataDir}`,
     "--storage.tsdb.retention.time=2h",
     `--web.listen-address=127.0.0.1:${port}`,
     "--log.format=json",
