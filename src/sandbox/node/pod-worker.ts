@@ -1,17 +1,17 @@
 import { refOf } from "../../api/object.ts";
 import type { Kube } from "../../kube/kube.ts";
 import { KubeError } from "../../kube/kube.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Container, Pod, StatusCondition } from "../kinds.ts";
-import { fieldManager, kinds } from "../kinds.ts";
-import { changes } from "../workloads/writes.ts";
+import { kinds } from "../kinds.ts";
 import type { Addresses } from "./addresses.ts";
-import { portsAnnotation } from "./addresses.ts";
 import type { Slot } from "./container.ts";
 import { runContainer } from "./container.ts";
-import type { ContainerView } from "./pod-status.ts";
+import type { ContainerView, PodStatus } from "./pod-status.ts";
 import { podStatus } from "./pod-status.ts";
+import { startStatusWriter } from "./status-writer.ts";
 
 /** A pod that this node runs. */
 export interface PodWorker {
@@ -35,43 +35,22 @@ export function startPod(pod: Pod, deps: PodDeps): PodWorker {
   const address = deps.addresses.assign();
   const [stopping, life] = [new AbortController(), new AbortController()];
   const ports = new Map<number, number>();
-  const startedAtMs = clock.nowMs();
-  const views = new Map([...pod.spec.initContainers, ...pod.spec.containers].map((container) => [container.name, created(container)]));
-  const viewsOf = (containers: readonly Container[]): ContainerView[] => containers.map(({ name, image }) => views.get(name) ?? created({ name, image }));
-
-  let conditions: StatusCondition[] = [];
-  const status = () => {
-    const { initContainers, containers } = pod.spec;
-    const view = { pod, ip: address.ip, startedAtMs, initContainers: viewsOf(initContainers), containers: viewsOf(containers), conditions };
-    const next = podStatus({ ...view, nowMs: clock.nowMs() });
-    conditions = next.conditions;
-    return next;
-  };
-  const report = statusWriter({ pod, deps, status, signal: life.signal, ports: () => (address.mapped ? ports : undefined) });
+  const board = createBoard(pod, address.ip, clock);
+  const report = startStatusWriter({ pod, deps, status: board.status, signal: life.signal, ports: address.mapped ? ports : undefined });
   const slot = (container: Container, init: boolean): Slot => ({
     ...deps,
-    pod,
-    container,
-    init,
-    address,
-    ports,
+    ...{ pod, container, init, address, ports },
     stopping: stopping.signal,
     life: life.signal,
     update: (change) => {
-      views.set(container.name, { ...(views.get(container.name) ?? created(container)), ...change });
+      board.update(container.name, change);
       report();
     },
   });
-  const run = async (): Promise<void> => {
-    report();
-    for (const container of pod.spec.initContainers) {
-      await runContainer(slot(container, true));
-      const stage = views.get(container.name)?.stage;
-      if (stopping.signal.aborted || (stage?.is === "ended" && stage.ending.exitCode !== 0)) return;
-    }
-    await Promise.all(pod.spec.containers.map(async (container) => await runContainer(slot(container, false))));
-  };
-  const stopped = run().catch((error: unknown) => deps.log.error({ pod: pod.metadata.name, error: messageOf(error) }, "sandbox pod failed"));
+  report();
+  const stopped = runAll(pod, slot, board).catch((error: unknown) => {
+    deps.log.error({ pod: pod.metadata.name, error: messageOf(error) }, "sandbox pod failed");
+  });
   const ended = Promise.withResolvers<void>();
   const kill = (): void => {
     stopping.abort();
@@ -79,24 +58,60 @@ export function startPod(pod: Pod, deps: PodDeps): PodWorker {
     stopped.then(ended.resolve, ended.resolve);
   };
   const terminate = async (graceMs: number): Promise<void> => {
-    for (const view of views.values()) views.set(view.name, { ...view, ready: false });
+    for (const { name } of [...pod.spec.initContainers, ...pod.spec.containers]) board.update(name, { ready: false });
     stopping.abort();
     report();
     void clock.sleep(graceMs, life.signal).then(() => life.abort(), () => {});
     await stopped;
     await removePod(kube, pod);
-    kill();
   };
   return {
     terminate: (graceMs) => {
       if (stopping.signal.aborted) return;
-      terminate(graceMs).catch((error: unknown) => {
-        deps.log.error({ pod: pod.metadata.name, error: messageOf(error) }, "sandbox pod not removed");
-        kill();
-      });
+      terminate(graceMs)
+        .catch((error: unknown) => deps.log.error({ pod: pod.metadata.name, error: messageOf(error) }, "sandbox pod not removed"))
+        .finally(kill);
     },
     kill,
     ended: ended.promise,
+  };
+}
+
+/** Init containers one after the other, then all others together. */
+async function runAll(pod: Pod, slot: (container: Container, init: boolean) => Slot, board: Board): Promise<void> {
+  for (const container of pod.spec.initContainers) {
+    await runContainer(slot(container, true));
+    const { stage } = board.view(container);
+    if (stage.is !== "ended" || stage.ending.exitCode !== 0) return;
+  }
+  await Promise.all(pod.spec.containers.map(async (container) => await runContainer(slot(container, false))));
+}
+
+/** What is known of each container, and the status that says so. */
+interface Board {
+  readonly view: (container: Pick<Container, "name" | "image">) => ContainerView;
+  readonly update: (name: string, change: Partial<ContainerView>) => void;
+  readonly status: () => PodStatus;
+}
+
+function createBoard(pod: Pod, ip: string, clock: Clock): Board {
+  const { initContainers, containers } = pod.spec;
+  const startedAtMs = clock.nowMs();
+  const known = new Map([...initContainers, ...containers].map((container) => [container.name, created(container)]));
+  const view = (container: Pick<Container, "name" | "image">): ContainerView => known.get(container.name) ?? created(container);
+  let conditions: StatusCondition[] = [];
+  return {
+    view,
+    update: (name, change) => {
+      const before = known.get(name);
+      if (before) known.set(name, { ...before, ...change });
+    },
+    status: () => {
+      const views = { initContainers: initContainers.map(view), containers: containers.map(view) };
+      const status = podStatus({ pod, ip, startedAtMs, ...views, conditions, nowMs: clock.nowMs() });
+      conditions = status.conditions;
+      return status;
+    },
   };
 }
 
@@ -111,49 +126,4 @@ export async function removePod(kube: Kube, { metadata }: Pod): Promise<void> {
 
 function created({ name, image }: Pick<Container, "name" | "image">): ContainerView {
   return { name, image, stage: { is: "waiting", reason: "ContainerCreating" }, restarts: 0, ready: false, started: false };
-}
-
-/** Writes the newest status, one write at a time; what came up meanwhile goes into the next. */
-function statusWriter(options: {
-  readonly pod: Pod;
-  readonly deps: PodDeps;
-  readonly status: () => object;
-  readonly ports: () => ReadonlyMap<number, number> | undefined;
-  readonly signal: AbortSignal;
-}): () => void {
-  const { pod, deps, signal } = options;
-  const ref = refOf({ ...kinds.pod, metadata: pod.metadata });
-  let [dirty, writing, ports] = [false, false, ""];
-  let written: object = {};
-  const write = async (): Promise<void> => {
-    const next = JSON.stringify(Object.fromEntries(options.ports() ?? []));
-    // The ports go first: a pod that is ready must be reachable.
-    if (options.ports()?.size && next !== ports) {
-      await deps.kube.patch(ref, { metadata: { annotations: { [portsAnnotation]: next } } }, { fieldManager }, signal);
-      ports = next;
-    }
-    const status = options.status();
-    const patch = changes(written, status);
-    if (Object.keys(patch).length === 0) return;
-    await deps.kube.patch(ref, { status: patch }, { fieldManager, subresource: "status" }, signal);
-    written = status;
-  };
-  const flush = async (): Promise<void> => {
-    if (writing) return;
-    writing = true;
-    while (dirty && !signal.aborted) {
-      dirty = false;
-      await write().catch(async (error: unknown) => {
-        if (signal.aborted || (error instanceof KubeError && error.code === 404)) return;
-        deps.log.debug({ pod: pod.metadata.name, error: messageOf(error) }, "pod status not written");
-        dirty = true;
-        await deps.clock.sleep(200, signal).catch(() => {});
-      });
-    }
-    writing = false;
-  };
-  return () => {
-    dirty = true;
-    void flush();
-  };
 }
