@@ -120,9 +120,8 @@ function afterFailure({ kind, namespace, log }: ReflectorOptions, sink: Sink, { 
   if (code === 404) return kindIsUnknown(sink, position);
   const fields = { kind: kind.kind, apiVersion: kind.apiVersion, namespace, error: messageOf(error) };
   if (code === 410) {
-    // The past we know is forgotten. The first time in a row is normal and needs no pause.
+    // The server has forgotten the past that we know.
     position.resourceVersion = undefined;
-    position.failures -= position.failures === 1 ? 1 : 0;
     return log.debug(fields, "watch expired, listing anew");
   }
   if (position.failures > 1 || !position.listed) log.warn(fields, "watch failed, trying again");
