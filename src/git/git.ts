@@ -131,6 +131,8 @@ export interface Git {
   changes(remote: Remote, commit: string, signal: AbortSignal): Promise<FileChange[]>;
   /** Three-way inverse in memory; writes only objects. Deepens when a parent is missing. */
   revert(remote: Remote, request: RevertRequest, signal: AbortSignal): Promise<RevertResult>;
+  /** Three-way merge of two commits or trees in memory, as a merge button would; `empty`: nothing to merge. Writes only objects. */
+  merge(remote: Remote, sides: { base: string; ours: string; theirs: string }, signal: AbortSignal): Promise<RevertResult>;
   /** Writes a commit object and returns its id. The same input gives the same id. */
   createCommit(remote: Remote, commit: NewCommit, signal: AbortSignal): Promise<string>;
   /**

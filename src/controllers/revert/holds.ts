@@ -47,7 +47,7 @@ async function holdOf(deps: Deps, hold: Hold, rendered: readonly KubeObject[], s
   const target = targetOf(hold.fields) ?? deps.canaries.find(keyOf({ namespace: hold.namespace, name: hold.canary }))?.spec.targetRef.name ?? "";
   const shared = sharedConfigs({ name: target, namespace: hold.namespace }, rendered);
   const own = hold.fields.filter(({ object }) => !shared.has(object));
-  return { ...hold, fields: await Promise.all(own.map((field) => (field.secret ? withPrimarySecret(deps, hold.namespace, field, signal) : field))) };
+  return { ...hold, fields: await Promise.all(own.map((field) => withPrimarySecret(deps, hold.namespace, field, signal))) };
 }
 
 function targetOf(fields: readonly CauseField[]): string | undefined {
@@ -55,6 +55,7 @@ function targetOf(fields: readonly CauseField[]): string | undefined {
 }
 
 async function withPrimarySecret({ kube }: Deps, namespace: string, field: CauseField, signal: AbortSignal): Promise<CauseField> {
+  if (!field.secret) return field;
   const name = field.object.slice("Secret/".length);
   const secret = await kube.find({ apiVersion: "v1", kind: "Secret", namespace, name: `${name}-primary` }, signal);
   return secret ? { ...field, promoted: valueAt(secret, parsePath(field.path)) } : field;

@@ -1,0 +1,164 @@
+import { type CauseField, type RevisionContent, revisionContent } from "../../api/cause.ts";
+import type { GitRepository } from "../../api/git-repository.ts";
+import { apiVersion, managers, names } from "../../api/meta.ts";
+import { keyOf, type KubeObject } from "../../api/object.ts";
+import type { Revert } from "../../api/revert.ts";
+import type { Sync } from "../../api/sync.ts";
+import type { Commit } from "../../git/git.ts";
+import { isRecord } from "../../lib/json.ts";
+import { type BranchName, parseBranchName, parseTrailers, type Trailers } from "../../revert/branch.ts";
+import { causeOf } from "../../revert/cause.ts";
+import { configsUsedBy } from "../../revert/config-users.ts";
+import { headOf, objectsAt, type RevertDeps } from "./deps.ts";
+import { planRevert } from "./plan.ts";
+import type { Scene } from "./scene.ts";
+
+/** A branch that claims to be one of ours, and what its commit says. */
+interface Claim {
+  readonly branch: string;
+  readonly name: BranchName;
+  readonly commit: Commit;
+  readonly trailers: Trailers;
+}
+
+/**
+ * On a fresh cluster: finds the revert branches of this cluster and Sync, checks that they are what Serin itself would make,
+ * and holds their causes before anything is applied (design rule 6). Anything that does not check out is an event, never an
+ * action. Idempotent.
+ */
+export function adoptBranches(deps: RevertDeps): (sync: Sync, repository: GitRepository, signal: AbortSignal) => Promise<void> {
+  return async (sync, repository, signal) => {
+    const head = headOf(repository);
+    if (!head || !deps.clusterName) return;
+    for (const { name: branch, commit } of repository.status.revertBranches ?? []) {
+      const name = parseBranchName(branch);
+      if (name?.cluster !== deps.clusterName) continue;
+      const claim = await claimOf(deps, repository, { branch, name, commit }, signal);
+      if (claim?.trailers.sync === keyOf(sync.metadata)) await adopt(deps, { sync, repository, head, claim }, signal);
+    }
+  };
+}
+
+async function claimOf(deps: RevertDeps, repository: GitRepository, { branch, name, commit }: { branch: string; name: BranchName; commit: string }, signal: AbortSignal): Promise<Claim | undefined> {
+  const remote = await deps.remoteOf(repository, signal);
+  await deps.git.fetch(remote, [{ name: `refs/heads/${branch}`, commit }], { depth: 50 }, signal);
+  const found = await deps.git.commit(remote, commit, signal);
+  const trailers = parseTrailers(found.message);
+  return trailers && { branch, name, commit: found, trailers };
+}
+
+interface Adoption {
+  readonly sync: Sync;
+  readonly repository: GitRepository;
+  readonly head: string;
+  readonly claim: Claim;
+}
+
+async function adopt(deps: RevertDeps, adoption: Adoption, signal: AbortSignal): Promise<void> {
+  const { claim, repository } = adoption;
+  const key = keyOf({ namespace: claim.name.namespace, name: `${claim.name.canary}-${claim.name.id}` });
+  if (deps.reverts.find(key)) return;
+  const revert = await verified(deps, adoption, signal).catch((error: unknown) => {
+    if (signal.aborted) throw error;
+    deps.log.warn({ branch: claim.branch, error: error instanceof Error ? error.message : String(error) }, "revert branch cannot be checked");
+    return undefined;
+  });
+  if (revert) return store(deps, adoption, revert, signal);
+  deps.events.warning({ ...repository }, "BranchNotAdopted", `branch ${claim.branch} is not what this controller would make of its commits: it is left alone`);
+}
+
+/** The Revert that the branch stands for, or `undefined` when anything about it is not as we would make it. */
+async function verified(deps: RevertDeps, { sync, repository, head, claim }: Adoption, signal: AbortSignal): Promise<Revert | undefined> {
+  const remote = await deps.remoteOf(repository, signal);
+  const [base] = claim.commit.parents;
+  const oldest = claim.trailers.reverts.at(-1);
+  if (!base || !oldest || !(await isSigned(deps, repository, claim, signal))) return undefined;
+  await deps.git.history(remote, { from: oldest, to: head }, signal); // throws when it is not in HEAD's history
+  const scene = { sync, repository, remote, head };
+  const cause = await causeFromGit(deps, scene, claim, signal);
+  if (!cause) return undefined;
+  const revert = revertOf(sync, claim, cause);
+  const full: Scene = { ...scene, revert, deciding: cause.filter(({ decides }) => decides) };
+  const plan = await planRevert(deps, full, base, signal);
+  return plan.outcome === "plan" && plan.tree === claim.commit.tree ? revert : undefined;
+}
+
+/** With a signing key configured only its signature is trusted; without one the recomputed tree has to do. */
+async function isSigned(deps: RevertDeps, repository: GitRepository, { commit }: Claim, signal: AbortSignal): Promise<boolean> {
+  const key = await deps.signingKeyOf(repository, signal);
+  return key === undefined || deps.git.signedBy(await deps.remoteOf(repository, signal), commit.oid, key, signal);
+}
+
+/** The cause by rendering alone: what the target says at the newest undone commit, against what it says with the revert. */
+async function causeFromGit(deps: RevertDeps, scene: Omit<Scene, "revert" | "deciding">, { name, commit, trailers }: Claim, signal: AbortSignal): Promise<CauseField[] | undefined> {
+  const [newest = ""] = trailers.reverts;
+  const failed = await objectsAt(deps, scene, newest, signal);
+  const promoted = await objectsAt(deps, scene, commit.tree, signal);
+  const target = targetOf(failed, name);
+  if (target === undefined) return undefined;
+  const before = contentOf(promoted, name.namespace, target);
+  const after = contentOf(failed, name.namespace, target);
+  return before && after && causeOf(target, before, after, [])?.fields;
+}
+
+function targetOf(objects: readonly KubeObject[], { namespace, canary }: BranchName): string | undefined {
+  const found = objects.find(({ kind, metadata }) => kind === "Canary" && metadata.namespace === namespace && metadata.name === canary);
+  const spec = found?.["spec"] as { targetRef?: { name?: string } } | undefined;
+  return spec?.targetRef?.name;
+}
+
+function contentOf(objects: readonly KubeObject[], namespace: string, target: string): RevisionContent | undefined {
+  const inNamespace = objects.filter(({ metadata }) => metadata.namespace === namespace);
+  const deployment = inNamespace.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === target);
+  const spec = deployment?.["spec"] as { template?: unknown } | undefined;
+  if (!deployment || !isRecord(spec?.template)) return undefined;
+  const used = configsUsedBy(deployment);
+  // A Secret's values are left out: what is adopted from Git shows none of them.
+  const configs = inNamespace.filter(({ kind, metadata }) => kind === "ConfigMap" && used.has(`ConfigMap/${metadata.name}`));
+  const content = { template: spec.template, configs: Object.fromEntries(configs.map((config) => [`ConfigMap/${config.metadata.name}`, config["data"] ?? {}])) };
+  const parsed = revisionContent.safeParse(content);
+  return parsed.success ? parsed.data : undefined;
+}
+
+function revertOf(sync: Sync, { branch, name, commit, trailers }: Claim, cause: CauseField[]): Revert {
+  const elsewhere = sync.metadata.namespace !== name.namespace;
+  return {
+    apiVersion,
+    kind: "Revert",
+    metadata: {
+      name: `${name.canary}-${name.id}`,
+      namespace: name.namespace,
+      labels: { [names.canary]: name.canary },
+      finalizers: [names.finalizer],
+    },
+    spec: {
+      canaryRef: { name: name.canary },
+      syncRef: { name: sync.metadata.name, ...(elsewhere ? { namespace: sync.metadata.namespace } : {}) },
+      cause,
+      commits: [...trailers.reverts],
+      strategy: "PullRequest",
+      scope: trailers.scope,
+      propose: true,
+    },
+    status: {
+      phase: "Planned",
+      commits: [...trailers.reverts],
+      branch,
+      base: commit.parents[0],
+      commit: commit.oid,
+      tree: commit.tree,
+      pushedAt: commit.time,
+    },
+  };
+}
+
+/** The namespace may not exist yet on a fresh cluster: then the manifests make it, and the Revert goes in before them. */
+async function store(deps: RevertDeps, { repository, claim }: Adoption, revert: Revert, signal: AbortSignal): Promise<void> {
+  const { status, ...object } = revert;
+  const ref = { apiVersion, kind: "Revert", namespace: claim.name.namespace, name: revert.metadata.name };
+  const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: claim.name.namespace } };
+  await deps.kube.apply(namespace, { fieldManager: managers.sync, force: false }, signal);
+  await deps.kube.apply(object as unknown as KubeObject, { fieldManager: managers.canary }, signal);
+  await deps.kube.patch(ref, { status }, { fieldManager: managers.status, subresource: "status" }, signal);
+  deps.events.normal({ ...repository }, "BranchAdopted", `branch ${claim.branch} of an earlier cluster is adopted: its change is held before anything is applied`);
+}
