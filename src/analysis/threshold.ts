@@ -67,6 +67,7 @@ interface Measured {
 function messageOf(name: string, { canary, primary, range }: Measured): string {
   if (canary.kind !== "number") return `${name} ${silence(canary)}`;
   const value = formatValue(name, canary.value);
+  if (Number.isNaN(canary.value)) return `${name} is ${value}, which is no number`;
   if (!range) return `${name} is ${value}, which says nothing without a thresholdRange`;
   const beside = primary?.kind === "number" ? `; the primary's is ${formatValue(name, primary.value)}` : "";
   return `${name} is ${value}, ${position(name, canary.value, range)}${beside}`;
