@@ -1,5 +1,5 @@
 import type { CanaryMetric, CanarySpec, CanaryStatus } from "../api/canary.ts";
-import { decide, type Gates, type Input, type Phase } from "./decide.ts";
+import { decide, type Decision, type Gates, type Input, type Phase } from "./decide.ts";
 import { msUntilStep } from "./steps.ts";
 
 /** Phases in which a new revision is judged. */
@@ -25,4 +25,11 @@ export function gateDue(input: Input): keyof Gates | undefined {
   const wish = decide(input).do;
   if (wish === "start") return input.status.phase === "Progressing" || input.status.phase === "WaitingPromotion" ? undefined : "rollout";
   return wish === "promote" && !input.spec.skipAnalysis ? "promotion" : undefined;
+}
+
+/** Whether a decision must not wait for queries and hooks: less traffic for the canary, or its end. */
+export function isUrgent(decision: Decision, { canaryWeight = 0, phase }: CanaryStatus): boolean {
+  if (decision.do === "shift") return decision.weight < canaryWeight;
+  if (decision.do === "start") return judged.has(phase);
+  return decision.do === "rollBack" || decision.do === "cancel" || decision.do === "terminate" || decision.do === "release";
 }

@@ -59,8 +59,8 @@ export interface Seen {
   readonly gates: Gates;
   /** A Revert of this Canary keeps a failed change out of the target. */
   readonly held: boolean;
-  /** When a person last declined a Revert of this Canary. */
-  readonly declinedAtMs?: number | undefined;
+  /** A person declined the Revert of the tracked revision: it gets one more try. */
+  readonly declined: boolean;
   /** The Canary is being deleted and its target must be given back first. */
   readonly deleting: boolean;
 }
@@ -254,13 +254,8 @@ function failed({ status, seen }: Input): Decision {
   }
   if (seen.revision === undefined) return targetMissing;
   if (seen.revision === status.promotedRevision) return seen.held ? hold("ChangeHeld", "a Revert keeps the failed change out of the target") : { do: "settle" };
-  if (seen.revision !== status.trackedRevision || triesAgain(status, seen)) return begin(seen);
+  if (seen.revision !== status.trackedRevision || (seen.declined && !seen.held)) return begin(seen);
   return hold("RevisionFailed", "this revision has failed; another one will be analysed");
-}
-
-/** A person declined to take the change back after this run began: it gets one more. */
-function triesAgain({ startedAt }: CanaryStatus, { held, declinedAtMs }: Seen): boolean {
-  return !held && declinedAtMs !== undefined && startedAt !== undefined && declinedAtMs > Date.parse(startedAt);
 }
 
 function terminate({ status, seen }: Input): Decision {

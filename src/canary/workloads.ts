@@ -3,7 +3,7 @@ import type { RevisionContent } from "../api/cause.ts";
 import { names } from "../api/meta.ts";
 import type { KubeObject } from "../api/object.ts";
 import { isRecord, sameJson } from "../lib/json.ts";
-import { renameConfigs } from "./configs.ts";
+import { type ConfigKind, renameConfigs } from "./configs.ts";
 import type { Phase } from "./decide.ts";
 import { owned } from "./owned.ts";
 import { binaryPrefix, dataOf, splitKey } from "./revision.ts";
@@ -30,6 +30,8 @@ export interface Live {
   readonly promoted: RevisionContent | undefined;
   /** All Secrets of this name and of its copies: a value is taken from the one whose digest fits. */
   readonly secrets: (name: string) => readonly KubeObject[];
+  /** Name of the primary's copy of a config; not `<name>-primary` where that is somebody else's. */
+  readonly copyName: (kind: ConfigKind, name: string) => string;
 }
 
 /** The revision whose content belongs on the primary: the analysed one from its promotion on, never a newer one. */
@@ -70,10 +72,10 @@ function services(canary: Canary, { phase, canaryWeight }: CanaryStatus, { selec
 function primaryDeployment(
   canary: Canary,
   status: CanaryStatus,
-  { target, primary, content, selectors }: Live & { target: KubeObject; content: RevisionContent; selectors: Selectors },
+  { target, primary, content, selectors, copyName }: Live & { target: KubeObject; content: RevisionContent; selectors: Selectors },
 ): KubeObject {
   const { replicas: _replicas, template: _template, selector: _selector, paused: _paused, ...rest } = specOf(target);
-  const renamed = renameConfigs(content.template, (kind, name) => (content.configs[`${kind}/${name}`] ? `${name}-primary` : name));
+  const renamed = renameConfigs(content.template, (kind, name) => (content.configs[`${kind}/${name}`] ? copyName(kind, name) : name));
   const template = annotated(relabel(renamed, selectors), primaryRevision(status) ?? "");
   const head = owned(canary, { apiVersion: "apps/v1", kind: "Deployment", name: primaryName(canary) });
   const labels = { ...head.metadata.labels, [selectors.label]: selectors.primary[selectors.label] ?? "" };
@@ -94,10 +96,10 @@ function annotated(template: Record<string, unknown>, revision: string): Record<
   return { ...template, metadata: { ...kept, annotations: { ...annotations, [revisionAnnotation]: revision } } };
 }
 
-function configCopies(canary: Canary, content: RevisionContent | undefined, { secrets }: Live): KubeObject[] {
+function configCopies(canary: Canary, content: RevisionContent | undefined, { secrets, copyName }: Live): KubeObject[] {
   return Object.entries(content?.configs ?? {}).flatMap(([key, data]) => {
     const [kind, name] = splitKey(key);
-    const copy = `${name}-primary`;
+    const copy = copyName(kind, name);
     return kind === "ConfigMap" ? [configMapCopy(canary, copy, data)] : secretCopy(canary, { copy, data, from: secrets(name) });
   });
 }
@@ -121,12 +123,17 @@ function secretCopy(canary: Canary, { copy, data, from }: { copy: string; data: 
 }
 
 /** While a promotion overwrites the primary's Secrets, the promoted values are kept aside: it may have to go back. */
-function keptSecrets(canary: Canary, { phase }: CanaryStatus, { promoted, secrets }: Live): KubeObject[] {
+function keptSecrets(canary: Canary, { phase }: CanaryStatus, { promoted, secrets, copyName }: Live): KubeObject[] {
   if (phase !== "Promoting") return [];
   return Object.entries(promoted?.configs ?? {}).flatMap(([key, data]) => {
     const [kind, name] = splitKey(key);
-    return kind === "Secret" ? secretCopy(canary, { copy: `${name}-primary-previous`, data, from: secrets(name) }) : [];
+    return kind === "Secret" ? secretCopy(canary, { copy: keptName(copyName(kind, name)), data, from: secrets(name) }) : [];
   });
+}
+
+/** Name under which the promoted values of a Secret's copy are kept aside. */
+export function keptName(copy: string): string {
+  return `${copy}-previous`;
 }
 
 /** Whether every Secret of the revision is still to be had, so that the primary can run exactly this. */

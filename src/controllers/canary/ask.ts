@@ -1,0 +1,113 @@
+import type { Canary } from "../../api/canary.ts";
+import { keyOf } from "../../api/object.ts";
+import { checksDue, gateDue, isUrgent, rollbackGateDue } from "../../canary/checks.ts";
+import { decide, type Gates, type Input } from "../../canary/decide.ts";
+import { parseDurationMs } from "../../lib/duration.ts";
+import { type Cluster, kindsRead } from "./cluster.ts";
+import type { CanaryDeps, RunCheck } from "./deps.ts";
+import { ask } from "./hooks.ts";
+import { type Asked, observe, type Observation } from "./observe.ts";
+
+/** How often the cluster is looked at while an answer is waited for. */
+const lookMs = 500;
+
+/** Reads the cluster and asks what is due now: metric servers, hooks, and whether a person declined a Revert. */
+export interface Observer {
+  look(canary: Canary, signal: AbortSignal): Promise<Observation>;
+}
+
+/** An observer; it remembers in memory when rollback hooks were last asked. */
+export function createObserver(deps: CanaryDeps, cluster: Cluster, check: RunCheck): Observer {
+  const askedAtMs = new Map<string, number>();
+  return {
+    look: async (canary, signal) => {
+      const base = await revertState(deps, cluster, canary, signal);
+      const glance = (): Observation => observe(deps, cluster, canary, base);
+      const first = glance();
+      if (urgent(canary, first)) return first;
+      const answers = await unlessUrgent((both) => answer({ deps, check, askedAtMs }, canary, first, both), () => urgent(canary, glance()), { clock: deps.clock, signal });
+      // What was asked may have taken seconds: decide by what is true now.
+      return observe(deps, cluster, canary, { ...base, ...answers });
+    },
+  };
+}
+
+function inputOf({ spec, status }: Canary, { seen }: Observation): Input {
+  return { spec, status, seen };
+}
+
+function urgent(canary: Canary, observation: Observation): boolean {
+  return isUrgent(decide(inputOf(canary, observation)), canary.status);
+}
+
+interface Askers {
+  readonly deps: CanaryDeps;
+  readonly check: RunCheck;
+  readonly askedAtMs: Map<string, number>;
+}
+
+async function answer(askers: Askers, canary: Canary, first: Observation, signal: AbortSignal): Promise<Pick<Asked, "check" | "gates">> {
+  const input = inputOf(canary, first);
+  const due = checksDue(canary.spec, input);
+  const [check, rollback] = await Promise.all([due.length > 0 ? askers.check(canary, due, signal) : undefined, rollbackGate(askers, canary, first, signal)]);
+  const gates: Gates = { rollback };
+  const gate = gateDue({ ...input, seen: { ...input.seen, check, gates } });
+  if (gate === undefined) return { check, gates };
+  const type = gate === "rollout" ? "confirm-rollout" : "confirm-promotion";
+  return { check, gates: { ...gates, [gate]: await ask(question(canary, first, type), askers.deps.clock, signal) } };
+}
+
+function question(canary: Canary, { revision }: Observation, type: Parameters<typeof ask>[0]["type"]): Parameters<typeof ask>[0] {
+  return { canary, type, revision: revision?.id, configs: revision?.checksums ?? {} };
+}
+
+/** Once per interval, also while no step is due because the canary is not ready. */
+async function rollbackGate({ deps, askedAtMs }: Askers, canary: Canary, first: Observation, signal: AbortSignal): Promise<Gates["rollback"]> {
+  const { seen } = first;
+  const key = keyOf(canary.metadata);
+  const sinceMs = seen.nowMs - (askedAtMs.get(key) ?? 0);
+  if (!rollbackGateDue(canary.spec, canary.status, seen.nowMs) || sinceMs < parseDurationMs(canary.spec.analysis.interval)) return undefined;
+  askedAtMs.set(key, seen.nowMs);
+  return ask(question(canary, first, "rollback"), deps.clock, signal);
+}
+
+/** Whether a Revert holds this Canary's failed change, and whether a person declined it. A failed one is read from the API server itself: the copy may be older than our own write. */
+async function revertState({ kube }: CanaryDeps, cluster: Cluster, canary: Canary, signal: AbortSignal): Promise<Asked> {
+  const { phase, revertRef, startedAt, refused = [] } = canary.status;
+  const held = cluster.labelled("revert", canary).some((revert) => stateOf(revert).holds);
+  if (phase !== "Failed" || revertRef === undefined) return { held, declined: false, gates: {} };
+  const revert = await kube.find({ ...kindsRead.revert, namespace: canary.metadata.namespace, name: revertRef }, signal);
+  if (!revert) return { held, declined: refused.some((entry) => entry.revert === revertRef && entry.declined === true), gates: {} };
+  const { holds, declinedAt } = stateOf(revert);
+  const declined = declinedAt !== undefined && Date.parse(declinedAt) > Date.parse(startedAt ?? "");
+  return { held: holds || (held && !declined), declined, gates: {} };
+}
+
+function stateOf(revert: { readonly [field: string]: unknown; readonly metadata: { readonly deletionTimestamp?: string } }): { holds: boolean; declinedAt?: string | undefined } {
+  const { phase, endedAt } = (revert["status"] ?? {}) as { phase?: string; endedAt?: string };
+  const ended = phase === "Merged" || phase === "Declined" || phase === "Superseded";
+  return { holds: !ended && revert.metadata.deletionTimestamp === undefined, declinedAt: phase === "Declined" ? endedAt : undefined };
+}
+
+/** The work's result; `undefined` when something more pressing came up meanwhile. No hook and no query may delay a rollback. */
+async function unlessUrgent<T>(work: (signal: AbortSignal) => Promise<T>, isPressing: () => boolean, { clock, signal }: { clock: CanaryDeps["clock"]; signal: AbortSignal }): Promise<T | undefined> {
+  const over = new AbortController();
+  const both = AbortSignal.any([signal, over.signal]);
+  const watch = async (): Promise<undefined> => {
+    while (!both.aborted) {
+      await clock.sleep(lookMs, both);
+      if (isPressing()) return undefined;
+    }
+    return undefined;
+  };
+  const running = work(both);
+  const watching = watch();
+  // Whichever loses ends by the abort; its rejection says nothing.
+  running.catch(() => {});
+  watching.catch(() => {});
+  try {
+    return await Promise.race([running, watching]);
+  } finally {
+    over.abort();
+  }
+}
