@@ -39,7 +39,11 @@ export function startPod(pod: Pod, deps: PodDeps): PodWorker {
   const report = startStatusWriter({ pod, deps, status: board.status, signal: life.signal, ports: address.mapped ? ports : undefined });
   const slot = (container: Container, init: boolean): Slot => ({
     ...deps,
-    ...{ pod, container, init, address, ports },
+    pod,
+    container,
+    init,
+    address,
+    ports,
     stopping: stopping.signal,
     life: life.signal,
     update: (change) => {
