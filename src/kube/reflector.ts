@@ -33,6 +33,8 @@ const failureBackoff = { baseMs: 500, maxMs: 30_000 };
 const silenceMarginMs = 30_000;
 /** A watch shorter than this was no success: reconnecting at once would be a busy loop. */
 const shortWatchMs = 1_000;
+/** A watch longer than this makes earlier failures history. */
+const goodWatchMs = 60_000;
 
 /** Where the reflector is. */
 interface Position {
@@ -89,6 +91,8 @@ async function follow(options: ReflectorOptions, sink: Sink, { position, signal 
   } finally {
     linked.abort(new Error("the watch has ended"));
     linked.release();
+    // However it ends, it worked until now.
+    if (clock.nowMs() - startedAtMs > goodWatchMs) position.failures = 0;
   }
   const wasShort = events === 0 && clock.nowMs() - startedAtMs < shortWatchMs;
   position.failures = wasShort ? position.failures + 1 : 0;
