@@ -62,17 +62,17 @@ function toHostError(error: unknown, apiURL: string): GitHostError {
   const parsed = refusal.safeParse(error);
   if (!parsed.success) return new GitHostError("Unknown", `${apiURL} could not be asked`, { cause: error });
   const { status, request, response } = parsed.data;
-  return replyError({ status, words: wordsOf(response.data), call: callName(request.url, request.method), throttled: isThrottled(response.headers) });
+  const call = callName(request.url, request.method);
+  const signingIn = /\/app\/installations\/[^/]+\/access_tokens$/.test(call);
+  return replyError({ status, words: wordsOf(response.data), call, throttled: isThrottled(response.headers), signingIn });
 }
 
 function isThrottled(headers: Readonly<Record<string, unknown>>): boolean {
   return headers["x-ratelimit-remaining"] === "0" || headers["retry-after"] !== undefined;
 }
 
-const words = z.object({
-  message: z.string().catch(""),
-  errors: z.array(z.union([z.string(), z.object({ message: z.string() }).transform(({ message }) => message)]).catch("")).catch([]),
-});
+const detail = z.union([z.string(), z.object({ message: z.string() }).transform(({ message }) => message)]);
+const words = z.object({ message: z.string().catch(""), errors: z.array(detail.catch("")).catch([]) });
 
 /** GitHub's own words: what exactly is wrong stands in a list beside the message. */
 function wordsOf(data: unknown): string {

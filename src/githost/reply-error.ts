@@ -10,31 +10,33 @@ export interface Refusal {
   readonly call: string;
   /** Whether the headers say that it was asked too often. */
   readonly throttled: boolean;
+  /** Whether the call was for credentials, not for the repository: then 404 says that those are wrong. */
+  readonly signingIn?: boolean;
 }
 
 /** The error for a refusal. Whatever says nothing about the pull request becomes `Unknown`. */
 export function replyError(refusal: Refusal): GitHostError {
   const reason = reasonOf(refusal);
-  const words = printable(refusal.words);
-  return new GitHostError(reason, `${refusal.call}: ${[String(refusal.status), words].filter(Boolean).join(" ")}${wayOut[reason]}`);
+  const answer = `${refusal.status} ${printable(refusal.words)}`.trimEnd();
+  return new GitHostError(reason, `${refusal.call}: ${answer}${wayOut[reason]}`);
 }
 
 const wayOut: Record<GitHostErrorReason, string> = {
-  Unauthorized: " (spec.host.secretRef: the token must be valid and may read and write pull requests and issue comments of this repository)",
+  Unauthorized: " (spec.host.secretRef: the token or App must be valid and may write pull requests and issue comments of this repository)",
   RepositoryNotFound: " (no such repository or branch, or the token may not see it: check spec.url and spec.host.secretRef)",
   RepositoryArchived: " (the repository is archived: unarchive it, or suspend this GitRepository)",
   NoDifference: "",
   Unknown: "",
 };
 
-function reasonOf({ status, words, throttled }: Refusal): GitHostErrorReason {
+function reasonOf({ status, words, throttled, signingIn = false }: Refusal): GitHostErrorReason {
   switch (status) {
     case 401:
       return "Unauthorized";
     case 403:
       return forbidden(words, throttled);
     case 404:
-      return "RepositoryNotFound";
+      return signingIn ? "Unauthorized" : "RepositoryNotFound";
     case 409:
     case 422:
       return /\bno (commits|changes) between\b/i.test(words) ? "NoDifference" : "Unknown";
