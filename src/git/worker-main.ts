@@ -1,0 +1,3 @@
+import { runGitWorker } from "./worker.ts";
+
+runGitWorker();
