@@ -1,0 +1,91 @@
+import { randomBytes } from "node:crypto";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { routerNames } from "./api/canary.ts";
+import { logLevels } from "./lib/log.ts";
+
+const dnsLabel = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be a DNS label: lower-case letters, digits and -");
+const httpURL = z.string().regex(/^https?:\/\/[^\s@]+$/, "must be an http:// or https:// address without credentials");
+
+/** Every setting: its environment variable, how it is read, and what it is for. A flag is the variable without SERIN_, in kebab-case. */
+const settings = {
+  KUBECONFIG: z.string().min(1).optional().describe("File that says where the API server is. Default: the pod's service account, else ~/.kube/config."),
+  SERIN_CLUSTER_NAME: dnsLabel.optional().describe("Name of this cluster in revert branches. Required once a GitRepository names a Git host."),
+  SERIN_MESH_PROVIDER: z.enum(routerNames).optional().describe("Router of Canaries that name none."),
+  SERIN_METRICS_SERVER: httpURL.optional().describe("Prometheus of Canaries that name none."),
+  SERIN_NAMESPACES: z.string().optional().transform((text) => text?.split(",").map((name) => name.trim()).filter(Boolean)).describe("Comma-separated namespaces to work in. Default: all."),
+  SERIN_LOG_LEVEL: z.enum(logLevels).default("info").describe("How much is logged."),
+  SERIN_PORT: z.coerce.number().int().min(0).max(65_535).default(8080).describe("Port for webhooks, health and metrics."),
+  SERIN_GIT_DIRECTORY: z.string().min(1).default(join(tmpdir(), "serin-git")).describe("Cache of repositories; may be emptied at any time."),
+  SERIN_GIT_MEMORY_MIB: z.coerce.number().int().min(128).default(768).describe("Memory above which the Git process is ended, in MiB."),
+  SERIN_LEADER_ELECTION_NAMESPACE: dnsLabel.optional().describe("Namespace of the Lease. Default: the pod's, else default."),
+  SERIN_POD_NAME: z.string().min(1).default(hostname()).describe("Name of this replica."),
+  PATH: z.string().default("").describe("Where kustomize is looked for."),
+} as const;
+
+/** What the process was told by its environment and flags. */
+export interface Config {
+  readonly kubeconfig: string | undefined;
+  readonly clusterName: string | undefined;
+  readonly provider: (typeof routerNames)[number] | undefined;
+  readonly metricsServer: string | undefined;
+  readonly namespaces: readonly string[] | undefined;
+  readonly logLevel: (typeof logLevels)[number];
+  readonly port: number;
+  readonly gitDirectory: string;
+  readonly gitMemoryLimitBytes: number;
+  readonly leaderElectionNamespace: string | undefined;
+  /** Different for every process, also after a restart. */
+  readonly identity: string;
+  readonly searchPath: string;
+}
+
+/** One flag of the command line, for its help text. */
+export interface Flag {
+  readonly name: string;
+  readonly variable: string;
+  readonly description: string;
+}
+
+/** The flags that stand for variables, e.g. `cluster-name` for SERIN_CLUSTER_NAME. */
+export const flags: readonly Flag[] = Object.entries(settings)
+  .filter(([variable]) => variable !== "PATH")
+  .map(([variable, schema]) => ({ variable, name: flagOf(variable), description: schema.description ?? "" }));
+
+function flagOf(variable: string): string {
+  return variable.replace(/^SERIN_/, "").toLowerCase().replaceAll("_", "-");
+}
+
+/**
+ * Reads the settings; flags win over the environment. Throws one error that names every bad variable.
+ * @param given values of flags, by flag name
+ */
+export function parseConfig(environment: Readonly<Record<string, string | undefined>>, given: Readonly<Record<string, string | undefined>> = {}): Config {
+  const values = Object.fromEntries(Object.keys(settings).map((variable) => [variable, given[flagOf(variable)] ?? (environment[variable] || undefined)]));
+  const parsed = z.object(settings).safeParse(values);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => `${String(path[0])} (--${flagOf(String(path[0]))}): ${message}`);
+    throw new Error(`the configuration is not valid:\n  ${problems.join("\n  ")}`);
+  }
+  const read = parsed.data;
+  return {
+    kubeconfig: read.KUBECONFIG,
+    clusterName: read.SERIN_CLUSTER_NAME,
+    provider: read.SERIN_MESH_PROVIDER,
+    metricsServer: read.SERIN_METRICS_SERVER,
+    namespaces: read.SERIN_NAMESPACES,
+    logLevel: read.SERIN_LOG_LEVEL,
+    port: read.SERIN_PORT,
+    gitDirectory: read.SERIN_GIT_DIRECTORY,
+    gitMemoryLimitBytes: read.SERIN_GIT_MEMORY_MIB * 1024 * 1024,
+    leaderElectionNamespace: read.SERIN_LEADER_ELECTION_NAMESPACE,
+    identity: `${read.SERIN_POD_NAME}_${randomBytes(4).toString("hex")}`,
+    searchPath: read.PATH,
+  };
+}
+
+/** The settings of this process. */
+export function readConfig(given: Readonly<Record<string, string | undefined>> = {}): Config {
+  return parseConfig(process.env, given);
+}
