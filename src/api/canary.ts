@@ -43,7 +43,7 @@ const metric = z.object({
   thresholdRange: z
     .object({ min: z.number().optional(), max: z.number().optional() })
     .optional()
-    .describe("Inclusive bounds of a good value.")
+    .describe("Inclusive bounds of a good value. Default: at least 99 for request-success-rate, at most 500 for request-duration.")
     .meta({ "x-kubernetes-validations": [{ rule: "has(self.min) || has(self.max)", message: "thresholdRange needs min or max" }] }),
   templateRef: z.object({ name: objectName, namespace: objectName.optional() }).optional().describe("A MetricTemplate; in the same namespace unless one is named."),
   templateVariables: z.record(z.string(), z.string().max(1024)).optional().describe("Values of {{ variables.key }} in the template."),
@@ -106,6 +106,11 @@ const analysis = z
       {
         rule: "self.metrics.all(m, m.name in ['request-success-rate', 'request-duration'] || has(m.templateRef) != has(m.query))",
         message: "a metric that is not built in needs exactly one of templateRef and query",
+        fieldPath: ".metrics",
+      },
+      {
+        rule: "self.metrics.all(m, has(m.thresholdRange) || !has(m.templateRef) && !has(m.query))",
+        message: "a metric with templateRef or query needs thresholdRange: nothing can be said of its value without bounds",
         fieldPath: ".metrics",
       },
     ],
