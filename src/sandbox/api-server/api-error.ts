@@ -90,7 +90,7 @@ export function expired(message: string): ApiError {
 
 /** One field of an object that is wrong: `why` follows the path in the message. */
 export interface FieldError {
-  readonly reason: "FieldValueInvalid" | "FieldValueRequired" | "FieldValueNotSupported" | "FieldValueDuplicate" | "FieldValueForbidden" | "FieldValueTooLong" | "FieldValueTooMany" | "FieldValueTypeInvalid";
+  readonly reason: "FieldValueInvalid" | "FieldValueRequired" | "FieldValueNotSupported" | "FieldValueDuplicate" | "FieldValueForbidden" | "FieldValueTooLong" | "FieldValueTooMany" | "FieldValueTypeInvalid" | "FieldValueNotFound";
   readonly field: string;
   readonly why: string;
 }

@@ -1,6 +1,7 @@
 import { isRecord } from "../../lib/json.ts";
 import { ApiError, badRequest } from "./api-error.ts";
 import type { Body } from "./body.ts";
+import { microTimeFormat } from "./builtin-schemas.ts";
 import { type Draft, groupVersion, type ResourceType } from "./resource-type.ts";
 import { fieldSchema, isOpen, type Schema } from "./schema.ts";
 
@@ -18,6 +19,8 @@ interface Walk {
   readonly unknown: string[];
   /** Called for a value that no field of a built-in kind can hold. */
   readonly mistyped: (path: string, expected: string, value: unknown) => void;
+  /** Called for text that is no time. */
+  readonly unreadable: (why: string) => void;
 }
 
 /**
@@ -40,9 +43,12 @@ export function conform(type: ResourceType, value: Record<string, unknown>): { o
   if (given.kind !== type.kind) throw badRequest(`the kind in the data (${String(given.kind)}) does not match the expected kind (${type.kind})`);
   const unknown: string[] = [];
   const mistyped = (path: string, expected: string, found: unknown): never => {
-    throw badRequest(`${cannotBeHandled(type)}: json: cannot unmarshal ${goName(found)} into Go struct field ${type.kind}.${path} of type ${expected}`);
+    throw badRequest(`${cannotBeHandled(type)}: json: cannot unmarshal ${goName(found)} into Go struct field ${goField(type, path)} of type ${expected}`);
   };
-  const walked = walk({ ...value, ...given }, type.schema, "", { custom: type.custom, unknown, mistyped });
+  const unreadable = (why: string): never => {
+    throw badRequest(`${cannotBeHandled(type)}: ${why}`);
+  };
+  const walked = walk({ ...value, ...given }, type.schema, "", { custom: type.custom, unknown, mistyped, unreadable });
   if (!isRecord(walked)) throw new ApiError(500, "InternalError", "decoding gave no object");
   const metadata = isRecord(walked["metadata"]) ? walked["metadata"] : {};
   return { object: { ...walked, apiVersion, kind: type.kind, metadata: metadata as Draft["metadata"] }, unknown };
@@ -90,6 +96,8 @@ function walkObject(value: Record<string, unknown>, schema: Schema, path: string
 
 /** Go writes neither nulls nor empty lists and maps of optional fields; custom resources keep what was sent. */
 function keep(into: Record<string, unknown>, field: string, { value, child, isCustom, isRequired }: { value: unknown; child: Schema; isCustom: boolean; isRequired: boolean }): void {
+  // Null where null is not allowed counts as missing.
+  if (isCustom && value === null && child.nullable !== true && child.type !== undefined) return;
   if (!isCustom) {
     if (value === null || value === undefined) return;
     if (!isRequired && Array.isArray(value) && value.length === 0) return;
@@ -120,6 +128,26 @@ function checkScalar(value: unknown, schema: Schema, path: string, state: Walk):
   if (schema["x-kubernetes-int-or-string"] === true) return;
   const test = scalarTests[schema.type ?? ""];
   if (test === undefined || !test(value)) state.mistyped(path, goType(schema), value);
+  if (typeof value === "string") checkTime(value, schema, state);
+}
+
+const second = "2006-01-02T15:04:05";
+
+/** Go reads a MicroTime only with exactly six digits after the second: clients that write three are refused, here as there. */
+function checkTime(value: string, { format }: Schema, { unreadable }: Walk): void {
+  const tail = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(.*)$/.exec(value)?.[1];
+  if (format === microTimeFormat && !/^\.\d{6}(Z|[+-]\d\d:\d\d)$/.test(tail ?? "")) {
+    unreadable(`parsing time ${JSON.stringify(value)} as "${second}.000000Z07:00": cannot parse ${JSON.stringify(tail ?? value)} as ".000000"`);
+  }
+  if (format === "date-time" && !/^(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(tail ?? "")) {
+    unreadable(`parsing time ${JSON.stringify(value)} as "${second}Z07:00": cannot parse ${JSON.stringify(tail ?? value)} as "${tail === undefined ? "2006" : "Z07:00"}"`);
+  }
+}
+
+/** Go names the struct around the field, which the schema does not; the kind's own spec is the usual one. */
+function goField({ kind }: ResourceType, path: string): string {
+  const [root = ""] = path.split(".");
+  return `${kind}${root === "spec" || root === "status" ? root.charAt(0).toUpperCase() + root.slice(1) : ""}.${path}`;
 }
 
 function goName(value: unknown): string {

@@ -53,7 +53,7 @@ function yieldTo(owners: readonly Owner[], { added, modified, removed }: Compari
 
 /** A write to the main resource never owns status; one to status owns nothing else. */
 function onlyOwnable(set: FieldSet, { type, writer }: TrackContext): FieldSet {
-  if (writer.subresource === "status") return without(only(set, "f:status"), []) === set ? set : only(set, "f:status");
+  if (writer.subresource === "status") return only(set, "f:status");
   return type.status ? without(set, ["f:status"]) : set;
 }
 
@@ -97,12 +97,10 @@ function part(body: Record<string, unknown>, { type, writer }: TrackContext): Re
 
 /** The merged body with the metadata that nobody owns put back. */
 function withBody(live: KubeObject | undefined, config: Draft, body: Record<string, unknown>): Draft {
-  const identity = live ? live.metadata : config.metadata;
-  const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } = identity;
-  const kept = { namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp };
-  const grace = (identity as Record<string, unknown>)["deletionGracePeriodSeconds"];
-  const head = Object.fromEntries(Object.entries({ ...kept, deletionGracePeriodSeconds: grace }).filter(([, value]) => value !== undefined));
-  const metadata = { name, ...head, ...(body["metadata"] as object) };
+  const identity: Draft["metadata"] = live ? live.metadata : config.metadata;
+  const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds } = identity;
+  const kept = { namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds };
+  const metadata = { name, ...Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined)), ...(body["metadata"] as object) };
   return { ...body, apiVersion: config.apiVersion, kind: config.kind, metadata };
 }
 
@@ -157,6 +155,7 @@ function zeroStruct(schema: ResourceType["schema"], depth: number): Record<strin
   const zero: Record<string, unknown> = {};
   for (const [field, child] of Object.entries(schema.properties ?? {})) {
     const isStruct = typeof child.default === "object" && child.default !== null;
+    // JSON schemas contain themselves.
     if (isStruct && depth < 8) zero[field] = zeroStruct(child, depth + 1);
     else if (schema.required?.includes(field) === true && child.default === undefined) zero[field] = null;
   }

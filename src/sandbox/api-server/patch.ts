@@ -1,0 +1,124 @@
+import { isRecord } from "../../lib/json.ts";
+import { ApiError, badRequest, invalid, required } from "./api-error.ts";
+import type { Body } from "./body.ts";
+import { conform, type Decoded, decodeObject } from "./decode.ts";
+import { applyConfiguration } from "./managed-fields/track.ts";
+import { type Cluster, getObject, timestamp, type WriteOptions } from "./objects.ts";
+import { applyMergePatch } from "./patches/merge-patch.ts";
+import { jsonPatch } from "./patches/json-patch.ts";
+import { strategicMerge } from "./patches/strategic-merge.ts";
+import type { Draft, ResourceType } from "./resource-type.ts";
+import { keepIdentity, onlyPart, storeChanged, storeNew, storeTracked, withDefaults, writerOf, type Written } from "./writes.ts";
+import type { KubeObject } from "../../api/object.ts";
+
+/** Where an object is. */
+export interface Place {
+  readonly namespace: string | undefined;
+  readonly name: string;
+}
+
+/** A patch as it came in. */
+export interface PatchRequest {
+  readonly body: Body;
+  /** Without parameters, e.g. `application/merge-patch+json`. */
+  readonly contentType: string;
+  readonly force: boolean;
+  readonly options: WriteOptions;
+}
+
+const applyType = "application/apply-patch+yaml";
+const patchTypes = ["application/json-patch+json", "application/merge-patch+json"];
+const strategicType = "application/strategic-merge-patch+json";
+
+/** Changes an object by any of the four kinds of patch; an apply also creates it. */
+export function patchObject(cluster: Cluster, type: ResourceType, place: Place, request: PatchRequest): Written {
+  const { contentType } = request;
+  if (contentType === applyType) return applyObject(cluster, type, place, request);
+  const allowed = type.custom ? patchTypes : [...patchTypes, strategicType];
+  if (!allowed.includes(contentType)) throw unsupportedPatch(type, contentType);
+  const before = getObject(cluster, type, place.namespace, place.name);
+  const patched = patchedValue(type, before, request);
+  if (!isRecord(patched)) throw badRequest("the patch does not leave an object");
+  const { object, warnings } = decodePatched(type, patched, request);
+  return { object: storeChanged(cluster, type, { before, after: object }, request.options), warnings, created: false };
+}
+
+function unsupportedPatch(type: ResourceType, contentType: string): ApiError {
+  if (![...patchTypes, strategicType].includes(contentType)) return new ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {});
+  return new ApiError(415, "UnsupportedMediaType", `the body of the request was in an unknown format - accepted media types include: ${[...patchTypes, ...(type.custom ? [] : [strategicType]), applyType].join(", ")}`);
+}
+
+function patchedValue(type: ResourceType, before: KubeObject, { body, contentType }: PatchRequest): unknown {
+  if (contentType === "application/json-patch+json") return jsonPatch(before, body.value);
+  if (contentType === strategicType) return strategicMerge(before, body.value, type.schema);
+  return applyMergePatch(before, body.value);
+}
+
+function decodePatched(type: ResourceType, patched: Record<string, unknown>, { body, options }: PatchRequest): Decoded {
+  return decodeObject(type, { value: structuredClone(patched), duplicates: body.duplicates }, options.validation);
+}
+
+/** Server-side apply. */
+function applyObject(cluster: Cluster, type: ResourceType, place: Place, { body, force, options }: PatchRequest): Written {
+  const config = readConfiguration(type, body, place, options);
+  const live = cluster.store.find(type, place.namespace, place.name);
+  const context = { type, writer: writerOf(type, "Apply", options), now: timestamp(cluster.clock.nowMs()), force };
+  if (live === undefined && options.subresource !== "") throw getNothing(cluster, type, place);
+  const { object: merged } = applyConfiguration(context, live, config);
+  // The live object may hold what the schema no longer has; the configuration was checked already.
+  const { object } = conform(type, merged);
+  if (live === undefined) {
+    requireWritable(cluster, type, object);
+    return { object: storeNew(cluster, type, withDefaults(type, object), options.dryRun), warnings: [], created: true };
+  }
+  const next = withDefaults(type, onlyPart(type, live, object, options.subresource));
+  if (config.metadata.resourceVersion !== undefined) next.metadata.resourceVersion = config.metadata.resourceVersion;
+  if (config.metadata.uid !== undefined) next.metadata.uid = config.metadata.uid;
+  keepIdentity(type, live, next);
+  type.strategy.prepareUpdate?.(next, live);
+  return { object: storeTracked(cluster, type, { before: live, after: next }, options), warnings: [], created: false };
+}
+
+function getNothing(cluster: Cluster, type: ResourceType, { namespace, name }: Place): Error {
+  try {
+    getObject(cluster, type, namespace, name);
+  } catch (error) {
+    return error as Error;
+  }
+  return new Error(`${name} is there after all`);
+}
+
+function requireWritable(cluster: Cluster, type: ResourceType, { metadata }: Draft): void {
+  const namespaces = cluster.registry.ofKind("v1", "Namespace");
+  if (metadata.namespace === undefined || namespaces === undefined) return;
+  const { metadata: found } = getObject(cluster, namespaces, undefined, metadata.namespace);
+  if (found.deletionTimestamp !== undefined) {
+    throw new ApiError(403, "Forbidden", `${type.plural} "${metadata.name}" is forbidden: unable to create new content in namespace ${metadata.namespace} because it is being terminated`);
+  }
+}
+
+function readConfiguration(type: ResourceType, { value, duplicates }: Body, { namespace, name }: Place, options: WriteOptions): Draft {
+  if (options.manager === "") {
+    const patchOptions = { ...type, kind: "PatchOptions", group: "meta.k8s.io" };
+    throw invalid(patchOptions, "", [required("fieldManager", "is required for apply patch")]);
+  }
+  const [twice] = duplicates;
+  if (twice !== undefined && options.validation === "Strict") {
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  line 1: key ${JSON.stringify(twice.split(".").at(-1))} already set in map`);
+  }
+  if (!isRecord(value)) throw badRequest("error decoding YAML: expected an object");
+  const metadata = isRecord(value["metadata"]) ? value["metadata"] : {};
+  if (metadata["managedFields"] !== undefined && !(Array.isArray(metadata["managedFields"]) && metadata["managedFields"].length === 0)) {
+    throw badRequest("metadata.managedFields must be nil");
+  }
+  const { apiVersion, kind } = checkKind(type, value);
+  const { managedFields: _, ...own } = metadata;
+  const place = { name, ...(namespace !== undefined && { namespace }) };
+  return { ...structuredClone(value), apiVersion, kind, metadata: { ...structuredClone(own), ...place } };
+}
+
+function checkKind(type: ResourceType, { apiVersion, kind }: Record<string, unknown>): { apiVersion: string; kind: string } {
+  if (typeof apiVersion !== "string" || typeof kind !== "string") throw badRequest("error decoding YAML: Object 'Kind' is missing");
+  conform(type, { apiVersion, kind });
+  return { apiVersion, kind };
+}
