@@ -1,4 +1,4 @@
-import type { CanarySpec, CanaryStatus } from "../api/canary.ts";
+import type { CanaryPhase, CanarySpec, CanaryStatus } from "../api/canary.ts";
 import { parseDurationMs } from "../lib/duration.ts";
 
 type Analysis = CanarySpec["analysis"];
@@ -47,4 +47,15 @@ function nextWeight({ stepWeight = 100, maxWeight }: Analysis, weight: number): 
 function nextIteration(wanted: number, passed: number, weight: number): ReturnType<typeof nextStep> {
   if (weight === 100) return { do: "promote" };
   return passed + 1 < wanted ? { do: "count" } : { do: "shift", weight: 100 };
+}
+
+/** Phases in which time alone may change what is to be done. */
+const running: ReadonlySet<CanaryPhase | undefined> = new Set(["Waiting", "Progressing", "WaitingPromotion", "Promoting", "Finalising", "Terminating"]);
+
+/** When to look again even if nothing changes; `undefined`: only when something does. */
+export function msUntilNext(spec: CanarySpec, status: CanaryStatus, nowMs: number): number | undefined {
+  const draining = msUntilDrained(status, nowMs);
+  if (!running.has(status.phase)) return draining > 0 ? draining : undefined;
+  const waits = [msUntilStep(spec, status, nowMs), draining, msUntilDeadline(spec, status, nowMs)].filter((wait) => wait > 0);
+  return Math.min(...waits, parseDurationMs(spec.analysis.interval));
 }

@@ -1,0 +1,58 @@
+import { rangeOf } from "../../analysis/threshold.ts";
+import type { Canary, CanaryStatus } from "../../api/canary.ts";
+import type { CauseField, Evidence } from "../../api/cause.ts";
+import { earlierThan } from "../../canary/history.ts";
+import { kindsRead } from "./cluster.ts";
+import type { CanaryDeps } from "./deps.ts";
+import { type Observation, pinned } from "./observe.ts";
+
+/** How many refused causes are remembered. */
+const refusedKept = 20;
+
+/**
+ * Hands a failed run over to what happens in Git and remembers the Revert and the refused values. Idempotent; does nothing
+ * when there is no failure, or it is handed over already. Returns the Canary as it is then.
+ */
+export async function handOver(deps: Pick<CanaryDeps, "ensureRevert" | "kube" | "canaries">, canary: Canary, seen: Observation, signal: AbortSignal): Promise<Canary> {
+  const { status } = canary;
+  const failed = pinned(seen, status.trackedRevision);
+  if (status.phase !== "Failed" || !status.failure || status.revertRef !== undefined || !failed) return canary;
+  const earlier = earlierThan(seen.history, status.trackedRevision);
+  const promoted = pinned(seen, status.promotedRevision);
+  const { propose } = status.failure;
+  const revert = await deps.ensureRevert({ canary, failed, promoted, earlier, evidence: evidenceOf(canary, status.failure), propose }, signal);
+  if (revert === undefined) return canary;
+  const fields = await decidingFields(deps, { namespace: canary.metadata.namespace, name: revert }, signal);
+  return deps.canaries.patchStatus(canary, { ...status, revertRef: revert, refused: remember(status, { revert, fields }) }, signal);
+}
+
+async function decidingFields({ kube }: Pick<CanaryDeps, "kube">, ref: { namespace: string | undefined; name: string }, signal: AbortSignal): Promise<CauseField[]> {
+  const revert = await kube.find({ ...kindsRead.revert, ...ref }, signal);
+  const { cause = [] } = (revert?.["spec"] ?? {}) as { cause?: CauseField[] };
+  return cause.filter(({ decides }) => decides);
+}
+
+function remember({ refused = [] }: CanaryStatus, entry: { revert: string; fields: CauseField[] }): NonNullable<CanaryStatus["refused"]> {
+  if (refused.some(({ revert }) => revert === entry.revert)) return refused;
+  return [...refused, entry].slice(-refusedKept);
+}
+
+function evidenceOf({ spec, status }: Canary, failure: NonNullable<CanaryStatus["failure"]>): Evidence {
+  const { reason, message: sentence, failedAt, weight } = failure;
+  const checks = (status.checks ?? []).map(({ name, verdict, value, primary, primaryPassed }) => {
+    const metric = spec.analysis.metrics.find((each) => each.name === name);
+    return { name, value, primary, ...(metric ? rangeOf(metric) : {}), passed: verdict === "pass", primaryPassed };
+  });
+  return {
+    sentence,
+    reason,
+    failedAt,
+    weight,
+    revision: status.trackedRevision ?? "",
+    promotedRevision: status.promotedRevision,
+    commit: status.trackedCommit,
+    promotedCommit: status.promotedCommit,
+    // What could not be measured is no evidence.
+    checks: checks.filter((_, index) => status.checks?.[index]?.verdict !== "inconclusive"),
+  };
+}

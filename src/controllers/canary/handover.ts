@@ -1,0 +1,40 @@
+import type { Canary } from "../../api/canary.ts";
+import { keyOf, type ObjectRef } from "../../api/object.ts";
+import { isOurs } from "../../canary/owned.ts";
+import { apexName } from "../../canary/services.ts";
+import { primaryName } from "../../canary/workloads.ts";
+import { StalledError, WaitingError } from "../../lib/errors.ts";
+import { type Cluster, kindsRead } from "./cluster.ts";
+import type { Observation } from "./observe.ts";
+
+/** How long to wait for the garbage collector to remove what an earlier Canary left. */
+const collectedMs = 2_000;
+
+/**
+ * Throws when a name that this Canary needs is taken: StalledError naming both when it is somebody else's, WaitingError
+ * while what an earlier Canary of this name owned is being removed. An apex Service that is there already is adopted.
+ */
+export function claimNames(cluster: Cluster, canary: Canary, { router }: Observation): void {
+  const { namespace } = canary.metadata;
+  const made: ObjectRef[] = [
+    { ...kindsRead.deployment, namespace, name: primaryName(canary) },
+    { ...kindsRead.service, namespace, name: `${apexName(canary)}-primary` },
+    { ...kindsRead.service, namespace, name: `${apexName(canary)}-canary` },
+    ...router.outputs(canary),
+    ...(canary.spec.autoscalerRef ? [{ ...kindsRead.autoscaler, namespace, name: `${canary.spec.autoscalerRef.name}-primary` }] : []),
+  ];
+  for (const ref of made) claim(cluster, canary, ref);
+}
+
+function claim(cluster: Cluster, canary: Canary, ref: ObjectRef): void {
+  const live = cluster.find(ref);
+  if (!live || isOurs(canary, live)) return;
+  const owner = live.metadata.ownerReferences?.find(({ controller }) => controller);
+  if (owner?.kind === canary.kind && owner.name === canary.metadata.name) {
+    throw new WaitingError("WaitingForRemoval", `${ref.kind} ${keyOf(ref)} of an earlier Canary of this name is still there`, collectedMs);
+  }
+  throw new StalledError(
+    "NameTaken",
+    `${ref.kind} ${keyOf(ref)} exists and is not Canary ${keyOf(canary.metadata)}'s, which makes one of this name; rename it, or remove it from Git or the cluster`,
+  );
+}

@@ -1,0 +1,134 @@
+import type { Canary, CanaryStatus } from "../../api/canary.ts";
+import { findCondition, nextConditions, setCondition } from "../../api/conditions.ts";
+import { managers, names } from "../../api/meta.ts";
+import { keyOf, type KubeObject, refOf } from "../../api/object.ts";
+import { type Decision, decide } from "../../canary/decide.ts";
+import { eventsOf } from "../../canary/events.ts";
+import { nextStatus } from "../../canary/status.ts";
+import { msUntilNext } from "../../canary/steps.ts";
+import { apexName } from "../../canary/services.ts";
+import type { Reconcile } from "../../kube/kube.ts";
+import { createObserver, type Observer } from "./ask.ts";
+import { type Cluster, clusterOf } from "./cluster.ts";
+import type { CanaryDeps } from "./deps.ts";
+import { handOver } from "./failed.ts";
+import { claimNames } from "./handover.ts";
+import { runCheck, validateMetrics } from "./metrics.ts";
+import type { Observation } from "./observe.ts";
+import { writeRoutes, writeWorkloads } from "./write.ts";
+
+/** Takes one decision for one Canary and makes the cluster follow it. */
+export function canaryReconciler(deps: CanaryDeps): Reconcile {
+  const cluster = clusterOf(deps.informers);
+  const observer = createObserver(deps, cluster, (canary, due, signal) => runCheck(deps, canary, due, signal));
+  return async (key, signal) => {
+    const found = deps.canaries.find(key);
+    if (!found) return {};
+    const deleting = found.metadata.deletionTimestamp !== undefined;
+    if (deleting && !hasFinalizer(found)) return {};
+    if (found.spec.suspend && !deleting) return suspend(deps, found, signal);
+    const canary = await keepFinalizer(deps, found, signal);
+    return take({ ...deps, cluster, observer }, canary, signal);
+  };
+}
+
+type Parts = CanaryDeps & { readonly cluster: Cluster; readonly observer: Observer };
+
+async function take(parts: Parts, canary: Canary, signal: AbortSignal): Promise<{ requeueAfterMs?: number | undefined }> {
+  const { observer, canaries } = parts;
+  const seen = await observer.look(canary, signal); // read
+  const { spec, status: before } = canary;
+  const decision = decide({ spec, status: before, seen: seen.seen }); // think
+  if (decision.do === "release") return release(parts, canary, signal);
+  if (beginsSomething.has(decision.do)) await validateStart(parts, canary, seen, signal);
+  const after = withAdoption(nextStatus(before, decision, seen.facts), canary, seen);
+  const stored = await canaries.patchStatus(canary, after, signal); // record; a conflict throws before anything is touched
+  tell(parts, canary, { before, after, decision });
+  const written = await writeAll(parts, stored, seen, signal); // write
+  return { requeueAfterMs: msUntilNext(spec, written.status, seen.seen.nowMs) };
+}
+
+/** Decisions that begin something: what can be known to be wrong is said before them, and never in the way of an end. */
+const beginsSomething = new Set<Decision["do"]>(["initialise", "start", "await"]);
+
+async function validateStart(parts: Parts, canary: Canary, seen: Observation, signal: AbortSignal): Promise<void> {
+  await validateMetrics(parts, canary, signal);
+  claimNames(parts.cluster, canary, seen);
+  seen.router.routes(canary, { primary: 100, canary: 0 }, seen.inputs);
+}
+
+/**
+ * Routes first. A failure of one part does not keep the next from being tried, but pods are only stopped once the routes
+ * that point at them are written.
+ */
+async function writeAll(parts: Parts, canary: Canary, seen: Observation, signal: AbortSignal): Promise<Canary> {
+  const routed = await settled(writeRoutes(parts, canary, seen, signal));
+  const handedOver = await settled(handOver(parts, canary, seen, signal));
+  if (!routed.ok) throw routed.error;
+  await writeWorkloads(parts, canary, seen, signal);
+  if (!handedOver.ok) throw handedOver.error;
+  return handedOver.value;
+}
+
+async function settled<T>(work: Promise<T>): Promise<{ ok: true; value: T } | { ok: false; error: unknown }> {
+  try {
+    return { ok: true, value: await work };
+  } catch (error) {
+    return { ok: false, error };
+  }
+}
+
+function tell({ events, log }: CanaryDeps, canary: Canary, { before, after, decision }: { before: CanaryStatus; after: CanaryStatus; decision: Decision }): void {
+  const fields = { canary: keyOf(canary.metadata), phase: after.phase, weight: after.canaryWeight, revision: after.trackedRevision };
+  for (const { type, reason, message } of eventsOf(before, after)) {
+    events[type](objectOf(canary), reason, message);
+    log.info({ ...fields, reason }, "canary changed");
+  }
+  log.debug({ ...fields, decision: decision.do }, "canary reconciled");
+}
+
+function objectOf({ apiVersion, kind, metadata }: Canary): KubeObject {
+  return { apiVersion, kind, metadata };
+}
+
+function withAdoption(status: CanaryStatus, canary: Canary, { apexAdopted, seen }: Observation): CanaryStatus {
+  if (!apexAdopted) return status;
+  const message = `Service ${apexName(canary)} was there before; its selector and ports are the Canary's`;
+  const at = { generation: canary.metadata.generation ?? 0, nowMs: seen.nowMs };
+  return { ...status, conditions: setCondition(status.conditions, { type: "ServiceAdopted", status: "True", reason: "ServiceAdopted", message }, at) };
+}
+
+async function suspend({ canaries, clock }: CanaryDeps, canary: Canary, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
+  const generation = canary.metadata.generation ?? 0;
+  const ready = findCondition(canary.status.conditions, "Ready")?.status ?? "Unknown";
+  const outcome = { ready, state: "done", reason: "Suspended", message: "spec.suspend is set; weights and workloads stay as they are" } as const;
+  const conditions = nextConditions(canary.status.conditions, outcome, { generation, nowMs: clock.nowMs() });
+  const requestedAt = canary.metadata.annotations?.[names.requestedAt];
+  await canaries.patchStatus(canary, { ...canary.status, observedGeneration: generation, ...(requestedAt === undefined ? {} : { lastHandledReconcileAt: requestedAt }), conditions }, signal);
+  return {};
+}
+
+function hasFinalizer({ metadata }: Canary): boolean {
+  return metadata.finalizers?.includes(names.finalizer) ?? false;
+}
+
+/** The finalizer stands exactly while `revertOnDeletion` does. */
+async function keepFinalizer(deps: CanaryDeps, canary: Canary, signal: AbortSignal): Promise<Canary> {
+  const { metadata, spec } = canary;
+  if (metadata.deletionTimestamp !== undefined || hasFinalizer(canary) === spec.revertOnDeletion) return canary;
+  const others = (metadata.finalizers ?? []).filter((finalizer) => finalizer !== names.finalizer);
+  const stored = await setFinalizers(deps, canary, spec.revertOnDeletion ? [...others, names.finalizer] : others, signal);
+  return { ...canary, metadata: stored.metadata };
+}
+
+async function release(deps: CanaryDeps, canary: Canary, signal: AbortSignal): Promise<Record<string, never>> {
+  const others = (canary.metadata.finalizers ?? []).filter((finalizer) => finalizer !== names.finalizer);
+  await setFinalizers(deps, canary, others, signal);
+  deps.log.info({ canary: keyOf(canary.metadata) }, "canary released");
+  return {};
+}
+
+async function setFinalizers({ kube }: CanaryDeps, canary: Canary, finalizers: readonly string[], signal: AbortSignal): Promise<KubeObject> {
+  const patch = { metadata: { resourceVersion: canary.metadata.resourceVersion, finalizers: [...finalizers] } };
+  return kube.patch(refOf(objectOf(canary)), patch, { fieldManager: managers.canary }, signal);
+}
