@@ -1,0 +1,118 @@
+import type { Outcome } from "../../api/conditions.ts";
+import { findCondition } from "../../api/conditions.ts";
+import { describeRef, type ObjectRef } from "../../api/object.ts";
+import type { InventoryEntry, Sync } from "../../api/sync.ts";
+import { describeHealth, type Health, healthOf } from "../../gitops/health.ts";
+import { refOfEntry } from "../../gitops/inventory.ts";
+import type { ReconcileResult } from "../../kube/kube.ts";
+import { parseDurationMs } from "../../lib/duration.ts";
+import type { SyncDeps } from "./deps.ts";
+import { nameSome, resourceOf } from "./events.ts";
+import type { Observation } from "./observe.ts";
+import { prune } from "./prune.ts";
+import { applied } from "./status.ts";
+
+/** What a run has done so far. */
+export interface Done {
+  readonly sync: Sync;
+  readonly seen: Observation;
+  readonly wrote: boolean;
+  /** After the apply, stale entries included. */
+  readonly inventory: readonly InventoryEntry[];
+  /** An earlier stage is not ready, so that a later one was not applied yet. */
+  readonly waitingFor?: string | undefined;
+}
+
+/** A stage that waits for another is looked at again by watch, and after this time. */
+const stageRetryMs = 2_000;
+
+/** After the apply: health, then prune, then the status that says how it all is. */
+export async function conclude(deps: SyncDeps, done: Done, signal: AbortSignal): Promise<ReconcileResult> {
+  if (done.waitingFor !== undefined) return waitForStage(deps, done, signal);
+  const { sync, seen, wrote } = done;
+  const { kept, stale } = partition(done);
+  const verdict = sync.spec.wait || (sync.spec.prune && stale.length > 0) ? judge(deps, done, kept) : ({ state: "healthy" } as const);
+  const pruned = await pruneWhenHealthy(deps, { done, verdict, kept, stale }, signal);
+  const outcome = pruned.outcome ?? outcomeOf(verdict, seen, stale);
+  const inventory = [...kept, ...stale.filter(({ id }) => !pruned.gone.has(id))].sort((a, b) => (a.id < b.id ? -1 : 1));
+  await deps.syncs.patchStatus(sync, applied(sync, { seen, inventory, wrote, outcome, nowMs: deps.clock.nowMs() }), signal);
+  tellHealth(deps, sync, outcome);
+  return { requeueAfterMs: nextMs(sync, verdict, outcome) };
+}
+
+/** Entries of what Git has, and of what it no longer has; the latter without digests, so that they are looked at every time. */
+function partition({ seen, inventory }: Done): { kept: InventoryEntry[]; stale: StaleEntry[] } {
+  const stale = (seen.planned?.plan.stale ?? []).map(({ id, v }) => ({ id, v }));
+  const going = new Set(stale.map(({ id }) => id));
+  return { kept: inventory.filter(({ id }) => !going.has(id)), stale };
+}
+
+type StaleEntry = Pick<InventoryEntry, "id" | "v">;
+
+interface Ripe {
+  readonly done: Done;
+  readonly verdict: Verdict;
+  readonly kept: readonly InventoryEntry[];
+  readonly stale: readonly StaleEntry[];
+}
+
+async function pruneWhenHealthy(deps: SyncDeps, { done, verdict, kept, stale }: Ripe, signal: AbortSignal): ReturnType<typeof prune> {
+  const { sync, seen } = done;
+  if (verdict.state !== "healthy" || !sync.spec.prune || stale.length === 0) return { gone: new Set(), outcome: undefined };
+  return prune(deps, { sync, desired: kept.map((entry) => refOfEntry(entry)), stale, revision: seen.source.revision }, signal);
+}
+
+function nextMs({ spec: { interval, retryInterval } }: Sync, verdict: Verdict, outcome: Outcome): number {
+  if (verdict.state === "progressing") return verdict.retryMs;
+  return parseDurationMs(outcome.ready === "True" ? interval : (retryInterval ?? interval));
+}
+
+type Verdict = { readonly state: "healthy" } | { readonly state: "progressing"; readonly message: string; readonly retryMs: number } | { readonly state: "failed"; readonly message: string };
+
+/** How what was applied is doing, and how long it may still take. */
+function judge({ live, clock }: SyncDeps, { sync, wrote }: Done, kept: readonly InventoryEntry[]): Verdict {
+  const ill = kept.flatMap((entry): { ref: ObjectRef; health: Exclude<Health, { state: "healthy" }> }[] => {
+    const ref = refOfEntry(entry);
+    const health = healthOf(live.find(ref));
+    return health.state === "healthy" ? [] : [{ ref, health }];
+  });
+  if (ill.length === 0) return { state: "healthy" };
+  const message = nameSome(ill.map(({ ref, health }) => describeHealth(ref, health)));
+  const startedMs = wrote || sync.status.appliedAt === undefined ? clock.nowMs() : Date.parse(sync.status.appliedAt);
+  const leftMs = startedMs + timeoutMs(sync) - clock.nowMs();
+  if (leftMs <= 0 || ill.some(({ health }) => health.state === "failed")) return { state: "failed", message };
+  return { state: "progressing", message, retryMs: Math.max(leftMs, 1_000) };
+}
+
+function timeoutMs({ spec: { timeout, interval } }: Sync): number {
+  return timeout === undefined ? Math.max(parseDurationMs(interval) - 30_000, 30_000) : parseDurationMs(timeout);
+}
+
+function outcomeOf(verdict: Verdict, { source: { revision } }: Observation, stale: readonly StaleEntry[]): Outcome {
+  const pruning = stale.length > 0 ? `; not pruned before that: ${nameSome(stale.map((entry) => describeRef(refOfEntry(entry))))}` : "";
+  switch (verdict.state) {
+    case "healthy":
+      return { ready: "True", reason: "ReconciliationSucceeded", message: `Applied revision: ${revision}`, state: "done" };
+    case "progressing":
+      return { ready: "Unknown", reason: "Progressing", message: `${revision}: ${verdict.message}${pruning}`, state: "reconciling" };
+    case "failed":
+      return { ready: "False", reason: "HealthCheckFailed", message: `${revision}: ${verdict.message}${pruning}`, state: "reconciling" };
+    default:
+      return verdict satisfies never;
+  }
+}
+
+async function waitForStage(deps: SyncDeps, { sync, seen, inventory, waitingFor = "" }: Done, signal: AbortSignal): Promise<ReconcileResult> {
+  const outcome: Outcome = { ready: "Unknown", reason: "Progressing", message: `${seen.source.revision}: ${waitingFor}`, state: "reconciling" };
+  const status = applied(sync, { seen, inventory: [...inventory], wrote: true, outcome, nowMs: deps.clock.nowMs() });
+  const { lastAppliedRevision: _, inputs: __, ...rest } = status;
+  const before = sync.status.lastAppliedRevision;
+  await deps.syncs.patchStatus(sync, { ...rest, ...(before === undefined ? {} : { lastAppliedRevision: before }) }, signal);
+  return { requeueAfterMs: stageRetryMs };
+}
+
+function tellHealth({ events }: SyncDeps, sync: Sync, outcome: Outcome): void {
+  const before = findCondition(sync.status.conditions, "Ready");
+  if (before?.reason === outcome.reason && before.message === outcome.message) return;
+  if (outcome.ready === "False") events.warning(resourceOf(sync), outcome.reason, outcome.message);
+}

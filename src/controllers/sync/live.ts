@@ -1,0 +1,97 @@
+import { keyOf, type KindRef, type KubeObject, type ObjectRef, refOf } from "../../api/object.ts";
+import type { Change, Informer, Informers } from "../../kube/kube.ts";
+import type { Clock } from "../../lib/clock.ts";
+
+/** The applied kinds as they are now: what informers saw, or what we wrote ourselves since. */
+export interface Live {
+  /** Watches these kinds from now on and waits until they are known. */
+  ensure(kinds: Iterable<KindRef>, signal: AbortSignal): Promise<void>;
+  /** The newest known state. Its kind must have been given to `ensure`. */
+  find(ref: ObjectRef): KubeObject | undefined;
+  /** All objects of the kind that informers saw. */
+  list(kind: KindRef): KubeObject[];
+  /** Remembers what the API server returned for a write until the watch has caught up. */
+  wrote(stored: KubeObject): void;
+  /** Calls the handler for each change of any watched kind. */
+  onChange(handler: (change: Change) => void): () => void;
+}
+
+/** How long the first list of a kind may take. */
+const syncTimeoutMs = 15_000;
+/** A watch that is further behind has lost the event: then what it says counts. */
+const maxLagMs = 30_000;
+
+interface Written {
+  readonly stored: KubeObject;
+  readonly atMs: number;
+}
+
+/** A view of all kinds that any Sync applies; share one. */
+export function createLive({ informers, clock }: { readonly informers: Informers; readonly clock: Clock }): Live {
+  const watched = new Map<string, Informer>();
+  const written = new Map<string, Written>();
+  const handlers = new Set<(change: Change) => void>();
+
+  const keyOfRef = (ref: ObjectRef): string => `${ref.apiVersion} ${ref.kind} ${keyOf(ref)}`;
+  const onSeen = (change: Change): void => {
+    const seen = change.after ?? change.before;
+    if (!seen) return;
+    const key = keyOfRef(refOf(seen));
+    const own = written.get(key);
+    if (own && hasCaughtUp(change, own.stored)) written.delete(key);
+    for (const handler of handlers) handler(change);
+  };
+  const watch = (kind: KindRef): Informer => {
+    const key = `${kind.apiVersion} ${kind.kind}`;
+    const known = watched.get(key);
+    if (known) return known;
+    const informer = informers.of({ apiVersion: kind.apiVersion, kind: kind.kind });
+    watched.set(key, informer);
+    informer.onChange(onSeen);
+    return informer;
+  };
+  return {
+    ensure: async (kinds, signal) => {
+      const within = AbortSignal.any([signal, AbortSignal.timeout(syncTimeoutMs)]);
+      const missing = [...kinds].map((kind) => watch(kind)).filter((informer) => !informer.synced);
+      for (const informer of new Set(missing)) {
+        await informer.whenSynced(within).catch((cause: unknown) => {
+          throw signal.aborted ? cause : new Error(`list ${informer.kind.kind} (${informer.kind.apiVersion}): no answer in time; may the controller list and watch it?`);
+        });
+      }
+    },
+    find: (ref) => {
+      const seen = watch(ref).find(keyOf(ref));
+      const own = written.get(keyOfRef(ref));
+      const useOwn = own !== undefined && clock.nowMs() - own.atMs < maxLagMs && !isNewer(seen, own.stored);
+      return useOwn ? own.stored : seen;
+    },
+    list: (kind) => watch(kind).list(),
+    wrote: (stored) => {
+      const ref = refOf(stored);
+      const seen = watch(ref).find(keyOf(ref));
+      if (seen?.metadata.resourceVersion !== stored.metadata.resourceVersion) {
+        written.set(keyOfRef(ref), { stored, atMs: clock.nowMs() });
+      }
+    },
+    onChange: (handler) => {
+      handlers.add(handler);
+      return () => handlers.delete(handler);
+    },
+  };
+}
+
+function hasCaughtUp({ before, after }: Change, own: KubeObject): boolean {
+  // A deletion that the watch tells of came after our write, unless it was that of an earlier object of this name.
+  if (!after) return before?.metadata.uid === own.metadata.uid;
+  return versionOf(after) >= versionOf(own);
+}
+
+function isNewer(seen: KubeObject | undefined, own: KubeObject): boolean {
+  return seen !== undefined && versionOf(seen) >= versionOf(own);
+}
+
+/** Resource versions of one kind are comparable numbers on every API server that Serin runs on. */
+function versionOf({ metadata: { resourceVersion = "0" } }: KubeObject): bigint {
+  return /^[0-9]+$/.test(resourceVersion) ? BigInt(resourceVersion) : 0n;
+}

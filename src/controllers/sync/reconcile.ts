@@ -1,0 +1,77 @@
+import { managers, names } from "../../api/meta.ts";
+import type { Sync } from "../../api/sync.ts";
+import { afterApply, isNew, isWrite, writeAhead } from "../../gitops/plan.ts";
+import type { Reconcile, ReconcileResult } from "../../kube/kube.ts";
+import { StalledError } from "../../lib/errors.ts";
+import { applyPlan, describeStep } from "./apply.ts";
+import { conclude } from "./conclude.ts";
+import type { SyncDeps } from "./deps.ts";
+import { tellAdopted, tellApplied, tellDrift } from "./events.ts";
+import { type Observation, observe, type Planned } from "./observe.ts";
+import { refusalError } from "./refusal.ts";
+import { removeSync } from "./remove.ts";
+import { awaitDependencies, sourceOf } from "./source.ts";
+import { applying, impersonated, withInventory } from "./status.ts";
+
+/**
+ * Brings the cluster in line with one folder of a source: source, dependencies, rendering, plan, staged apply, health, prune.
+ * Nothing is rendered while nothing that it depends on has changed, and only what differs is written.
+ */
+export function syncReconciler(deps: SyncDeps): Reconcile {
+  return async (key, signal) => {
+    const sync = deps.syncs.find(key);
+    if (!sync) return {};
+    if (sync.metadata.deletionTimestamp !== undefined) return removeSync(deps, sync, signal);
+    if (sync.spec.suspend) return {};
+    if (!sync.metadata.finalizers?.includes(names.finalizer)) return addFinalizer(deps, sync, signal);
+    const source = sourceOf(sync, deps.repositories);
+    try {
+      awaitDependencies(sync, source.revision, deps.syncs);
+      if (sync.status.inventory === undefined) await deps.beforeFirstApply(sync, source.repository, signal);
+      const seen = await observe(deps, sync, source, signal);
+      return await carryOut(deps, sync, seen, signal);
+    } catch (cause) {
+      // Every message says which commit it is about.
+      throw new Error(source.revision, { cause });
+    }
+  };
+}
+
+async function carryOut(deps: SyncDeps, sync: Sync, seen: Observation, signal: AbortSignal): Promise<ReconcileResult> {
+  const { planned, inventory } = seen;
+  if (planned) refuseTaken(planned);
+  if (!planned?.plan.steps.some(isWrite)) return conclude(deps, { sync, seen, wrote: false, inventory }, signal);
+
+  const ahead = writeAhead(inventory, planned.plan);
+  // What only drifted is in the inventory already.
+  const recorded = planned.plan.steps.some(isNew) ? await deps.syncs.patchStatus(sync, applying(sync, { seen, inventory: ahead, nowMs: deps.clock.nowMs() }), signal) : sync;
+  const { done, refused, waitingFor } = await applyPlan(deps, planned.plan, { impersonate: impersonated(sync), shared: planned.shared }, signal);
+  const after = afterApply(ahead, done);
+  tellAll(deps, sync, planned, { done, revision: seen.source.revision });
+  if (refused.length === 0) return conclude(deps, { sync: recorded, seen, wrote: done.some(({ step }) => isNew(step)), inventory: after, waitingFor }, signal);
+  await deps.syncs.patchStatus(recorded, withInventory(recorded, after), signal);
+  throw refusalError(sync, refused, planned.placeOf);
+}
+
+/** Two Syncs that apply the same object would take it from each other for ever. */
+function refuseTaken({ plan, placeOf }: Planned): void {
+  const taken = plan.steps.find(({ action }) => action === "taken");
+  if (!taken) return;
+  const labels = taken.live?.metadata.labels ?? {};
+  const other = `${labels[names.syncNamespace]}/${labels[names.syncName]}`;
+  throw new StalledError("OwnedByAnother", `${describeStep(taken.ref, placeOf(taken.ref))} is also applied by Sync ${other}; remove it from one of them`);
+}
+
+function tellAll(deps: SyncDeps, sync: Sync, planned: Planned, applied: Parameters<typeof tellApplied>[2]): void {
+  tellApplied(deps, sync, applied);
+  tellDrift(deps, sync, applied);
+  tellAdopted(deps, sync, planned);
+}
+
+async function addFinalizer({ kube }: SyncDeps, { apiVersion, kind, metadata }: Sync, signal: AbortSignal): Promise<ReconcileResult> {
+  const { namespace, name, resourceVersion, finalizers = [] } = metadata;
+  const patch = { metadata: { resourceVersion, finalizers: [...finalizers, names.finalizer] } };
+  await kube.patch({ apiVersion, kind, namespace, name }, patch, { fieldManager: managers.status }, signal);
+  // The change of the object brings it back here.
+  return {};
+}

@@ -1,0 +1,97 @@
+import type { GitRepository } from "../../api/git-repository.ts";
+import { describeRef, groupOf, type KubeObject, refOf } from "../../api/object.ts";
+import type { Sync } from "../../api/sync.ts";
+import type { Git, Remote } from "../../git/git.ts";
+import { definedScopes, inNamespace, type Scope, withSubjectsIn } from "../../gitops/namespace.ts";
+import type { Kube } from "../../kube/kube.ts";
+import { StalledError } from "../../lib/errors.ts";
+import { createLru } from "../../lib/lru.ts";
+import { refuseDuplicates } from "../../render/duplicates.ts";
+import { placeOf } from "../../render/manifest.ts";
+import { repositoryPath } from "../../render/path.ts";
+import type { RenderedObject, Renderer, SourceTree } from "../../render/renderer.ts";
+import { rendererFor } from "../../render/renderers.ts";
+import type { RenderAt } from "../rendering.ts";
+
+/** Where the repository of a GitRepository is and who we are there. */
+export type RemoteOf = (repository: GitRepository, signal: AbortSignal) => Promise<Remote>;
+
+/** What rendering needs. */
+export interface RenderDeps {
+  readonly git: Git;
+  readonly kube: Kube;
+  readonly remoteOf: RemoteOf;
+  readonly renderers: readonly Renderer[];
+}
+
+/** Renders Syncs, remembering what it rendered. */
+export interface Rendering {
+  readonly renderAt: RenderAt;
+  /** Digest of everything in the repository that the Sync's rendering depends on; equal digests give equal objects. */
+  readonly inputsAt: (sync: Sync, repository: GitRepository, commitOrTree: string, signal: AbortSignal) => Promise<string>;
+}
+
+/** Renderings are kept up to about this many characters of JSON. */
+const maxCachedCharacters = 64 * 1024 * 1024;
+const maxCachedInputs = 20_000;
+
+/** The one way from a commit to objects; share one, for its cache. */
+export function createRendering({ git, kube, remoteOf, renderers }: RenderDeps): Rendering {
+  const rendered = createLru<readonly RenderedObject[]>(maxCachedCharacters);
+  const inputs = createLru<string>(maxCachedInputs);
+
+  const treeOf = async (repository: GitRepository, commitOrTree: string, signal: AbortSignal): Promise<SourceTree> => {
+    const remote = await remoteOf(repository, signal);
+    return {
+      files: (path, within) => git.files(remote, commitOrTree, path, within),
+      objectAt: (path, within) => git.objectAt(remote, commitOrTree, path, within),
+    };
+  };
+  const inputsAt: Rendering["inputsAt"] = async (sync, repository, commitOrTree, signal) => {
+    const path = repositoryPath(sync.spec.path);
+    const key = [repository.spec.url, commitOrTree, path].join("\0");
+    const known = inputs.get(key);
+    if (known !== undefined) return known;
+    const tree = await treeOf(repository, commitOrTree, signal);
+    const renderer = await rendererFor(renderers, tree, path, signal);
+    const digest = await renderer.inputs(tree, path, signal);
+    inputs.set(key, digest);
+    return digest;
+  };
+  const renderAt: RenderAt = async (sync, repository, commitOrTree, signal) => {
+    const key = await inputsAt(sync, repository, commitOrTree, signal);
+    let objects = rendered.get(key);
+    if (!objects) {
+      const path = repositoryPath(sync.spec.path);
+      const tree = await treeOf(repository, commitOrTree, signal);
+      objects = await (await rendererFor(renderers, tree, path, signal)).render(tree, path, signal);
+      rendered.set(key, objects, JSON.stringify(objects).length);
+    }
+    const placed = await inNamespaces(objects, sync.spec.targetNamespace, kube, signal);
+    refuseDuplicates(placed);
+    return placed;
+  };
+  return { renderAt, inputsAt };
+}
+
+/** The objects where they belong, as the cluster and the CustomResourceDefinitions among them say. */
+async function inNamespaces(objects: readonly RenderedObject[], target: string | undefined, kube: Kube, signal: AbortSignal): Promise<RenderedObject[]> {
+  const defined = definedScopes(objects.map(({ object }) => object));
+  const moved = new Set(objects.filter(({ object }) => object.kind === "ServiceAccount").map(({ object }) => object.metadata.name));
+  const placed: RenderedObject[] = [];
+  for (const { object, origin } of objects) {
+    const scope = defined.get(`${groupOf(object.apiVersion)}/${object.kind}`) ?? (await scopeOf(object, target, kube, signal));
+    const inPlace = inNamespace(object, scope, target);
+    if (scope.namespaced && inPlace.metadata.namespace === undefined) {
+      throw new StalledError("NamespaceMissing", `${describeRef(refOf(object))} (${placeOf(origin)}) names no namespace; set metadata.namespace in it, or spec.targetNamespace in the Sync`);
+    }
+    placed.push({ object: withSubjectsIn(inPlace, target, moved), origin });
+  }
+  return placed;
+}
+
+async function scopeOf(object: KubeObject, target: string | undefined, kube: Kube, signal: AbortSignal): Promise<Scope> {
+  const resource = await kube.resource(object, signal);
+  // Nobody knows the kind (yet): what the manifest says is all there is to go by.
+  return resource ?? { namespaced: target !== undefined || object.metadata.namespace !== undefined };
+}

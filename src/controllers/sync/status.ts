@@ -1,0 +1,58 @@
+import { nextConditions, isoSeconds, type Outcome } from "../../api/conditions.ts";
+import { names } from "../../api/meta.ts";
+import type { InventoryEntry, Sync, SyncStatus } from "../../api/sync.ts";
+import { isWrite } from "../../gitops/plan.ts";
+import type { Observation } from "./observe.ts";
+
+/** The status to record before anything is written: what is about to exist, so that a crash leaves no orphans. */
+export function applying(sync: Sync, { seen, inventory, nowMs }: { seen: Observation; inventory: InventoryEntry[]; nowMs: number }): SyncStatus {
+  const { revision } = seen.source;
+  const count = seen.planned?.plan.steps.filter(isWrite).length ?? 0;
+  const message = `${revision}: applying ${count} object${count === 1 ? "" : "s"}`;
+  return {
+    ...withOutcome(sync, { ready: "Unknown", reason: "Progressing", message, state: "reconciling" }, nowMs),
+    lastAttemptedRevision: revision,
+    inventory: { entries: inventory },
+    // Until this run has finished nothing counts as done.
+    inputs: undefined,
+  };
+}
+
+/** The status with another inventory and nothing else changed. */
+export function withInventory({ status }: Sync, entries: InventoryEntry[]): SyncStatus {
+  return { ...status, inventory: { entries } };
+}
+
+/** The status with this outcome. Does not say that a request was handled. */
+export function withOutcome({ status, metadata: { generation = 0 } }: Sync, outcome: Outcome, nowMs: number): SyncStatus {
+  return { ...status, observedGeneration: generation, conditions: nextConditions(status.conditions, outcome, { generation, nowMs }) };
+}
+
+/** The status after everything was applied. */
+export function applied(sync: Sync, done: { seen: Observation; inventory: InventoryEntry[]; wrote: boolean; outcome: Outcome; nowMs: number }): SyncStatus {
+  const { seen, inventory, wrote, outcome, nowMs } = done;
+  const { revision } = seen.source;
+  const holding = seen.planned ? seen.planned.holding : (sync.status.holding ?? []);
+  const requestedAt = sync.metadata.annotations?.[names.requestedAt];
+  return {
+    ...withOutcome(sync, outcome, nowMs),
+    ...(requestedAt === undefined ? {} : { lastHandledReconcileAt: requestedAt }),
+    lastAttemptedRevision: revision,
+    lastAppliedRevision: revision,
+    revision: heldRevision(revision, holding),
+    inputs: seen.inputs,
+    appliedAt: wrote || sync.status.appliedAt === undefined ? isoSeconds(nowMs) : sync.status.appliedAt,
+    holding: holding.length > 0 ? [...holding] : undefined,
+    inventory: { entries: inventory },
+  };
+}
+
+/** `main@sha1:9f00… holding checkout`. */
+export function heldRevision(revision: string, holding: readonly string[]): string {
+  return holding.length > 0 ? `${revision} holding ${holding.join(", ")}` : revision;
+}
+
+/** The user as whom the Sync writes; `undefined`: as the controller itself. */
+export function impersonated({ spec: { serviceAccountName }, metadata: { namespace = "" } }: Sync): string | undefined {
+  return serviceAccountName === undefined ? undefined : `system:serviceaccount:${namespace}:${serviceAccountName}`;
+}
