@@ -2,14 +2,16 @@ import { expect, test } from "vitest";
 import { StalledError } from "../lib/errors.ts";
 import { type HostAddress, hostAddress, type HostKind } from "./address.ts";
 
+const app: Omit<HostAddress, "apiURL"> = { owner: "team", repository: "app" };
+
 test.each<[HostKind, string, string | undefined, HostAddress]>([
-  ["github", "https://github.com/team/app", undefined, { apiURL: "https://api.github.com", owner: "team", repository: "app" }],
-  ["github", "https://github.com/team/app.git", undefined, { apiURL: "https://api.github.com", owner: "team", repository: "app" }],
-  ["github", "https://github.com/team/app/", undefined, { apiURL: "https://api.github.com", owner: "team", repository: "app" }],
-  ["github", "https://ghe.example.com/team/a.b", "https://ghe.example.com/api/v3/", { apiURL: "https://ghe.example.com/api/v3", owner: "team", repository: "a.b" }],
-  ["gitea", "http://127.0.0.1:3000/team/app.git", undefined, { apiURL: "http://127.0.0.1:3000/api/v1", owner: "team", repository: "app" }],
-  ["gitea", "https://example.com/code/team/app", undefined, { apiURL: "https://example.com/code/api/v1", owner: "team", repository: "app" }],
-  ["gitea", "https://git.example.com/team/app", "http://gitea.internal/api/v1", { apiURL: "http://gitea.internal/api/v1", owner: "team", repository: "app" }],
+  ["github", "https://github.com/team/app", undefined, { apiURL: "https://api.github.com", ...app }],
+  ["github", "https://github.com/team/app.git", undefined, { apiURL: "https://api.github.com", ...app }],
+  ["github", "https://github.com/team/app/", undefined, { apiURL: "https://api.github.com", ...app }],
+  ["github", "https://ghe/team/a.b", "https://ghe/api/v3/", { apiURL: "https://ghe/api/v3", owner: "team", repository: "a.b" }],
+  ["gitea", "http://127.0.0.1:3000/team/app.git", undefined, { apiURL: "http://127.0.0.1:3000/api/v1", ...app }],
+  ["gitea", "https://example.com/code/team/app", undefined, { apiURL: "https://example.com/code/api/v1", ...app }],
+  ["gitea", "https://git.example.com/team/app", "http://gitea.internal/api/v1", { apiURL: "http://gitea.internal/api/v1", ...app }],
 ])("%s %s with apiURL %s", (kind, url, apiURL, want) => {
   expect(hostAddress(kind, url, apiURL)).toEqual(want);
 });
@@ -32,5 +34,7 @@ test.each<[HostKind, string, string | undefined, RegExp]>([
 });
 
 test("credentials in an address are refused and not repeated", () => {
-  expect(() => hostAddress("gitea", "https://ada:s3cret@host/team/app")).toThrow(expect.objectContaining({ message: expect.not.stringContaining("s3cret") }));
+  const silent = expect.objectContaining({ message: expect.not.stringContaining("s3cret") });
+  expect(() => hostAddress("gitea", "https://ada:s3cret@host/team/app")).toThrow(silent);
+  expect(() => hostAddress("gitea", "https://host/team?token=s3cret")).toThrow(silent);
 });

@@ -16,17 +16,19 @@ export type HostAddress = Pick<GitHostOptions, "apiURL" | "owner" | "repository"
  */
 export function hostAddress(kind: HostKind, repositoryURL: string, apiURL?: string): HostAddress {
   const url = webURL(repositoryURL, "spec.url");
-  const names = url.pathname.split("/").filter((part) => part !== "").map((part) => decodeName(part, repositoryURL));
+  const shown = trimmed(url);
+  const names = url.pathname.split("/").filter((part) => part !== "").map((part) => decodeName(part, shown));
   const repository = names.pop()?.replace(/\.git$/, "");
   const owner = names.pop();
-  if (!owner || !repository) throw invalid(`spec.url ${repositoryURL} names no owner and repository; write it like https://host/owner/repository`);
+  if (!owner || !repository) throw invalid(`spec.url ${shown} names no owner and repository; write https://host/owner/repository`);
   if (apiURL !== undefined) return { apiURL: trimmed(webURL(apiURL, "spec.host.apiURL")), owner, repository };
   if (kind === "gitea") return { apiURL: trimmed(new URL(`/${[...names, "api", "v1"].join("/")}`, url)), owner, repository };
   // A token must never reach a host that it was not made for: only github.com itself has a default.
   if (!/^(www\.)?github\.com$/.test(url.hostname)) {
-    throw invalid(`spec.url is on ${url.hostname}, not on github.com: set spec.host.apiURL, for GitHub Enterprise Server https://${url.host}/api/v3`);
+    const enterprise = `for GitHub Enterprise Server https://${url.host}/api/v3`;
+    throw invalid(`spec.url is on ${url.hostname}, not on github.com: set spec.host.apiURL, ${enterprise}`);
   }
-  if (names.length > 0) throw invalid(`spec.url ${repositoryURL} has more than an owner and a repository in its path`);
+  if (names.length > 0) throw invalid(`spec.url ${shown} has more than an owner and a repository in its path`);
   return { apiURL: "https://api.github.com", owner, repository };
 }
 
@@ -37,14 +39,14 @@ function webURL(text: string, field: string): URL {
   return url;
 }
 
-function decodeName(part: string, repositoryURL: string): string {
+function decodeName(part: string, shown: string): string {
   let name: string;
   try {
     name = decodeURIComponent(part);
   } catch {
-    throw invalid(`spec.url ${repositoryURL} has a broken % sequence in its path`);
+    throw invalid(`spec.url ${shown} has a broken % sequence in its path`);
   }
-  if (!/^[\w.-]+$/.test(name)) throw invalid(`spec.url ${repositoryURL}: "${name}" cannot be the name of an owner or a repository`);
+  if (!/^[\w.-]+$/.test(name)) throw invalid(`spec.url ${shown}: "${name}" cannot be the name of an owner or a repository`);
   return name;
 }
 

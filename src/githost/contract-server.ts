@@ -19,8 +19,11 @@ export interface UpstreamReply {
   readonly json?: unknown;
 }
 
+/** The API behind the server. */
+export type Upstream = (request: UpstreamRequest) => Promise<UpstreamReply>;
+
 /** An answer the API would never give: text as it is, or silence, or a cut connection. */
-export type Fault = { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly text: string } | "silence" | "cut";
+export type Fault = "silence" | "cut" | Readonly<{ status: number; headers: Readonly<Record<string, string>>; text: string }>;
 
 /** A server that holds both sides to a contract and can misbehave. For tests. */
 export interface ContractServer {
@@ -35,7 +38,7 @@ export interface ContractServer {
 }
 
 /** Puts a server on loopback before an API. */
-export async function startContractServer(contract: Contract, upstream: (request: UpstreamRequest) => Promise<UpstreamReply>): Promise<ContractServer> {
+export async function startContractServer(contract: Contract, upstream: Upstream): Promise<ContractServer> {
   const violations: string[] = [];
   const calls: string[] = [];
   let fault: Fault | undefined;
@@ -86,5 +89,6 @@ async function read(incoming: IncomingMessage): Promise<UpstreamRequest> {
   const text = Buffer.concat(chunks).toString();
   const { pathname, searchParams } = new URL(incoming.url ?? "/", "http://localhost");
   const { method = "GET", headers } = incoming;
-  return { method, path: pathname, query: searchParams, authorization: headers.authorization, body: text === "" ? undefined : JSON.parse(text) };
+  const body: unknown = text === "" ? undefined : JSON.parse(text);
+  return { method, path: pathname, query: searchParams, authorization: headers.authorization, body };
 }

@@ -18,13 +18,13 @@ test.each<[string, Partial<ApiExchange>, RegExp | undefined]>([
   ["an unlisted success is one", { status: 200 }, /never answers 200/],
   ["an unknown path is one", { path: "/repos/team/app/nothing" }, /no such operation/],
   ["an unknown method is one", { method: "PUT" }, /no such operation/],
-  ["an unknown query parameter is one", { method: "GET", body: undefined, status: 200, reply: [], query: new URLSearchParams({ limit: "1" }) }, /limit/],
+  ["an unknown query parameter is one", { query: new URLSearchParams({ limit: "1" }) }, /no query parameter limit/],
   ["a path parameter of the wrong type is one", { path: path.replace("7", "seven") }, /parameter index: .*integer/],
   ["an unknown field in the body is one", { body: { body: "x", text: "y" } }, /no field text/],
   ["a missing field in the body is one", { body: {} }, /body .*required property 'body'/],
   ["a body where none is taken is one", { method: "GET", status: 200, reply: [] }, /takes no JSON body/],
   ["a missing field in the reply is one", { reply: { ...comment, user: undefined } }, /reply .*required property 'user'/],
-  ["a field of the wrong type in the reply is one", { reply: { ...comment, user: { id: "1", login: "ada" } } }, /reply\/user\/id .*integer/],
+  ["a field of the wrong type in the reply is one", { reply: { ...comment, id: "1" } }, /reply\/id .*integer/],
 ])("%s", (_, change, want) => {
   const found = contract.violations(exchange(change));
   expect(found.join("\n")).toMatch(want ?? /^$/);

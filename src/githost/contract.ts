@@ -127,7 +127,12 @@ function pointerTo(...parts: readonly string[]): string {
 
 function resolve(document: object, pointer: string): unknown {
   const parts = pointer.slice(2).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-  return parts.reduce<unknown>((value, part) => (isRecord(value) ? value[part] : Array.isArray(value) ? value[Number(part)] : undefined), document);
+  return parts.reduce<unknown>(member, document);
+}
+
+function member(value: unknown, part: string): unknown {
+  if (Array.isArray(value)) return value[Number(part)];
+  return isRecord(value) ? value[part] : undefined;
 }
 
 function followed(document: object, pointer: string): unknown {

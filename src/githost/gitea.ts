@@ -60,14 +60,15 @@ export function giteaHost(options: GitHostOptions): GitHost {
 }
 
 async function create(client: GiteaClient, wanted: NewPullRequest, signal: AbortSignal): Promise<PullRequest> {
-  const open = () =>
-    findPull(client, { state: "open", base_branch: wanted.base }, (candidate) => isFrom(candidate, wanted.head) && candidate.base.ref === wanted.base, signal);
+  const { head, base, title, body } = wanted;
+  const matches = (candidate: Pull) => isFrom(candidate, head) && candidate.base.ref === base;
+  const open = () => findPull(client, { state: "open", base_branch: base }, matches, signal);
   const already = await open();
   if (already) return describe(client, already, signal);
   await refuseEmpty(client, wanted, signal);
   try {
-    const { head, base, title, body } = wanted;
-    return toPullRequest(await client({ method: "POST", path: "/pulls", body: { head, base, title, body } }, pull, signal), { approved: false });
+    const made = await client({ method: "POST", path: "/pulls", body: { head, base, title, body } }, pull, signal);
+    return toPullRequest(made, { approved: false });
   } catch (error) {
     // Someone, most likely ourselves before a crash or another replica, was faster: Gitea then answers 409.
     const raced = error instanceof GitHostError && error.reason === "Unknown" ? await open() : undefined;
@@ -79,8 +80,9 @@ async function create(client: GiteaClient, wanted: NewPullRequest, signal: Abort
 /** Gitea opens a pull request without a single commit; it could only confuse. */
 async function refuseEmpty(client: GiteaClient, { head, base }: NewPullRequest, signal: AbortSignal): Promise<void> {
   const path = `/compare/${encodeURIComponent(`${base}...${head}`)}`;
-  const { total_commits: commits } = await client({ method: "GET", path, query: { files: "false", verification: "false" } }, comparison, signal);
-  if (commits === 0) throw new GitHostError("NoDifference", `no commits between ${base} and ${head}`);
+  const query = { files: "false", verification: "false" };
+  const compared = await client({ method: "GET", path, query }, comparison, signal);
+  if (compared.total_commits === 0) throw new GitHostError("NoDifference", `no commits between ${base} and ${head}`);
 }
 
 /** Whether it comes from this branch of this repository: a branch of the same name in somebody's fork is another one. */
@@ -129,9 +131,11 @@ async function isApproved(client: GiteaClient, { number }: Pull, signal: AbortSi
   return approvedByPerson(reviews);
 }
 
+const words = new Map<string, Review["says"]>([["APPROVED", "approve"], ["REQUEST_CHANGES", "refuse"]]);
+
 function toReview({ user: reviewer, state, dismissed }: z.infer<typeof review>): Review {
   if (!reviewer || dismissed) return { login: "", bot: false, says: "none" };
-  return { login: reviewer.login, bot: isBot(reviewer), says: state === "APPROVED" ? "approve" : state === "REQUEST_CHANGES" ? "refuse" : "none" };
+  return { login: reviewer.login, bot: isBot(reviewer), says: words.get(state) ?? "none" };
 }
 
 /** Gitea does not say on the pull request who closed it; its timeline does. */

@@ -85,6 +85,7 @@ function readableKey(privateKey: string): string {
     createPrivateKey(privateKey);
     return privateKey;
   } catch {
-    throw new StalledError("HostCredentialsInvalid", "spec.host.secretRef: githubAppPrivateKey is not an unencrypted private key in PEM form");
+    const message = "spec.host.secretRef: githubAppPrivateKey is not an unencrypted private key in PEM form";
+    throw new StalledError("HostCredentialsInvalid", message);
   }
 }

@@ -108,7 +108,8 @@ function github() {
     [/^POST \/pulls$/, ({ body }) => create(body as Record<string, string>)],
     [/^PATCH \/pulls\/\d+$/, ({ body }, pull) => edit(pull, body as Partial<Pull>)],
     [/^GET \/pulls\/\d+\/reviews$/, ({ query }, pull) => {
-      const reviews = pull.reviews.map(({ login, state: says }) => ({ ...first("pull-request-review-items"), user: account(login), state: says }));
+      const made = first("pull-request-review-items");
+      const reviews = pull.reviews.map(({ login, state: says }) => ({ ...made, user: account(login), state: says }));
       return { status: 200, json: paged(reviews, query) };
     }],
     [/^GET \/issues\/\d+$/, (_, pull) => {
@@ -138,7 +139,8 @@ function github() {
     if (!/^bearer [\w-]+\.[\w-]+\.[\w-]+$/i.test(authorization)) return basicError(401, "A JSON web token could not be decoded");
     state.installationTokens += 1;
     const expires = new Date(Date.now() + 3_600_000).toISOString();
-    return { status: 201, json: { ...example("installation-token"), token: `installation-${state.installationTokens}`, expires_at: expires } };
+    const token = `installation-${state.installationTokens}`;
+    return { status: 201, json: { ...example("installation-token"), token, expires_at: expires } };
   };
   const answer = async (asked: UpstreamRequest): Promise<UpstreamReply> => {
     if (asked.path === "/app/installations/77/access_tokens") return app(asked);
@@ -165,7 +167,12 @@ async function startLab(): Promise<HostLab & { hub: ReturnType<typeof github> }>
   return {
     hub,
     server,
-    options: { writer: options("writer"), reader: options("reader"), stranger: options("wrong-token"), elsewhere: options("writer", "gone") },
+    options: {
+      writer: options("writer"),
+      reader: options("reader"),
+      stranger: options("wrong-token"),
+      elsewhere: options("writer", "gone"),
+    },
     push: async (branch, change = true) => {
       const commit = change ? newCommit() : hub.branches.get("main")!;
       hub.branches.set(branch, commit);
@@ -247,7 +254,8 @@ test("an App that is not installed there is told so", () =>
   }));
 
 test("an App's broken key is refused at once, without being shown", () => {
-  const credentials = { appId: "42", installationId: "77", privateKey: "-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0\n-----END RSA PRIVATE KEY-----" };
+  const broken = "-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0\n-----END RSA PRIVATE KEY-----";
+  const credentials = { appId: "42", installationId: "77", privateKey: broken };
   const options = { apiURL: "http://127.0.0.1:1", owner: "team", repository: "app", credentials, timeoutMs: 1_000 };
   expect(() => githubHost(options)).toThrow("spec.host.secretRef: githubAppPrivateKey is not an unencrypted private key in PEM form");
 });

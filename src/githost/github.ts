@@ -53,7 +53,8 @@ export function githubHost(options: GitHostOptions): GitHost {
       for await (const page of commentPages(repository, number, signal)) {
         if (page.some(({ body }) => hasMarker(body ?? "", wanted.marker))) return;
       }
-      await call((request) => octokit.rest.issues.createComment({ ...at, issue_number: number, body: markedComment(wanted), request }), comment, signal);
+      const made = { ...at, issue_number: number, body: markedComment(wanted) };
+      await call((request) => octokit.rest.issues.createComment({ ...made, request }), comment, signal);
     },
   };
 }
@@ -64,8 +65,8 @@ async function create(repository: Repository, wanted: NewPullRequest, signal: Ab
   const already = await open();
   if (already) return describe(repository, already, signal);
   try {
-    const { head, base, title, body } = wanted;
-    return toPullRequest(await call((request) => octokit.rest.pulls.create({ ...at, head, base, title, body, request }), pull, signal), { approved: false });
+    const made = await call((request) => octokit.rest.pulls.create({ ...at, ...wanted, request }), pull, signal);
+    return toPullRequest(made, { approved: false });
   } catch (error) {
     // Someone, most likely ourselves before a crash or another replica, was faster: GitHub then answers 422.
     const raced = error instanceof GitHostError && error.reason === "Unknown" ? await open() : undefined;
@@ -88,7 +89,8 @@ async function findPull(
 
 async function describe(repository: Repository, found: Pull, signal: AbortSignal): Promise<PullRequest> {
   const closed = found.state === "closed" && !found.merged_at;
-  const [approved, closedBy] = await Promise.all([isApproved(repository, found, signal), closed ? closer(repository, found, signal) : undefined]);
+  const approval = isApproved(repository, found, signal);
+  const [approved, closedBy] = await Promise.all([approval, closed ? closer(repository, found, signal) : undefined]);
   return toPullRequest(found, { approved, closedBy });
 }
 
@@ -100,9 +102,11 @@ async function isApproved({ octokit, call, at }: Repository, { number }: Pull, s
   return approvedByPerson(reviews);
 }
 
+const words = new Map<string, Review["says"]>([["APPROVED", "approve"], ["CHANGES_REQUESTED", "refuse"]]);
+
 function toReview({ user: reviewer, state }: z.infer<typeof review>): Review {
   if (!reviewer) return { login: "", bot: false, says: "none" };
-  return { login: reviewer.login, bot: isBot(reviewer), says: state === "APPROVED" ? "approve" : state === "CHANGES_REQUESTED" ? "refuse" : "none" };
+  return { login: reviewer.login, bot: isBot(reviewer), says: words.get(state) ?? "none" };
 }
 
 /** Only the pull request seen as an issue says who closed it. */

@@ -17,7 +17,8 @@ export function hostFetch(timeoutMs: number): HostFetch {
     const deadline = AbortSignal.timeout(timeoutMs);
     const call = callName(url, init.method);
     try {
-      const response = await fetch(url, { ...init, redirect: "manual", signal: init.signal ? AbortSignal.any([init.signal, deadline]) : deadline });
+      const signal = init.signal ? AbortSignal.any([init.signal, deadline]) : deadline;
+      const response = await fetch(url, { ...init, redirect: "manual", signal });
       return await wholeReply(response, call);
     } catch (error) {
       if (error instanceof GitHostError) throw error;
@@ -37,13 +38,15 @@ export function callName(url: string, method: string | undefined): string {
 async function wholeReply(response: Response, call: string): Promise<Response> {
   if (response.status >= 300 && response.status < 400) {
     await response.body?.cancel();
-    const place = response.headers.get("location") ?? "nowhere";
-    throw new GitHostError("Unknown", `${call}: ${response.status}, moved to ${place.slice(0, 300)}; write the new address into spec.url or spec.host.apiURL`);
+    const place = (response.headers.get("location") ?? "nowhere").slice(0, 300);
+    const wayOut = "write the new address into spec.url or spec.host.apiURL";
+    throw new GitHostError("Unknown", `${call}: ${response.status}, moved to ${place}; ${wayOut}`);
   }
   const bytes = await readAll(response, call);
   const type = response.headers.get("content-type") ?? "no content type";
   if (bytes.length > 0 && !/\bjson\b/i.test(type)) {
-    throw new GitHostError("Unknown", `${call}: ${response.status} with ${type.slice(0, 100)} instead of JSON; is spec.host.apiURL the address of the API?`);
+    const answer = `${response.status} with ${type.slice(0, 100)} instead of JSON`;
+    throw new GitHostError("Unknown", `${call}: ${answer}; is spec.host.apiURL the address of the API?`);
   }
   return new Response(bytes.length > 0 ? bytes : null, { status: response.status, headers: response.headers });
 }

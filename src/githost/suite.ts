@@ -230,7 +230,7 @@ const faults: [string, Fault, RegExp][] = [
   ["a second rate limit", { status: 403, headers: { ...json, "retry-after": "60" }, text: '{"message":"wait a moment"}' }, /wait a moment/],
   ["broken JSON", { status: 200, headers: json, text: '[{"number":' }, /JSON|not what/],
   ["JSON of another kind", { status: 200, headers: json, text: '{"hello":"world"}' }, /not what/],
-  ["a moved repository", { status: 301, headers: { location: "https://elsewhere/x" }, text: "" }, /moved to https:\/\/elsewhere\/x.*spec\.url/],
+  ["a moved repository", { status: 301, headers: { location: "https://elsewhere/x" }, text: "" }, /moved to .*\/x.*spec\.url/],
   ["a reply without end", { status: 200, headers: json, text: `"${"x".repeat(17 * 1024 * 1024)}"` }, /more than \d+ bytes/],
   ["silence", "silence", /no answer within 300 ms/],
   ["a cut connection", "cut", /failed/],
