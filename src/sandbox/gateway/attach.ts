@@ -1,5 +1,6 @@
 import { isoSeconds } from "../../api/conditions.ts";
 import { refOf } from "../../api/object.ts";
+import { sameJson } from "../../lib/json.ts";
 import type { Write } from "../workloads/writes.ts";
 import { statusWrites } from "../workloads/writes.ts";
 import type { Backends } from "./endpoints.ts";
@@ -146,9 +147,15 @@ interface SeenCondition {
   readonly lastTransitionTime?: string | undefined;
 }
 
-function conditionOf(type: string, verdict: Verdict, generation: number | undefined, before: readonly SeenCondition[], nowMs: number): object {
+interface Before {
+  readonly conditions: readonly SeenCondition[];
+  readonly generation: number | undefined;
+  readonly nowMs: number;
+}
+
+function conditionOf(type: string, verdict: Verdict, { conditions, generation, nowMs }: Before): object {
   const status = verdict.ok ? "True" : "False";
-  const old = before.find((condition) => condition.type === type);
+  const old = conditions.find((condition) => condition.type === type);
   const lastTransitionTime = old?.status === status && old.lastTransitionTime !== undefined ? old.lastTransitionTime : isoSeconds(nowMs);
   return { type, status, reason: verdict.reason, message: verdict.message, observedGeneration: generation, lastTransitionTime };
 }
@@ -159,25 +166,20 @@ function routeWrites(route: HttpRoute, observed: ObservedRouting): Write[] {
   const own = route.status.parents.filter(({ controllerName }) => controllerName === observed.controllerName);
   if (attachments.length === 0 && own.length === 0) return [];
   const { generation } = route.metadata;
+  const { nowMs } = observed;
   const parents = attachments.map(({ parentRef, accepted }) => {
-    const before = own.find((parent) => JSON.stringify(sorted(parent.parentRef)) === JSON.stringify(sorted(parentRef)))?.conditions ?? [];
-    const { nowMs } = observed;
-    const conditions = [
-      conditionOf("Accepted", accepted, generation, before, nowMs),
-      conditionOf("ResolvedRefs", resolved(route, observed.backends), generation, before, nowMs),
-    ];
+    const said = own.find((parent) => sameJson(parent.parentRef, parentRef))?.conditions ?? [];
+    const before = { conditions: said, generation, nowMs };
+    const conditions = [conditionOf("Accepted", accepted, before), conditionOf("ResolvedRefs", resolved(route, observed.backends), before)];
     return { parentRef, controllerName: observed.controllerName, conditions };
   });
   return statusWrites(route, { parents: [...others, ...parents] });
 }
 
-function sorted(fields: object): object {
-  return Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
 function classWrites(own: GatewayClass, nowMs: number): Write[] {
   const accepted = { ok: true, reason: "Accepted", message: "Valid GatewayClass" };
-  return statusWrites(own, { ...own.status, conditions: [conditionOf("Accepted", accepted, own.metadata.generation, own.status.conditions, nowMs)] });
+  const before = { conditions: own.status.conditions, generation: own.metadata.generation, nowMs };
+  return statusWrites(own, { ...own.status, conditions: [conditionOf("Accepted", accepted, before)] });
 }
 
 function gatewayWrites(own: Gateway, observed: ObservedRouting): Write[] {
@@ -186,19 +188,19 @@ function gatewayWrites(own: Gateway, observed: ObservedRouting): Write[] {
   const attachments = observed.routes.flatMap((route) => attachmentsOf(route, observed)).filter((found) => refOf(found.gateway).name === own.metadata.name);
   const mine = attachments.filter(({ gateway, accepted }) => gateway.metadata.namespace === own.metadata.namespace && accepted.ok);
   const listeners = own.spec.listeners.map((listener) => {
-    const before = own.status.listeners.find(({ name }) => name === listener.name)?.conditions ?? [];
+    const said = own.status.listeners.find(({ name }) => name === listener.name)?.conditions ?? [];
     return {
       name: listener.name,
       supportedKinds: [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute" }],
       attachedRoutes: mine.filter((attachment) => attachment.listeners.some(({ name }) => name === listener.name)).length,
-      conditions: listenerVerdicts(listener).map(([type, verdict]) => conditionOf(type, verdict, generation, before, nowMs)),
+      conditions: listenerVerdicts(listener).map(([type, verdict]) => conditionOf(type, verdict, { conditions: said, generation, nowMs })),
     };
   });
   const verdicts: [string, Verdict][] = [
     ["Accepted", { ok: true, reason: "Accepted", message: "Gateway is accepted" }],
     ["Programmed", { ok: true, reason: "Programmed", message: "Gateway is programmed" }],
   ];
-  const conditions = verdicts.map(([type, verdict]) => conditionOf(type, verdict, generation, own.status.conditions, nowMs));
+  const conditions = verdicts.map(([type, verdict]) => conditionOf(type, verdict, { conditions: own.status.conditions, generation, nowMs }));
   return statusWrites(own, { addresses: [{ type: "IPAddress", value: "127.0.0.1" }], conditions, listeners });
 }
 
