@@ -5,14 +5,15 @@ import { scrapeUntilAborted } from "./scrape.ts";
 import type { MetricsOptions, RunningMetrics } from "./start.ts";
 import { createTsdb } from "./tsdb.ts";
 
-const retentionMs = 15 * 60_000;
-const maxSeries = 20_000;
+// At one scrape a second together at most some hundred megabytes, most often a few.
+const retentionMs = 10 * 60_000;
+const maxSeries = 5_000;
 
 /** Our own small stand-in for Prometheus, in this process. */
 export async function startEmbedded(options: MetricsOptions): Promise<RunningMetrics> {
   const db = createTsdb({ retentionMs, maxSeries });
   const server = queryApi(db, () => options.clock.nowMs());
-  server.listen(options.port ?? 0, "127.0.0.1");
+  server.listen({ port: options.port ?? 0, host: "127.0.0.1", signal: options.signal });
   await once(server, "listening", { signal: options.signal });
   const stop = new AbortController();
   const scraping = scrapeUntilAborted(db, options, AbortSignal.any([options.signal, stop.signal]));

@@ -104,6 +104,7 @@ async function running(child: ChildProcess, { dir, remove, options }: Running): 
 
 // It says in its log which port it got and when it is ready. The log is read to its end: a full pipe would stop it.
 async function listening(child: ChildProcess, signal: AbortSignal): Promise<string> {
+  signal.throwIfAborted();
   if (!child.stderr) throw new Error("prometheus has no log");
   const lines = createInterface({ input: child.stderr });
   const { promise, resolve, reject } = Promise.withResolvers<string>();

@@ -2,13 +2,13 @@ import { createServer, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { prometheus } from "../../metrics/prometheus.ts";
 import { startEmbedded } from "./embedded.ts";
 import { startPrometheus } from "./prometheus-process.ts";
-import type { MetricsOptions } from "./start.ts";
+import { type MetricsOptions, startMetrics } from "./start.ts";
 
 /** An exporter whose counters grow with every scrape. */
 function exporter(): Server {
@@ -79,5 +79,43 @@ describe.concurrent.each(kinds)("%s", (kind, start) => {
       status: "success",
       data: { resultType: "matrix", result: [{ metric: {}, values: [[100, "1"], [101, "1"], [102, "1"]] }] },
     });
+  });
+});
+
+describe("without telling which", () => {
+  const path = process.env["PATH"];
+  afterEach(() => {
+    process.env["PATH"] = path;
+  });
+  const options = (port?: number): MetricsOptions => ({ targets: () => [], scrapeIntervalMs: 1_000, port, clock: systemClock, log: silentLogger, signal: new AbortController().signal });
+
+  test("the real one is taken where it is on PATH, leaves nothing behind, and may be closed twice", async () => {
+    const metrics = await startMetrics(options());
+    expect(metrics.kind).toBe("prometheus");
+    await metrics.close();
+    await metrics.close();
+    await expect(fetch(metrics.url)).rejects.toThrow("fetch failed");
+  });
+
+  test("the embedded one is taken where it is not", async () => {
+    process.env["PATH"] = "/nowhere";
+    const metrics = await startMetrics(options());
+    expect(metrics.kind).toBe("embedded");
+    await metrics.close();
+    await metrics.close();
+    await expect(fetch(metrics.url)).rejects.toThrow("fetch failed");
+  });
+
+  test("a port that is taken is an error, not a server somewhere else", async () => {
+    const first = await startEmbedded(options());
+    await expect(startMetrics(options(Number(new URL(first.url).port)))).rejects.toThrow("EADDRINUSE");
+    await first.close();
+  });
+
+  test("an abort ends the start", async () => {
+    const reason = new Error("shutting down");
+    await expect(startMetrics({ ...options(), signal: AbortSignal.abort(reason) })).rejects.toThrow("shutting down");
+    process.env["PATH"] = "/nowhere";
+    await expect(startMetrics({ ...options(), signal: AbortSignal.abort(reason) })).rejects.toThrow("aborted");
   });
 });
