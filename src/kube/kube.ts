@@ -137,7 +137,7 @@ export interface Informer {
 /** All informers of the process: one per kind, started on first use. */
 export interface Informers {
   /**
-   * The informer of this kind. Of `metadata.managedFields` only the entries of managers whose name starts with `serin` are kept.
+   * The informer of this kind. Of `metadata.managedFields` only the entries of managers whose name starts with `serin` or `kubectl` are kept.
    * Starts watching at once; a kind that the API server does not know (yet) counts as synced and empty, and is asked for again.
    */
   of(kind: KindRef): Informer;

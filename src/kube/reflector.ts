@@ -142,10 +142,13 @@ function kindIsUnknown(sink: Sink, position: Position): void {
   sink.synced();
 }
 
-/** The object without the managedFields of others, which are most of its bytes. */
+/** Our own managers, and those of people: what they wrote by hand is drift. */
+const keptManagers = /^(?:serin|kubectl|before-first-apply)/;
+
+/** The object without the managedFields of other controllers, which are most of its bytes. */
 function slim(object: KubeObject): KubeObject {
   const { managedFields, ...metadata } = object.metadata;
   if (managedFields === undefined) return object;
-  const own = managedFields.filter(({ manager }) => manager?.startsWith("serin"));
+  const own = managedFields.filter(({ manager }) => manager !== undefined && keptManagers.test(manager));
   return { ...object, metadata: own.length > 0 ? { ...metadata, managedFields: own } : metadata };
 }
