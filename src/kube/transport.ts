@@ -135,7 +135,7 @@ async function send(wire: Wire, request: HttpRequest, signal: AbortSignal): Prom
   wire.guard(request);
   const { method, path, body, contentType = "application/json", accept = "application/json", impersonate } = request;
   return wire.pools.current(credentials.tls).request({
-    origin: wire.connection.server,
+    origin: new URL(wire.connection.server).origin,
     method,
     path: pathUnder(wire.connection.server, path),
     signal,
@@ -219,7 +219,7 @@ function createPools({ server, proxyUrl }: KubeConnection): Pools {
       // Requests that are under way, watches too, end in their own time on the old certificates.
       void pool?.close();
       fingerprint = next;
-      pool = proxyUrl === undefined ? poolTo(server, tls) : new ProxyAgent({ uri: proxyUrl, requestTls: tls });
+      pool = proxyUrl === undefined ? poolTo(server, tls) : new ProxyAgent({ uri: proxyUrl, requestTls: tls, allowH2: false });
       return pool;
     },
     close: async () => pool?.destroy(),
