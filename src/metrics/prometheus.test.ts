@@ -122,8 +122,10 @@ describe("a server that is not well", () => {
     const { server, address } = await listen(() => {});
     server.close();
     await once(server, "close");
-    const error: unknown = await prometheus({ address, timeoutMs: 5_000 }).query("up", never).catch((err: unknown) => err);
-    expect(error).toMatchObject({ kind: "unavailable", message: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED/) as string });
+    for (const host of ["127.0.0.1", "localhost"]) {
+      const error: unknown = await prometheus({ address: address.replace("127.0.0.1", host), timeoutMs: 5_000 }).query("up", never).catch((err: unknown) => err);
+      expect(error).toMatchObject({ kind: "unavailable", message: expect.stringMatching(/^http:\/\/[\w.]+:\d+ cannot be reached: .*ECONNREFUSED/) as string });
+    }
   });
 
   test("an abort is an abort, not a failed check", async () => {

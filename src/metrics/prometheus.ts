@@ -56,7 +56,7 @@ async function send(server: MetricServer, query: string, { signal, atMs }: { sig
     if (signal.aborted) throw signal.reason;
     if (deadline.aborted) throw unavailable(server, `gave no answer within ${server.timeoutMs} ms`);
     if (err instanceof MetricError) throw err;
-    throw unavailable(server, `cannot be reached: ${messageOf(err) || "no connection"}`, err);
+    throw unavailable(server, `cannot be reached: ${reasonOf(err)}`);
   }
 }
 
@@ -124,8 +124,13 @@ function parseJson(text: string): unknown {
   }
 }
 
-function unavailable({ address }: MetricServer, what: string, cause?: unknown): MetricError {
-  return new MetricError("unavailable", `${withoutQuery(address)} ${what}`, cause === undefined ? undefined : { cause });
+// A name with several addresses fails with one error for each, and none of its own.
+function reasonOf(err: unknown): string {
+  return messageOf(err instanceof AggregateError && err.message === "" ? err.errors[0] : err);
+}
+
+function unavailable({ address }: MetricServer, what: string): MetricError {
+  return new MetricError("unavailable", `${withoutQuery(address)} ${what}`);
 }
 
 // Query parts and credentials in addresses can be secrets.

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { StalledError } from "../lib/errors.ts";
 import type { Side } from "./queries.ts";
-import { renderTemplate, tellsSidesApart, usesInterval } from "./template.ts";
+import { checkTemplate, renderTemplate, tellsSidesApart, usesInterval } from "./template.ts";
 
 const names = { name: "checkout", namespace: "shop", target: "web", service: "front", ingress: "edge", route: "web" };
 const label = "MetricTemplate shop/errors";
@@ -92,4 +92,12 @@ test("a name that is none is refused", () => {
 test("a query that looks back by itself is known", () => {
   expect(usesInterval({ label, query: "rate(x[{{ interval }}])" })).toBe(true);
   expect(usesInterval({ label, query: "rate(x[5m]) # interval" })).toBe(false);
+});
+
+test("what no Canary could render is found without one", () => {
+  expect(() => checkTemplate({ label, query: '{{ target }} {{ variables.anything }} x[{{ interval }}]' })).not.toThrow();
+  expect(() => checkTemplate({ label, query: "{{ tarket }}" })).toThrow(
+    "MetricTemplate shop/errors: unknown variable {{ tarket }}; known are name, namespace, target, service, ingress, route, interval, variables.<key>",
+  );
+  expect(() => checkTemplate({ label, query: "{{ target" })).toThrow("{{ at character 1 is not closed by }}");
 });

@@ -60,6 +60,14 @@ export function renderTemplate(template: QueryTemplate, input: TemplateInput): s
     .join("");
 }
 
+/** Throws StalledError for what no Canary could render: an unknown variable, or braces that are not closed. */
+export function checkTemplate(template: QueryTemplate): void {
+  for (const piece of piecesOf(template)) {
+    if (typeof piece === "string" || piece.expression === "interval" || isNameField(piece.expression) || variableKey(piece) !== undefined) continue;
+    throw unknownVariable(template, piece.expression, ["<key>"]);
+  }
+}
+
 /** Whether the query measures something else for the primary than for the canary, so that the two can be compared. */
 export function tellsSidesApart(template: QueryTemplate): boolean {
   return piecesOf(template).some((piece) => typeof piece !== "string" && (isBareTarget(piece) || (pointsAtSide(piece) && piece.suffix === "-canary")));
@@ -86,14 +94,17 @@ function valueOf(template: QueryTemplate, piece: Placeholder, input: TemplateInp
   return side === "primary" && pointsAtSide(piece) ? `${value}-primary` : `${value}${piece.suffix}`;
 }
 
+function variableKey({ expression }: Placeholder): string | undefined {
+  return /^variables\.([\w-]+)$/.exec(expression)?.[1];
+}
+
 function rawValue(template: QueryTemplate, piece: Placeholder, { names, interval, variables }: TemplateInput): string {
   const { expression } = piece;
   if (expression === "interval") return interval;
   if (isNameField(expression)) return nameOf(template, expression, names[expression]);
-  const key = /^variables\.([\w-]+)$/.exec(expression)?.[1];
-  if (key === undefined) throw unknownVariable(template, expression, Object.keys(variables));
-  const value = Object.hasOwn(variables, key) ? variables[key] : undefined;
-  if (value === undefined) throw unknownVariable(template, expression, Object.keys(variables));
+  const key = variableKey(piece);
+  const value = key !== undefined && Object.hasOwn(variables, key) ? variables[key] : undefined;
+  if (key === undefined || value === undefined) throw unknownVariable(template, expression, Object.keys(variables));
   return checkedValue(template, key, value, piece.quote);
 }
 

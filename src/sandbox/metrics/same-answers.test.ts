@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { builtinMetrics, type QueryInput, type SourceName, sourceNames, sources } from "../../metrics/queries.ts";
+import { formatWindow, windowMs } from "../../metrics/window.ts";
 import { queryApi } from "./api.ts";
 import { parseExposition } from "./exposition.ts";
 import { signatureOf } from "./labels.ts";
@@ -90,6 +91,9 @@ const lines: Line[] = [
   envoy("reset-canary", "500", counter(2, { resetAt: 580, seed: 10 })),
   // One sample only: no rate can be known.
   envoy("newborn-canary", "200", counter(5, { from: 600 })),
+  // An earlier revision failed until 550 s; the one after it is well.
+  envoy("fixed-canary", "500", (second) => Math.min(second, 550) * 9),
+  envoy("fixed-canary", "200", (second) => Math.max(0, second - 550) * 20),
   // Another's canary must not count.
   envoy("web-canary-canary", "500", counter(50, { seed: 11 })),
   ...histogram("envoy_cluster_upstream_rq_time_bucket", { envoy_cluster_name: "shop_web-primary_8080" }, { perSecond: 94 }),
@@ -226,6 +230,18 @@ describe("every query that we ship", () => {
     ["is nothing after one scrape", "newborn", "nothing"],
   ])("a success rate %s", async (_, service, want) => {
     for (const source of sourceNames) expect(await value(source, service)).toBe(want);
+  });
+
+  test.each<[string, number | undefined, number | "nothing"]>([
+    ["a window of a minute still holds the errors of the revision before", undefined, expect.closeTo(95.349, 3) as number],
+    ["a window that begins at the first traffic does not", 550, 100],
+    ["two scrapes after the first traffic there is a number", 593, 100],
+    ["one scrape after it there is none", 598, "nothing"],
+  ])("%s", async (_, firstTraffic, want) => {
+    const nowMs = askedAt * 1_000;
+    const windowFrom = firstTraffic === undefined ? 0 : (start + firstTraffic) * 1_000;
+    const interval = formatWindow(windowMs(60_000, windowFrom, nowMs) ?? 0);
+    expect(await value("contour", "fixed", { interval })).toEqual(want);
   });
 
   test("a success rate tells primary and canary apart", async () => {
