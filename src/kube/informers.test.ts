@@ -234,11 +234,11 @@ test("objects are given up when their kind is gone, but not on the server's firs
   await meanwhile(world, 500, () => expect(world.seen).toEqual(["+a", "-a"]));
 });
 
-test("of managedFields only our own are kept", async () => {
+test("of managedFields only our own and those of people are kept", async () => {
   const managedFields = [{ manager: "kubectl" }, { manager: "serin-sync" }, { manager: "kube-controller-manager" }];
-  const world = await start({ items: [aMap("a", 1, { managedFields }), aMap("b", 1, { managedFields: [{ manager: "kubectl" }] })] });
+  const world = await start({ items: [aMap("a", 1, { managedFields }), aMap("b", 1, { managedFields: [{ manager: "kube-controller-manager" }] })] });
   await watching(world, 1);
-  expect(world.informer.find("shop/a")?.metadata.managedFields).toEqual([{ manager: "serin-sync" }]);
+  expect(world.informer.find("shop/a")?.metadata.managedFields).toEqual([{ manager: "kubectl" }, { manager: "serin-sync" }]);
   expect(world.informer.find("shop/b")?.metadata).not.toHaveProperty("managedFields");
 });
 
