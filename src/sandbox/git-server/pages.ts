@@ -47,7 +47,8 @@ ${buttons(repository, pull, formKey)}<h2>Changes</h2><pre>${diffLines(await diff
 }
 
 function timelineItem({ type, login, body }: TimelineEntry): Html {
-  return type === "comment" ? html`<p>${login}:</p><pre>${seen(body)}</pre>` : html`<p class="quiet">${login}: ${type.replace("_", " ")}</p>`;
+  if (type === "comment") return html`<p>${login}:</p><pre>${seen(body)}</pre>`;
+  return html`<p class="quiet">${login}: ${type.replace("_", " ")}</p>`;
 }
 
 /** Markdown as a reader sees it: without what HTML comments hide. */
