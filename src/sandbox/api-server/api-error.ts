@@ -35,7 +35,7 @@ export class ApiError extends Error {
 /** The Status object that says what went wrong, as the answer to a request or the object of a watch's ERROR event. */
 export function statusOf(error: ApiError): Record<string, unknown> {
   const { message, reason, details, code } = error;
-  return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, reason, ...(details && { details }), code };
+  return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, ...(reason !== "" && { reason }), ...(details && { details }), code };
 }
 
 /** `deployments.apps`, or `pods` for the core group: how messages name a resource. */
@@ -132,5 +132,5 @@ export function invalid(resource: ResourceType, name: string, errors: readonly F
   const text = lines.length === 1 ? lines[0] : `[${lines.join(", ")}]`;
   const causes = errors.map(({ reason, field, why }) => ({ reason, message: why, field }));
   const group = resource.group === "" ? {} : { group: resource.group };
-  return new ApiError(422, "Invalid", `${what} "${name}" is invalid: ${text}`, { name, ...group, kind: resource.kind, causes });
+  return new ApiError(422, "Invalid", `${what} "${name}" is invalid: ${text}`, { ...(name !== "" && { name }), ...group, kind: resource.kind, causes });
 }

@@ -74,13 +74,17 @@ function duplicateKeys(text: string): string[] {
   const found: string[] = [];
   const stack: Level[] = [];
   let word = "";
+  const onToken: Record<string, (top: Level | undefined) => void> = {
+    "{": (top) => void stack.push({ path: top ? pathIn(top) : "", keys: new Set<string>(), index: 0, field: "" }),
+    "[": (top) => void stack.push({ path: top ? pathIn(top) : "", index: 0, field: "" }),
+    "}": () => void stack.pop(),
+    "]": () => void stack.pop(),
+    ",": (top) => top && (top.index += 1),
+    ":": (top) => top && noteKey(top, JSON.parse(word) as string, found),
+  };
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]/g)) {
-    const top = stack.at(-1);
     if (token.startsWith('"')) word = token;
-    else if (token === "{" || token === "[") stack.push({ path: top ? pathIn(top) : "", ...(token === "{" && { keys: new Set<string>() }), index: 0, field: "" });
-    else if (token === "}" || token === "]") stack.pop();
-    else if (top && token === ",") top.index += 1;
-    else if (top) noteKey(top, JSON.parse(word) as string, found);
+    else onToken[token]?.(stack.at(-1));
   }
   return found;
 }

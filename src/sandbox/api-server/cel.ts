@@ -133,19 +133,22 @@ function broken(rule: ValidationRule, { value, before }: Versions, at: { schema:
   const oldSelf = toCel(before, schema);
   const result = program.run(self, oldSelf);
   if (result === true) return [];
-  const why = result === false ? program.message(self, oldSelf) : result;
   const field = `${path}${rule.fieldPath ?? ""}`;
-  if (result === false && rule.reason === "FieldValueForbidden") return [{ reason: rule.reason, field, why: `Forbidden: ${why}` }];
-  if (result === false && rule.reason === "FieldValueRequired") return [{ reason: rule.reason, field, why: `Required value: ${why}` }];
-  return [{ reason: "FieldValueInvalid", field, why: `Invalid value: ${why}` }];
+  if (result !== false) return [{ reason: "FieldValueInvalid", field, why: `Invalid value: ${result}` }];
+  const reason = rule.reason ?? "FieldValueInvalid";
+  return [{ reason, field, why: `${prefixes[reason]}: ${program.message(self, oldSelf)}` }];
 }
+
+const prefixes: Readonly<Record<NonNullable<ValidationRule["reason"]>, string>> = {
+  FieldValueInvalid: "Invalid value",
+  FieldValueForbidden: "Forbidden",
+  FieldValueRequired: "Required value",
+  FieldValueDuplicate: "Duplicate value",
+};
 
 /** JSON as CEL sees it: integers are CEL's int (a JavaScript number would be a double), dates are timestamps. */
 function toCel(value: unknown, schema: Schema | undefined): unknown {
-  if (typeof value === "number") {
-    const isInteger = schema?.type === "integer" || (schema?.type === undefined && Number.isInteger(value));
-    return isInteger ? BigInt(value) : value;
-  }
+  if (typeof value === "number") return schema?.type !== "number" && Number.isInteger(value) ? BigInt(value) : value;
   if (typeof value === "string" && schema?.format === "date-time") return new Date(value);
   if (Array.isArray(value)) return value.map((item) => toCel(item, schema?.items));
   if (isRecord(value)) return Object.fromEntries(Object.entries(value).map(([field, inner]) => [field, toCel(inner, fieldSchema(schema, field))]));

@@ -2,6 +2,7 @@ import { isRecord } from "../../lib/json.ts";
 import { ApiError, badRequest } from "./api-error.ts";
 import type { Body } from "./body.ts";
 import { microTimeFormat } from "./builtin-schemas.ts";
+import { scalarText } from "./read-fields.ts";
 import { type Draft, groupVersion, type ResourceType } from "./resource-type.ts";
 import { fieldSchema, isOpen, type Schema } from "./schema.ts";
 
@@ -30,7 +31,10 @@ interface Walk {
 export function decodeObject(type: ResourceType, body: Body, validation: FieldValidation): Decoded {
   if (!isRecord(body.value)) throw badRequest("the object provided is unrecognized (must be of type json or yaml): expected an object");
   const { object, unknown } = conform(type, body.value);
-  const problems = [...body.duplicates.map((path) => `duplicate field "${path}"`), ...unknown.map((path) => `unknown field "${path}"`)];
+  const twice = body.duplicates.map((path) => `duplicate field "${path}"`);
+  const strange = unknown.map((path) => `unknown field "${path}"`);
+  // The order in which the real server's two decoders say it.
+  const problems = type.custom ? [...twice, ...strange.sort()] : [...strange, ...twice];
   if (validation === "Strict" && problems.length > 0) throw badRequest(`${cannotBeHandled(type)}: strict decoding error: ${problems.join(", ")}`);
   return { object, warnings: validation === "Warn" ? problems : [] };
 }
@@ -38,9 +42,9 @@ export function decodeObject(type: ResourceType, body: Body, validation: FieldVa
 /** The value with only the fields that the type has, and the paths of the others. Throws 400 for an object of another kind or a value of the wrong type. */
 export function conform(type: ResourceType, value: Record<string, unknown>): { object: Draft; unknown: string[] } {
   const apiVersion = groupVersion(type);
-  const given = { apiVersion: value["apiVersion"] ?? apiVersion, kind: value["kind"] ?? type.kind };
-  if (given.apiVersion !== apiVersion) throw badRequest(`the API version in the data (${String(given.apiVersion)}) does not match the expected API version (${apiVersion})`);
-  if (given.kind !== type.kind) throw badRequest(`the kind in the data (${String(given.kind)}) does not match the expected kind (${type.kind})`);
+  const given = { apiVersion: scalarText(value["apiVersion"]) || apiVersion, kind: scalarText(value["kind"]) || type.kind };
+  if (given.apiVersion !== apiVersion) throw badRequest(`the API version in the data (${given.apiVersion}) does not match the expected API version (${apiVersion})`);
+  if (given.kind !== type.kind) throw badRequest(`the kind in the data (${given.kind}) does not match the expected kind (${type.kind})`);
   const unknown: string[] = [];
   const mistyped = (path: string, expected: string, found: unknown): never => {
     throw badRequest(`${cannotBeHandled(type)}: json: cannot unmarshal ${goName(found)} into Go struct field ${goField(type, path)} of type ${expected}`);
@@ -81,38 +85,51 @@ function walkList(value: unknown[], schema: Schema, path: string, state: Walk): 
 
 function walkObject(value: Record<string, unknown>, schema: Schema, path: string, state: Walk): unknown {
   const custom = inCustomPart(path, state);
-  if (!custom && schema.properties === undefined && schema.additionalProperties === undefined && !isOpen(schema)) state.mistyped(path, goType(schema), value);
+  if (!custom && !holdsFields(schema)) state.mistyped(path, goType(schema), value);
   const kept: Record<string, unknown> = {};
   for (const [field, inner] of Object.entries(value)) {
-    const here = path === "" ? field : `${path}.${field}`;
+    const here = join(path, field);
     const child = fieldSchema(schema, field);
-    if (child !== undefined) keep(kept, field, { value: walk(inner, child, here, state), child, isCustom: inCustomPart(here, state), isRequired: schema.required?.includes(field) === true });
-    else if (isOpen(schema)) kept[field] = inner;
-    else state.unknown.push(here);
+    if (child === undefined) {
+      if (isOpen(schema)) kept[field] = inner;
+      else state.unknown.push(here);
+      continue;
+    }
+    const walked = walk(inner, child, here, state);
+    const isWritten = inCustomPart(here, state) ? isWrittenByCustom(walked, child) : isWrittenByGo(walked, child, schema.required?.includes(field) === true);
+    if (isWritten) kept[field] = walked;
   }
   if (!custom) fillZeroValues(kept, schema, path, state);
   return kept;
 }
 
-/** Go writes neither nulls nor empty lists and maps of optional fields; custom resources keep what was sent. */
-function keep(into: Record<string, unknown>, field: string, { value, child, isCustom, isRequired }: { value: unknown; child: Schema; isCustom: boolean; isRequired: boolean }): void {
-  // Null where null is not allowed counts as missing.
-  if (isCustom && value === null && child.nullable !== true && child.type !== undefined) return;
-  if (!isCustom) {
-    if (value === null || value === undefined) return;
-    if (!isRequired && Array.isArray(value) && value.length === 0) return;
-    if (!isRequired && child.additionalProperties !== undefined && isRecord(value) && Object.keys(value).length === 0) return;
-  }
-  into[field] = value;
+function join(path: string, field: string): string {
+  return path === "" ? field : `${path}.${field}`;
+}
+
+function holdsFields(schema: Schema): boolean {
+  return schema.properties !== undefined || schema.additionalProperties !== undefined || isOpen(schema);
+}
+
+/** Custom resources keep what was sent; only a null where null is not allowed counts as missing. */
+function isWrittenByCustom(value: unknown, { nullable, type }: Schema): boolean {
+  return value !== null || nullable === true || type === undefined;
+}
+
+/** Go writes neither nulls nor empty lists and maps of optional fields. */
+function isWrittenByGo(value: unknown, child: Schema, isRequired: boolean): boolean {
+  if (value === null || value === undefined) return false;
+  if (isRequired) return true;
+  if (Array.isArray(value)) return value.length > 0;
+  return child.additionalProperties === undefined || !isRecord(value) || Object.keys(value).length > 0;
 }
 
 /** Structs that Go holds by value are always there, and so are required scalars. Other published defaults are real defaults. */
 function fillZeroValues(object: Record<string, unknown>, schema: Schema, path: string, state: Walk): void {
   for (const [field, child] of Object.entries(schema.properties ?? {})) {
     if (object[field] !== undefined || child.default === undefined) continue;
-    const isStruct = isRecord(child.default);
-    if (isStruct) object[field] = walk({}, child, path === "" ? field : `${path}.${field}`, state);
-    else if (schema.required?.includes(field) === true || (child.default !== "" && child.default !== 0)) object[field] = child.default;
+    if (isRecord(child.default)) object[field] = walk({}, child, join(path, field), state);
+    else if (schema.required?.includes(field) === true || Boolean(child.default)) object[field] = child.default;
   }
 }
 
@@ -131,17 +148,18 @@ function checkScalar(value: unknown, schema: Schema, path: string, state: Walk):
   if (typeof value === "string") checkTime(value, schema, state);
 }
 
-const second = "2006-01-02T15:04:05";
+const goTimes = {
+  [microTimeFormat]: { fits: /^\.\d{6}(Z|[+-]\d\d:\d\d)$/, layout: "2006-01-02T15:04:05.000000Z07:00", part: ".000000" },
+  "date-time": { fits: /^(\.\d+)?(Z|[+-]\d\d:\d\d)$/, layout: "2006-01-02T15:04:05Z07:00", part: "Z07:00" },
+};
 
 /** Go reads a MicroTime only with exactly six digits after the second: clients that write three are refused, here as there. */
 function checkTime(value: string, { format }: Schema, { unreadable }: Walk): void {
+  if (format !== microTimeFormat && format !== "date-time") return;
+  const { fits, layout, part } = goTimes[format];
   const tail = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(.*)$/.exec(value)?.[1];
-  if (format === microTimeFormat && !/^\.\d{6}(Z|[+-]\d\d:\d\d)$/.test(tail ?? "")) {
-    unreadable(`parsing time ${JSON.stringify(value)} as "${second}.000000Z07:00": cannot parse ${JSON.stringify(tail ?? value)} as ".000000"`);
-  }
-  if (format === "date-time" && !/^(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(tail ?? "")) {
-    unreadable(`parsing time ${JSON.stringify(value)} as "${second}Z07:00": cannot parse ${JSON.stringify(tail ?? value)} as "${tail === undefined ? "2006" : "Z07:00"}"`);
-  }
+  if (tail !== undefined && fits.test(tail)) return;
+  unreadable(`parsing time ${JSON.stringify(value)} as "${layout}": cannot parse ${JSON.stringify(tail ?? value)} as "${tail === undefined ? "2006" : part}"`);
 }
 
 /** Go names the struct around the field, which the schema does not; the kind's own spec is the usual one. */
@@ -157,31 +175,14 @@ function goName(value: unknown): string {
   return typeof value === "boolean" ? "bool" : typeof value;
 }
 
-function goType({ type, format, items, additionalProperties }: Schema): string {
+function goType(schema: Schema): string {
+  const { type = "", format, items, additionalProperties } = schema;
   if (type === "integer") return format ?? "int64";
-  if (type === "number") return "float64";
-  if (type === "boolean") return "bool";
-  if (type === "array") return `[]${items ? goType(items) : "interface {}"}`;
-  if (type === "object") return additionalProperties === undefined ? "struct" : `map[string]${typeof additionalProperties === "object" ? goType(additionalProperties) : "interface {}"}`;
-  return type ?? "interface {}";
+  if (type === "array") return `[]${goTypeOf(items)}`;
+  if (additionalProperties !== undefined) return `map[string]${goTypeOf(additionalProperties)}`;
+  return { number: "float64", boolean: "bool", object: "struct", string: "string" }[type] ?? "interface {}";
 }
 
-/** Fills in what a schema's own defaults say, at every depth; used for custom resources on every read and write. */
-export function applyDefaults(value: unknown, schema: Schema): unknown {
-  if (Array.isArray(value)) {
-    const { items } = schema;
-    return items ? value.map((item) => applyDefaults(item, items)) : value;
-  }
-  if (!isRecord(value)) return value;
-  const filled: Record<string, unknown> = {};
-  for (const [field, inner] of Object.entries(value)) {
-    const child = fieldSchema(schema, field);
-    // A null where null is not allowed counts as missing when there is a default.
-    if (inner === null && child?.default !== undefined && child.nullable !== true) continue;
-    filled[field] = child ? applyDefaults(inner, child) : inner;
-  }
-  for (const [field, child] of Object.entries(schema.properties ?? {})) {
-    if (filled[field] === undefined && child.default !== undefined) filled[field] = applyDefaults(structuredClone(child.default), child);
-  }
-  return filled;
+function goTypeOf(schema: Schema | boolean | undefined): string {
+  return typeof schema === "object" ? goType(schema) : "interface {}";
 }

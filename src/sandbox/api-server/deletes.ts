@@ -28,17 +28,22 @@ export interface Deleted {
 
 /** Reads DELETE options from the body and the query; the body wins. */
 export function deleteOptions(body: unknown, query: URLSearchParams): DeleteOptions {
-  const propagation = textAt(body, "propagationPolicy") || query.get("propagationPolicy");
-  const orphans = valueAt(body, "orphanDependents") === true || query.get("orphanDependents") === "true";
   const grace = valueAt(body, "gracePeriodSeconds") ?? query.get("gracePeriodSeconds") ?? undefined;
   const dryRun = valueAt(body, "dryRun");
   return {
-    propagation: orphans || propagation === "Orphan" ? "Orphan" : propagation === "Foreground" ? "Foreground" : "Background",
+    propagation: propagationOf(body, query),
     uid: textAt(body, "preconditions", "uid") || undefined,
     resourceVersion: textAt(body, "preconditions", "resourceVersion") || undefined,
     gracePeriodSeconds: grace === undefined ? undefined : Number(grace),
     dryRun: query.get("dryRun") === "All" || (Array.isArray(dryRun) && dryRun.includes("All")),
   };
+}
+
+function propagationOf(body: unknown, query: URLSearchParams): DeleteOptions["propagation"] {
+  const asked = textAt(body, "propagationPolicy") || query.get("propagationPolicy");
+  const orphans = valueAt(body, "orphanDependents") === true || query.get("orphanDependents") === "true";
+  if (orphans || asked === "Orphan") return "Orphan";
+  return asked === "Foreground" ? "Foreground" : "Background";
 }
 
 /** Deletes an object, or marks it when something must happen first. Throws 404, and 409 when a precondition does not hold. */
@@ -86,21 +91,24 @@ function finalizersOf(type: ResourceType, object: KubeObject, { propagation }: D
 }
 
 function mark(cluster: Cluster, type: ResourceType, object: KubeObject, { grace, finalizers }: { grace: number; finalizers: readonly string[] }): KubeObject {
-  const { metadata } = object;
-  const was = metadata as DraftMeta;
-  const shorter = was.deletionGracePeriodSeconds !== undefined && grace < was.deletionGracePeriodSeconds;
+  const was: DraftMeta = object.metadata;
   const stored = finalizers.filter((finalizer) => finalizer !== "kubernetes");
-  if (metadata.deletionTimestamp !== undefined && !shorter && stored.length === (metadata.finalizers ?? []).length) return object;
-  const isPod = type.kind === "Pod" && type.group === "";
-  const next: DraftMeta = { ...was, deletionTimestamp: timestamp(cluster.clock.nowMs() + grace * 1000), deletionGracePeriodSeconds: isPod ? grace : 0 };
+  const isMarked = was.deletionTimestamp !== undefined;
+  if (isMarked && !isMore(was, grace, stored)) return object;
+  const next: DraftMeta = { ...was, deletionTimestamp: timestamp(cluster.clock.nowMs() + grace * 1000), deletionGracePeriodSeconds: grace };
   if (stored.length > 0) next.finalizers = stored;
-  if (metadata.generation !== undefined && metadata.deletionTimestamp === undefined) next.generation = metadata.generation + 1;
+  if (was.generation !== undefined && !isMarked) next.generation = was.generation + 1;
   const isNamespace = type.kind === "Namespace" && type.group === "";
   return cluster.store.put(type, { ...object, metadata: next, ...(isNamespace && { status: { ...recordAt(object, "status"), phase: "Terminating" } }) });
 }
 
+/** Whether a second delete asks for more than the first: less time, or another finalizer. */
+function isMore({ deletionGracePeriodSeconds = 0, finalizers = [] }: DraftMeta, grace: number, stored: readonly string[]): boolean {
+  return grace < deletionGracePeriodSeconds || stored.length !== finalizers.length;
+}
+
 function orphanDependents({ store, registry }: Cluster, owner: KubeObject): void {
-  for (const dependent of [...store.everything()]) {
+  for (const dependent of Array.from(store.everything())) {
     const references = dependent.metadata.ownerReferences ?? [];
     const left = references.filter(({ uid }) => uid !== owner.metadata.uid);
     const type = registry.ofKind(dependent.apiVersion, dependent.kind);

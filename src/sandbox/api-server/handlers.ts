@@ -130,12 +130,18 @@ function write(call: Call, body: Body, contentType: string): Answer {
 function create(call: Call, body: Body, options: ReturnType<typeof writeOptions>): Answer {
   const { cluster, target } = call;
   const { type, subresource, namespace, name } = target;
-  if (type.kind === "Binding" && type.virtual === true) return bindByName(call, body, options);
-  if (type.kind === "Pod" && subresource === "binding") return { code: 201, body: bindPod(cluster, type, placeOf(call), { value: body.value, options }) };
-  if (type.kind === "Pod" && subresource === "eviction") return { code: 201, body: evictPod(cluster, type, placeOf(call), body.value) };
-  if (subresource !== "") throw noSuchResource();
+  if (type.virtual === true) return bindByName(call, body, options);
+  if (subresource !== "") return createBelow(call, body, options);
   if (name !== undefined || (namespace === undefined && type.namespaced)) throw methodNotAllowed();
   return stored(call, createObject(cluster, type, namespace, { body, options }));
+}
+
+function createBelow(call: Call, { value }: Body, options: ReturnType<typeof writeOptions>): Answer {
+  const { type, subresource } = call.target;
+  const path = `${type.kind}/${subresource}`;
+  if (path === "Pod/binding") return { code: 201, body: bindPod(call.cluster, type, placeOf(call), { value, options }) };
+  if (path === "Pod/eviction") return { code: 201, body: evictPod(call.cluster, type, placeOf(call), value) };
+  throw noSuchResource();
 }
 
 function bindByName({ cluster, target }: Call, body: Body, options: ReturnType<typeof writeOptions>): Answer {

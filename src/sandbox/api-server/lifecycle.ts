@@ -1,7 +1,7 @@
 import type { KubeObject } from "../../api/object.ts";
 import { deleteObject, foregroundFinalizer, plainDelete } from "./deletes.ts";
 import type { Cluster } from "./objects.ts";
-import type { ResourceType } from "./resource-type.ts";
+import type { DraftMeta, ResourceType } from "./resource-type.ts";
 import type { StoredEvent } from "./store.ts";
 
 /**
@@ -38,14 +38,25 @@ function collectGarbage(cluster: Cluster): void {
   const byUid = new Map(all.map((object) => [object.metadata.uid, object]));
   /** Owners that are deleted in the foreground, with what still blocks them. */
   const waiting = new Map(all.filter(waitsForDependents).map((owner): [string, KubeObject[]] => [owner.metadata.uid ?? "", []]));
-  for (const object of all) {
-    const owners = (object.metadata.ownerReferences ?? []).map((reference) => ({ reference, owner: ownerOf(object, byUid.get(reference.uid)) }));
-    if (owners.length === 0) continue;
-    for (const { reference } of owners) if (reference.blockOwnerDeletion === true) waiting.get(reference.uid)?.push(object);
-    const kept = owners.some(({ owner }) => owner !== undefined && !waitsForDependents(owner));
-    if (!kept && object.metadata.deletionTimestamp === undefined) discard(cluster, object, owners.some(({ owner }) => owner !== undefined));
+  for (const object of all) careFor(cluster, object, { byUid, waiting });
+  for (const [uid, blockers] of waiting) {
+    const owner = byUid.get(uid);
+    if (blockers.length === 0 && owner) release(cluster, owner);
   }
-  for (const [uid, blockers] of waiting) if (blockers.length === 0) release(cluster, byUid.get(uid));
+}
+
+interface Ownership {
+  readonly byUid: ReadonlyMap<string | undefined, KubeObject>;
+  readonly waiting: ReadonlyMap<string, KubeObject[]>;
+}
+
+/** Notes whom an object blocks, and discards it when none of its owners is left. */
+function careFor(cluster: Cluster, object: KubeObject, { byUid, waiting }: Ownership): void {
+  const { ownerReferences = [], deletionTimestamp } = object.metadata;
+  for (const { uid, blockOwnerDeletion } of ownerReferences) if (blockOwnerDeletion === true) waiting.get(uid)?.push(object);
+  const owners = ownerReferences.map(({ uid }) => ownerOf(object, byUid.get(uid))).filter((owner) => owner !== undefined);
+  const kept = ownerReferences.length === 0 || owners.some((owner) => !waitsForDependents(owner));
+  if (!kept && deletionTimestamp === undefined) discard(cluster, object, owners.length > 0);
 }
 
 /** An owner in another namespace is none. */
@@ -66,15 +77,16 @@ function discard(cluster: Cluster, object: KubeObject, foreground: boolean): voi
   }
 }
 
-function release(cluster: Cluster, owner: KubeObject | undefined): void {
-  const type = owner && typeOf(cluster, owner);
+/** Nothing blocks this owner any more. */
+function release(cluster: Cluster, owner: KubeObject): void {
+  const type = typeOf(cluster, owner);
   const current = type && cluster.store.find(type, owner.metadata.namespace, owner.metadata.name);
-  if (current === undefined || current.metadata.uid !== owner?.metadata.uid) return;
-  const { finalizers = [], ...metadata } = current.metadata;
+  if (type === undefined || current === undefined || current.metadata.uid !== owner.metadata.uid) return;
+  const { finalizers = [], ...metadata }: DraftMeta = current.metadata;
   const left = finalizers.filter((finalizer) => finalizer !== foregroundFinalizer);
-  const grace = (metadata as { deletionGracePeriodSeconds?: number }).deletionGracePeriodSeconds ?? 0;
-  if (left.length === 0 && grace === 0) cluster.store.remove(type as ResourceType, { ...current, metadata });
-  else cluster.store.put(type as ResourceType, { ...current, metadata: left.length > 0 ? { ...metadata, finalizers: left } : metadata });
+  if (left.length > 0) cluster.store.put(type, { ...current, metadata: { ...metadata, finalizers: left } });
+  else if ((metadata.deletionGracePeriodSeconds ?? 0) > 0) cluster.store.put(type, { ...current, metadata });
+  else cluster.store.remove(type, { ...current, metadata });
 }
 
 function emptyNamespaces(cluster: Cluster): void {

@@ -1,8 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { isRecord } from "../../lib/json.ts";
 import { ApiError, badRequest, invalid, required } from "./api-error.ts";
 import type { Body } from "./body.ts";
 import { conform, type Decoded, decodeObject } from "./decode.ts";
-import { applyConfiguration } from "./managed-fields/track.ts";
+import { applyConfiguration, refuseMistyped } from "./managed-fields/track.ts";
 import { type Cluster, getObject, timestamp, type WriteOptions } from "./objects.ts";
 import { applyMergePatch } from "./patches/merge-patch.ts";
 import { jsonPatch } from "./patches/json-patch.ts";
@@ -64,11 +65,13 @@ function applyObject(cluster: Cluster, type: ResourceType, place: Place, { body,
   const live = cluster.store.find(type, place.namespace, place.name);
   const context = { type, writer: writerOf(type, "Apply", options), now: timestamp(cluster.clock.nowMs()), force };
   if (live === undefined && options.subresource !== "") throw getNothing(cluster, type, place);
+  if (live === undefined && !isNamed(body)) throw badRequest(`the name of the object (${place.name} based on URL) was undeterminable: name must be provided`);
   const { object: merged } = applyConfiguration(context, live, config);
   // The live object may hold what the schema no longer has; the configuration was checked already.
   const { object } = conform(type, merged);
   if (live === undefined) {
     requireWritable(cluster, type, object);
+    object.metadata.uid = randomUUID();
     return { object: storeNew(cluster, type, withDefaults(type, object), options.dryRun), warnings: [], created: true };
   }
   const next = withDefaults(type, onlyPart(type, live, object, options.subresource));
@@ -77,6 +80,10 @@ function applyObject(cluster: Cluster, type: ResourceType, place: Place, { body,
   keepIdentity(type, live, next);
   type.strategy.prepareUpdate?.(next, live);
   return { object: storeTracked(cluster, type, { before: live, after: next }, options), warnings: [], created: false };
+}
+
+function isNamed({ value }: Body): boolean {
+  return isRecord(value) && isRecord(value["metadata"]) && typeof value["metadata"]["name"] === "string";
 }
 
 function getNothing(cluster: Cluster, type: ResourceType, { namespace, name }: Place): Error {
@@ -113,6 +120,7 @@ function readConfiguration(type: ResourceType, { value, duplicates }: Body, { na
   }
   const { apiVersion, kind } = checkKind(type, value);
   const { managedFields: _, ...own } = metadata;
+  refuseMistyped(type, { ...value, apiVersion, kind, metadata: metadata as Draft["metadata"] });
   const place = { name, ...(namespace !== undefined && { namespace }) };
   return { ...structuredClone(value), apiVersion, kind, metadata: { ...structuredClone(own), ...place } };
 }

@@ -23,6 +23,11 @@ export function textAt(root: unknown, ...path: string[]): string {
   return typeof value === "string" ? value : "";
 }
 
+/** A scalar as text; the empty string for anything else. */
+export function scalarText(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? String(value) : "";
+}
+
 /** The number there, or 0. */
 export function numberAt(root: unknown, ...path: string[]): number {
   const value = valueAt(root, ...path);

@@ -1,6 +1,7 @@
 import type { KubeObject } from "../../api/object.ts";
 import { isRecord } from "../../lib/json.ts";
 import { badRequest } from "./api-error.ts";
+import { scalarText } from "./read-fields.ts";
 import type { ResourceType } from "./resource-type.ts";
 
 /** Whether an object is selected. */
@@ -22,15 +23,14 @@ function splitTerms(text: string): string[] {
 }
 
 function labelTest(term: string): LabelTest {
-  const set = /^(\S+)\s+(in|notin)\s+\(([^)]*)\)$/.exec(term);
-  if (set) return setTest(set[1] ?? "", set[2] === "in", (set[3] ?? "").split(",").map((value) => value.trim()));
-  const equality = /^([^\s!=]+)\s*(!=|==|=)\s*([^\s=!]*)$/.exec(term);
-  if (equality) {
-    const [, key = "", operator, value = ""] = equality;
-    return operator === "!=" ? (labels) => labels[key] !== value : (labels) => labels[key] === value;
-  }
-  const compared = /^(\S+)\s*([<>])\s*(-?\d+)$/.exec(term);
-  if (compared) return comparison(compared[1] ?? "", compared[2] === "<", Number(compared[3]));
+  const [, setKey, membership, values = ""] = /^(\S+)\s+(in|notin)\s+\(([^)]*)\)$/.exec(term) ?? [];
+  if (setKey !== undefined) return setTest(setKey, membership === "in", values.split(",").map((value) => value.trim()));
+  const [, key, operator, value] = /^([^\s!=]+)\s*(!=|==|=)\s*([^\s=!]*)$/.exec(term) ?? [];
+  if (key !== undefined) return operator === "!=" ? (labels) => labels[key] !== value : (labels) => labels[key] === value;
+  return comparison(term) ?? presence(term);
+}
+
+function presence(term: string): LabelTest {
   if (/^!\s*[^\s=!(),]+$/.test(term)) return (labels) => !Object.hasOwn(labels, term.slice(1).trim());
   if (/^[^\s=!(),]+$/.test(term)) return (labels) => Object.hasOwn(labels, term);
   throw badRequest(`unable to parse requirement: found '${term}', expected: a label requirement such as key=value`);
@@ -43,20 +43,21 @@ function setTest(key: string, wanted: boolean, values: string[]): LabelTest {
   };
 }
 
-function comparison(key: string, less: boolean, bound: number): LabelTest {
+function comparison(term: string): LabelTest | undefined {
+  const [, key, sign, bound] = /^(\S+)\s*([<>])\s*(-?\d+)$/.exec(term) ?? [];
+  if (key === undefined) return undefined;
   return (labels) => {
     const value = Number(labels[key] ?? Number.NaN);
-    return less ? value < bound : value > bound;
+    return sign === "<" ? value < Number(bound) : value > Number(bound);
   };
 }
 
 /** Fields that can be selected beside `metadata.name` and `metadata.namespace`, by kind. */
 const selectableFields: Readonly<Record<string, readonly string[]>> = {
   Pod: ["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName"],
-  Event: [
-    ...["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"].map((field) => `involvedObject.${field}`),
-    ...["reason", "reportingComponent", "source", "type"],
-  ],
+  Event: ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"]
+    .map((field) => `involvedObject.${field}`)
+    .concat(["reason", "reportingComponent", "source", "type"]),
   Namespace: ["status.phase"],
   Node: ["spec.unschedulable"],
   Secret: ["type"],
@@ -82,10 +83,10 @@ export function fieldSelector(text: string, type: ResourceType): Selector {
 }
 
 function fieldText(object: KubeObject, field: string): string {
-  if (field === "source" && isRecord(object["source"])) return String(object["source"]["component"] ?? "");
+  if (field === "source" && isRecord(object["source"])) return scalarText(object["source"]["component"]);
   const value = field.split(".").reduce<unknown>((node, part) => (isRecord(node) ? node[part] : undefined), object);
   if (value === undefined || value === null) return field === "spec.unschedulable" || field === "spec.hostNetwork" ? "false" : "";
-  return String(value);
+  return scalarText(value);
 }
 
 /** Both selectors of a request together; missing ones select everything. */

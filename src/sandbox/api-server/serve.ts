@@ -39,19 +39,24 @@ export interface ServerContext {
 /** Answers one request. Never rejects: what goes wrong becomes a Status object. */
 export async function handleRequest(context: ServerContext, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
-    const url = new URL(request.url ?? "/", "http://127.0.0.1");
-    const fixed = request.method === "GET" ? fixedAnswer(context.cluster, url, request.headers.accept ?? "") : undefined;
-    if (fixed) return send(response, fixed);
-    const target = targetOf(context.cluster.registry, request.method ?? "GET", url);
-    if (target === undefined) return send(response, { code: 404, body: "404 page not found\n" });
-    permit(context, request, target, url.searchParams);
-    if (target.verb === "watch") return watch(context, { target, url, accept: request.headers.accept }, response);
-    if (target.type.virtual === true && target.verb !== "create") throw methodNotAllowed();
-    const { cluster, podLog } = context;
-    send(response, await answer({ cluster, target, request, query: url.searchParams, podLog }));
+    await route(context, request, response);
   } catch (error) {
     fail(context.log, response, error);
   }
+}
+
+async function route(context: ServerContext, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { url = "/", method = "GET", headers } = request;
+  const parsed = new URL(url, "http://127.0.0.1");
+  const fixed = method === "GET" ? fixedAnswer(context.cluster, parsed, headers.accept ?? "") : undefined;
+  if (fixed) return send(response, fixed);
+  const target = targetOf(context.cluster.registry, method, parsed);
+  if (target === undefined) return send(response, { code: 404, body: "404 page not found\n" });
+  permit(context, request, target, parsed.searchParams);
+  if (target.verb === "watch") return watch(context, { target, url: parsed, accept: headers.accept }, response);
+  if (target.type.virtual === true && target.verb !== "create") throw methodNotAllowed();
+  const { cluster, podLog } = context;
+  send(response, await answer({ cluster, target, request, query: parsed.searchParams, podLog }));
 }
 
 function fail(log: Logger, response: ServerResponse, error: unknown): void {
@@ -80,22 +85,17 @@ function contentTypeOf(body: object | string): string {
 function fixedAnswer({ registry }: Cluster, { pathname }: URL, accept: string): Answer | undefined {
   const path = pathname.replace(/\/+$/, "");
   const aggregated = accept.includes("apidiscovery.k8s.io") && accept.includes("v=v2");
-  switch (path) {
-    case "/healthz":
-    case "/readyz":
-    case "/livez":
-      return { code: 200, body: "ok" };
-    case "/version":
-      return { code: 200, body: version };
-    case "/api":
-      return { code: 200, body: aggregated ? aggregatedDiscovery(registry, true) : coreVersions() };
-    case "/apis":
-      return { code: 200, body: aggregated ? aggregatedDiscovery(registry, false) : groupList(registry) };
-    case "/openapi/v3":
-      return { code: 200, body: openApiIndex(registry) };
-    default:
-      return document(registry, path);
-  }
+  const bodies: Record<string, () => object | string> = {
+    "/healthz": () => "ok",
+    "/readyz": () => "ok",
+    "/livez": () => "ok",
+    "/version": () => version,
+    "/api": () => (aggregated ? aggregatedDiscovery(registry, true) : coreVersions()),
+    "/apis": () => (aggregated ? aggregatedDiscovery(registry, false) : groupList(registry)),
+    "/openapi/v3": () => openApiIndex(registry),
+  };
+  const body = bodies[path]?.();
+  return body === undefined ? document(registry, path) : { code: 200, body };
 }
 
 function document(registry: Cluster["registry"], path: string): Answer | undefined {

@@ -31,12 +31,47 @@ export interface Store {
   compact(): void;
 }
 
+/** The changes that are remembered, and who listens to new ones. */
+interface History {
+  record(event: StoredEvent): void;
+  since(key: string, revision: number): StoredEvent[];
+  subscribe(listener: (event: StoredEvent) => void): () => void;
+  /** Forgets everything up to this revision. */
+  forget(revision: number): void;
+}
+
+function createHistory(limit: number): History {
+  const listeners = new Set<(event: StoredEvent) => void>();
+  let events: StoredEvent[] = [];
+  let forgotten = 1;
+  return {
+    record: (event) => {
+      events.push(event);
+      if (events.length > limit * 2) {
+        forgotten = events[limit - 1]?.revision ?? forgotten;
+        events = events.slice(limit);
+      }
+      for (const listener of listeners) listener(event);
+    },
+    since: (key, revision) => {
+      if (revision < forgotten) throw expired(`too old resource version: ${revision} (${forgotten})`);
+      return events.filter((event) => event.key === key && event.revision > revision);
+    },
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    forget: (revision) => {
+      events = [];
+      forgotten = revision;
+    },
+  };
+}
+
 /** @param historyLimit how many changes are remembered for watches that resume */
 export function createStore(historyLimit: number): Store {
   const kinds = new Map<string, Map<string, KubeObject>>();
-  const listeners = new Set<(event: StoredEvent) => void>();
-  let history: StoredEvent[] = [];
-  let forgotten = 1;
+  const history = createHistory(historyLimit);
   // Not 1, so that nobody takes revisions for positions.
   let counter = 1000;
 
@@ -44,14 +79,6 @@ export function createStore(historyLimit: number): Store {
     const found = kinds.get(key) ?? new Map<string, KubeObject>();
     kinds.set(key, found);
     return found;
-  };
-  const record = (event: StoredEvent): void => {
-    history.push(event);
-    if (history.length > historyLimit * 2) {
-      forgotten = history[historyLimit - 1]?.revision ?? forgotten;
-      history = history.slice(historyLimit);
-    }
-    for (const listener of listeners) listener(event);
   };
   const stamped = (object: KubeObject): KubeObject => {
     counter += 1;
@@ -74,7 +101,7 @@ export function createStore(historyLimit: number): Store {
       const before = objects.get(at);
       const next = stamped(object);
       objects.set(at, next);
-      record({ revision: counter, type: before === undefined ? "ADDED" : "MODIFIED", key, object: next, before });
+      history.record({ revision: counter, type: before === undefined ? "ADDED" : "MODIFIED", key, object: next, before });
       return next;
     },
     remove: (type, object) => {
@@ -83,23 +110,13 @@ export function createStore(historyLimit: number): Store {
       const before = objectsOf(key).get(at);
       objectsOf(key).delete(at);
       const last = stamped(object);
-      record({ revision: counter, type: "DELETED", key, object: last, before });
+      history.record({ revision: counter, type: "DELETED", key, object: last, before });
       return last;
     },
     revision: () => counter,
-    since: (type, revision) => {
-      if (revision < forgotten) throw expired(`too old resource version: ${revision} (${forgotten})`);
-      const key = storageKey(type);
-      return history.filter((event) => event.key === key && event.revision > revision);
-    },
-    subscribe: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
-    compact: () => {
-      history = [];
-      forgotten = counter;
-    },
+    since: (type, revision) => history.since(storageKey(type), revision),
+    subscribe: (listener) => history.subscribe(listener),
+    compact: () => history.forget(counter),
   };
 }
 

@@ -6,13 +6,15 @@ import type { Cell, Column, ResourceType } from "./resource-type.ts";
 /** How old something is, as kubectl's columns show it: `42s`, `5m3s`, `3h12m`, `2d`. */
 export function ageText(since: unknown, nowMs: number): string {
   if (typeof since !== "string" || since === "") return "<unknown>";
-  const seconds = Math.floor((nowMs - Date.parse(since)) / 1000);
-  if (seconds < 0) return "0s";
+  const seconds = Math.max(0, Math.floor((nowMs - Date.parse(since)) / 1000));
   if (seconds < 120) return `${seconds}s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 10) return twoUnits(minutes, "m", seconds % 60, "s");
   if (minutes < 180) return `${minutes}m`;
-  const hours = Math.floor(minutes / 60);
+  return longAge(Math.floor(minutes / 60), minutes);
+}
+
+function longAge(hours: number, minutes: number): string {
   if (hours < 8) return twoUnits(hours, "h", minutes % 60, "m");
   if (hours < 48) return `${hours}h`;
   const days = Math.floor(hours / 24);

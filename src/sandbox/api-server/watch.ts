@@ -59,12 +59,13 @@ interface OpenWatch {
 }
 
 /** Sends bookmarks and ends the stream in time. */
-function keepOpen({ clock }: Cluster, { bookmarks, timeoutMs }: WatchRequest, { response, closing, stop, bookmark }: OpenWatch): void {
+function keepOpen({ clock }: Cluster, { bookmarks, timeoutMs }: WatchRequest, open: OpenWatch): void {
+  const { response, closing } = open;
   const ended = new AbortController();
   const end = (): void => {
     if (ended.signal.aborted) return;
     ended.abort();
-    stop();
+    open.stop();
     closing.removeEventListener("abort", end);
     response.end();
   };
@@ -74,7 +75,7 @@ function keepOpen({ clock }: Cluster, { bookmarks, timeoutMs }: WatchRequest, { 
     const until = clock.nowMs() + timeoutMs;
     for (let left = timeoutMs; left > 0; left = until - clock.nowMs()) {
       await clock.sleep(Math.min(left, bookmarkEveryMs), ended.signal);
-      if (bookmarks) bookmark();
+      if (bookmarks) open.bookmark();
     }
     end();
   };

@@ -5,14 +5,15 @@ import { isRecord } from "../../lib/json.ts";
 import { allocateAddresses } from "./addresses.ts";
 import { alreadyExists, badRequest, conflict, type FieldError, forbidden, forbiddenField, invalid, invalidValue, notFound } from "./api-error.ts";
 import type { Body } from "./body.ts";
-import { applyDefaults, decodeObject } from "./decode.ts";
+import { decodeObject } from "./decode.ts";
 import { nameRuleOf } from "./kinds/builtin-kinds.ts";
 import { sameOwnership, type Writer } from "./managed-fields/managers.ts";
 import { trackUpdate } from "./managed-fields/track.ts";
 import { type Cluster, getObject, timestamp, type WriteOptions } from "./objects.ts";
-import { recordAt } from "./read-fields.ts";
 import { type Draft, groupVersion, type ResourceType } from "./resource-type.ts";
+import type { Schema } from "./schema.ts";
 import { crdErrors } from "./crds.ts";
+import { applyDefaults } from "./schema-defaults.ts";
 import { metadataErrors } from "./validation/names.ts";
 import { structuralErrors } from "./validation/structural.ts";
 
@@ -43,18 +44,19 @@ const nameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
 /** The new object with its name and namespace. */
 function identified(cluster: Cluster, type: ResourceType, namespace: string | undefined, object: Draft): Draft {
   const { metadata } = object;
-  if (metadata.namespace !== undefined && metadata.namespace !== "" && namespace !== undefined && metadata.namespace !== namespace) {
-    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
-  }
-  if ((metadata.name ?? "") === "" && metadata.generateName !== undefined) {
-    metadata.name = metadata.generateName + Array.from({ length: 5 }, () => nameAlphabet[randomInt(nameAlphabet.length)] ?? "").join("");
-  }
+  const said = metadata.namespace ?? "";
+  if (said !== "" && namespace !== undefined && said !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  if ((metadata.name ?? "") === "" && metadata.generateName !== undefined) metadata.name = generatedName(metadata.generateName);
   if (namespace !== undefined) metadata.namespace = namespace;
   else delete metadata.namespace;
-  if (type.kind === "Job" && type.group === "batch") metadata.uid = randomUUID();
-  else delete metadata.uid;
+  // Defaults may speak of it, so it is there before them.
+  metadata.uid = randomUUID();
   requireNamespace(cluster, type, object);
   return object;
+}
+
+function generatedName(prefix: string): string {
+  return prefix + Array.from({ length: 5 }, () => nameAlphabet[randomInt(nameAlphabet.length)] ?? "").join("");
 }
 
 function requireNamespace({ store, registry }: Cluster, type: ResourceType, { metadata: { namespace, name } }: Draft): void {
@@ -169,7 +171,7 @@ function newFinalizers(before: KubeObject, after: Draft): FieldError[] {
 }
 
 function sameContent(before: KubeObject, after: Draft): boolean {
-  const content = ({ metadata: { managedFields: _, ...metadata }, ...rest }: KubeObject | Draft): unknown => ({ ...rest, metadata });
+  const content = (object: KubeObject | Draft): unknown => ({ ...object, metadata: { ...object.metadata, managedFields: undefined } });
   return isDeepStrictEqual(content(before), content(after)) && sameOwnership(before, after);
 }
 
@@ -186,10 +188,13 @@ function refuseInvalid(type: ResourceType, name: string, errors: readonly FieldE
 function errorsOf(type: ResourceType, object: Draft, before: KubeObject | undefined, subresource = ""): FieldError[] {
   const own = before === undefined ? metadataErrors(object.metadata, nameRuleOf(type)) : metadataErrors(object.metadata, () => undefined);
   if (type.custom) return [...own, ...customErrors(type, object, before, subresource)];
-  if (type.kind === "CustomResourceDefinition") own.push(...crdErrors(object));
   // The status of a built-in kind is written by controllers, whose words are taken as they are.
-  if (subresource === "status") return own;
-  return [...own, ...(type.strategy.validate?.(object) ?? []), ...(before ? (type.strategy.validateUpdate?.(object, before) ?? []) : [])];
+  return subresource === "status" ? own : [...own, ...builtinErrors(type, object, before)];
+}
+
+function builtinErrors({ kind, strategy }: ResourceType, object: Draft, before: KubeObject | undefined): FieldError[] {
+  const errors = [...(kind === "CustomResourceDefinition" ? crdErrors(object) : []), ...(strategy.validate?.(object) ?? [])];
+  return before ? [...errors, ...(strategy.validateUpdate?.(object, before) ?? [])] : errors;
 }
 
 const unchecked: FieldError = {
@@ -199,15 +204,27 @@ const unchecked: FieldError = {
 };
 
 function customErrors(type: ResourceType, object: Draft, before: KubeObject | undefined, subresource: string): FieldError[] {
-  const { properties = {}, required = [] } = type.schema;
-  const { metadata: _, ...schemas } = properties;
-  const looked = subresource === "status" ? { status: schemas["status"] ?? {} } : schemas;
-  const root = { ...type.schema, properties: looked, required: subresource === "status" ? [] : required };
-  const value = subresource === "status" ? { status: object["status"] } : Object.fromEntries(Object.entries(object).filter(([field]) => field !== "metadata"));
-  const errors = structuralErrors(withoutUndefined(value), root, "");
-  if (errors.length > 0) return type.rules?.any === true ? [...errors, unchecked] : errors;
-  const schema = subresource === "status" ? root : type.schema;
-  return type.rules?.errors(subresource === "status" ? recordAt({ value }, "value") : object, before, { schema, path: "" }) ?? [];
+  const { schema, value } = subresource === "status" ? statusPart(type, object) : { schema: withoutMetadata(type), value: object };
+  const errors = structuralErrors(withoutUndefined(value), schema, "");
+  if (errors.length > 0) return described(type, errors, subresource);
+  return type.rules?.errors(value, before, { schema: subresource === "status" ? schema : type.schema, path: "" }) ?? [];
+}
+
+/** A write to status is judged by the status' schema alone. */
+function statusPart({ schema }: ResourceType, object: Draft): { schema: Schema; value: Record<string, unknown> } {
+  return { schema: { type: "object", properties: { status: schema.properties?.["status"] ?? {} } }, value: { status: object["status"] } };
+}
+
+/** Metadata is checked by rules of its own. */
+function withoutMetadata({ schema }: ResourceType): Schema {
+  return { ...schema, properties: { ...schema.properties, metadata: {} } };
+}
+
+/** Errors in the real server's words: paths in the text are relative to the subresource, and rules that were skipped are said to be. */
+function described(type: ResourceType, errors: readonly FieldError[], subresource: string): FieldError[] {
+  const relative = subresource === "status" ? errors.map((error) => ({ ...error, why: error.why.replace(": status.", ": ") })) : [...errors];
+  const skipped = type.rules?.any === true && errors.some(({ reason }) => reason !== "FieldValueDuplicate");
+  return skipped ? [...relative, unchecked] : relative;
 }
 
 function withoutUndefined(value: unknown): unknown {

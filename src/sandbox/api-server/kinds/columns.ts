@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../../api/object.ts";
-import { numberAt, recordAt, recordsAt, textAt, valueAt } from "../read-fields.ts";
+import { numberAt, recordAt, recordsAt, scalarText, textAt, valueAt } from "../read-fields.ts";
 import type { Cell, Column } from "../resource-type.ts";
 import { selectorText } from "../selectors.ts";
 import { ageColumn, ageText } from "../tables.ts";
@@ -62,7 +62,7 @@ function podStatus(object: KubeObject): string {
 }
 
 function ports(object: KubeObject): string {
-  const shown = recordsAt(object, "spec", "ports").map((port) => `${String(port["port"])}${port["nodePort"] === undefined ? "" : `:${String(port["nodePort"])}`}/${String(port["protocol"])}`);
+  const shown = recordsAt(object, "spec", "ports").map((port) => `${scalarText(port["port"])}${port["nodePort"] === undefined ? "" : `:${scalarText(port["nodePort"])}`}/${scalarText(port["protocol"])}`);
   return shown.join(",") || none;
 }
 
@@ -79,7 +79,7 @@ function autoscalerTargets(object: KubeObject): string {
     .map((metric) => {
       const name = textAt(metric, "resource", "name") || textAt(metric, "type").toLowerCase();
       const wanted = valueAt(metric, "resource", "target", "averageUtilization");
-      return `${name}: <unknown>${wanted === undefined ? "" : `/${String(wanted)}%`}`;
+      return `${name}: <unknown>${wanted === undefined ? "" : `/${scalarText(wanted)}%`}`;
     })
     .join(", ");
 }
@@ -137,7 +137,7 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
   ],
   Endpoints: [
     column("Endpoints", (object) => {
-      const all = recordsAt(object, "subsets").flatMap((subset) => recordsAt(subset, "addresses").flatMap((address) => recordsAt(subset, "ports").map((port) => `${textAt(address, "ip")}:${String(port["port"])}`)));
+      const all = recordsAt(object, "subsets").flatMap((subset) => recordsAt(subset, "addresses").flatMap((address) => recordsAt(subset, "ports").map((port) => `${textAt(address, "ip")}:${scalarText(port["port"])}`)));
       return endpoints(all) === "<unset>" ? none : endpoints(all);
     }),
     ageColumn,
@@ -167,12 +167,12 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
     wide("Source", (object) => textAt(object, "source", "component") || textAt(object, "reportingComponent")),
     column("Message", (object) => textAt(object, "message").trim()),
     wide("First Seen", (object, nowMs) => ageText(textAt(object, "firstTimestamp") || textAt(object, "eventTime") || object.metadata.creationTimestamp, nowMs)),
-    wide("Count", (object) => String(valueAt(object, "series", "count") ?? valueAt(object, "count") ?? 1)),
+    wide("Count", (object) => scalarText(valueAt(object, "series", "count") ?? valueAt(object, "count") ?? 1)),
   ],
   HorizontalPodAutoscaler: [
     column("Reference", (object) => `${textAt(object, "spec", "scaleTargetRef", "kind")}/${textAt(object, "spec", "scaleTargetRef", "name")}`),
     column("Targets", autoscalerTargets),
-    column("MinPods", (object) => String(valueAt(object, "spec", "minReplicas") ?? "<unset>")),
+    column("MinPods", (object) => scalarText(valueAt(object, "spec", "minReplicas") ?? "<unset>")),
     column("MaxPods", count("spec", "maxReplicas"), "integer"),
     column("Replicas", count("status", "currentReplicas"), "integer"),
     ageColumn,
@@ -187,8 +187,8 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
   IngressClass: [column("Controller", text("spec", "controller")), column("Parameters", () => none), ageColumn],
   NetworkPolicy: [column("Pod-Selector", selectorAt("spec", "podSelector")), ageColumn],
   PodDisruptionBudget: [
-    column("Min Available", (object) => String(valueAt(object, "spec", "minAvailable") ?? "N/A")),
-    column("Max Unavailable", (object) => String(valueAt(object, "spec", "maxUnavailable") ?? "N/A")),
+    column("Min Available", (object) => scalarText(valueAt(object, "spec", "minAvailable") ?? "N/A")),
+    column("Max Unavailable", (object) => scalarText(valueAt(object, "spec", "maxUnavailable") ?? "N/A")),
     column("Allowed Disruptions", count("status", "disruptionsAllowed"), "integer"),
     ageColumn,
   ],

@@ -18,18 +18,20 @@ export const ingress: Strategy = {
 };
 
 function ingressPathErrors(path: Record<string, unknown>, at: string): FieldError[] {
-  const { pathType } = path;
+  const pathType = textAt(path, "pathType");
   const text = textAt(path, "path");
   const errors: FieldError[] = [];
-  if (pathType === undefined || pathType === "") errors.push(required(`${at}.pathType`, "pathType must be specified"));
-  else if (!pathTypes.includes(String(pathType))) errors.push(unsupported(`${at}.pathType`, pathType, pathTypes));
+  if (pathType === "") errors.push(required(`${at}.pathType`, "pathType must be specified"));
+  else if (!pathTypes.includes(pathType)) errors.push(unsupported(`${at}.pathType`, pathType, pathTypes));
   if (pathType !== "ImplementationSpecific" && !text.startsWith("/")) errors.push(invalidValue(`${at}.path`, text, "must be an absolute path"));
-  const service = recordAt(path, "backend", "service");
-  const port = recordAt(service, "port");
-  if (Object.keys(service).length === 0 && valueAt(path, "backend", "resource") === undefined) errors.push(required(`${at}.backend`, "resource or service backend is required"));
-  else if (textAt(service, "name") === "" && Object.keys(service).length > 0) errors.push(required(`${at}.backend.service.name`));
-  if (textAt(service, "name") !== "" && port["name"] === undefined && port["number"] === undefined) errors.push(required(`${at}.backend.service.port`, "port name or number is required"));
-  return errors;
+  return [...errors, ...backendErrors(recordAt(path, "backend"), `${at}.backend`)];
+}
+
+function backendErrors({ service, resource }: Record<string, unknown>, at: string): FieldError[] {
+  if (service === undefined) return resource === undefined ? [required(at, "resource or service backend is required")] : [];
+  if (textAt(service, "name") === "") return [required(`${at}.service.name`)];
+  const { name, number } = recordAt(service, "port");
+  return name === undefined && number === undefined ? [required(`${at}.service.port`, "port name or number is required")] : [];
 }
 
 export const networkPolicy: Strategy = {
@@ -63,9 +65,9 @@ export const endpointSlice: Strategy = {
     for (const port of recordsAt(object, "ports")) fill(port, { name: "", protocol: "TCP" });
   },
   validate: (object) => {
-    const type = object["addressType"];
-    if (type === undefined || type === "") return [required("addressType")];
-    return addressTypes.includes(String(type)) ? [] : [unsupported("addressType", type, addressTypes)];
+    const type = textAt(object, "addressType");
+    if (type === "") return [required("addressType")];
+    return addressTypes.includes(type) ? [] : [unsupported("addressType", type, addressTypes)];
   },
   validateUpdate: (object, old) => (object["addressType"] === old["addressType"] ? [] : [invalidValue("addressType", object["addressType"], "field is immutable")]),
 };

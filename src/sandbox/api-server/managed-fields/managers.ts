@@ -67,7 +67,7 @@ function byOperationTimeName(a: Owner, b: Owner): number {
 
 /** Whether both say the same of ownership, times aside: such a write is not worth a new revision. */
 export function sameOwnership(a: KubeObject, b: KubeObject): boolean {
-  const timeless = ({ metadata: { managedFields = [] } }: KubeObject): unknown => managedFields.map(({ time: _, ...rest }) => rest);
+  const timeless = ({ metadata: { managedFields = [] } }: KubeObject): unknown => managedFields.map((entry) => ({ ...entry, time: undefined }));
   return isDeepStrictEqual(timeless(a), timeless(b));
 }
 

@@ -24,14 +24,18 @@ export function trackUpdate(context: TrackContext, before: KubeObject | undefine
     delete after.metadata.managedFields;
     return;
   }
-  const owners = ownersOf(after.metadata.managedFields && after.metadata.managedFields.length > 0 ? after : before);
+  const sent = after.metadata.managedFields ?? [];
+  const owners = ownersOf(sent.length > 0 ? after : before);
   const changes = compare(ownable(before ?? zeroOf(type)), ownable(after), type.schema);
   const mine = owners.find((owner) => sameWriter(owner, writer));
   const others = yieldTo(owners.filter((owner) => owner !== mine), changes);
   const set = onlyOwnable(difference(union(union(mine?.set ?? emptySet, changes.modified), changes.added), changes.removed), context);
-  const changed = !isEmpty(changes.modified) || !isEmpty(changes.added) || !isEmpty(changes.removed);
-  const time = changed || mine === undefined ? context.now : mine.time;
+  const time = isChange(changes) || mine === undefined ? context.now : mine.time;
   setOwners(after, [...others, { ...writer, set, time }]);
+}
+
+function isChange({ added, removed, modified }: Comparison): boolean {
+  return !isEmpty(modified) || !isEmpty(added) || !isEmpty(removed);
 }
 
 /** An explicit `managedFields: [{}]` forgets all ownership. */
@@ -54,7 +58,9 @@ function yieldTo(owners: readonly Owner[], { added, modified, removed }: Compari
 /** A write to the main resource never owns status; one to status owns nothing else. */
 function onlyOwnable(set: FieldSet, { type, writer }: TrackContext): FieldSet {
   if (writer.subresource === "status") return only(set, "f:status");
-  return type.status ? without(set, ["f:status"]) : set;
+  const own = type.status ? without(set, ["f:status"]) : set;
+  // Nobody owns metadata as such, only what is in it.
+  return { ...own, members: new Set([...own.members].filter((element) => element !== "f:metadata")) };
 }
 
 /** What applying a configuration gave. */
@@ -70,7 +76,6 @@ export interface Applied {
  */
 export function applyConfiguration(context: TrackContext & { force: boolean }, live: KubeObject | undefined, config: Draft): Applied {
   const { type, writer } = context;
-  refuseMistyped(type, config);
   const owners = ownersOf(live);
   const mine = owners.find((owner) => sameWriter(owner, writer));
   const set = onlyOwnable(fieldSetOf(ownable(config), type.schema), context);
@@ -80,7 +85,7 @@ export function applyConfiguration(context: TrackContext & { force: boolean }, l
   const next = mine ? prune(merged, { last: mine.set, managed, type }) : merged;
   const changes = compare(liveBody, next, type.schema);
   if (!context.force) refuseConflicts(managed.filter((owner) => !sameWriter(owner, writer)), union(changes.modified, changes.added));
-  const changed = !isEmpty(changes.modified) || !isEmpty(changes.added) || !isEmpty(changes.removed);
+  const changed = isChange(changes);
   const others = yieldTo(managed.filter((owner) => !sameWriter(owner, writer)), changes);
   const object = withBody(live, config, next as Record<string, unknown>);
   setOwners(object, [...others, { ...writer, set, time: changed ? context.now : mine?.time }]);
@@ -110,11 +115,13 @@ function prune(merged: unknown, { last, managed, type }: { last: FieldSet; manag
   return isEmpty(dropped) ? merged : removePaths(merged, dropped, type.schema);
 }
 
-function refuseMistyped(type: ResourceType, config: Draft): void {
-  const [problem] = typeProblems(config, type.schema);
-  if (problem === undefined) return;
-  const { namespace = "", name = "" } = config.metadata;
-  const message = `failed to create typed patch object (${namespace}/${name}; ${config.apiVersion}, Kind=${config.kind}): ${problem}`;
+/** Throws 500, as the real server does, when a configuration does not fit the schema. To be called before anything is filled in. */
+export function refuseMistyped(type: ResourceType, config: Draft): void {
+  const problems = typeProblems(config, type.schema);
+  if (problems.length === 0) return;
+  const problem = problems.length === 1 ? problems[0] : `errors:\n${problems.map((line) => `  ${line}`).join("\n")}`;
+  const { namespace = "", name }: Partial<Draft["metadata"]> = config.metadata;
+  const message = `failed to create typed patch object (${namespace}/${name ?? ""}; ${config.apiVersion}, Kind=${config.kind}): ${problem}`;
   throw new ApiError(500, "", message);
 }
 

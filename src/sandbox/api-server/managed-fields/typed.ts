@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { isRecord } from "../../../lib/json.ts";
+import { scalarText } from "../read-fields.ts";
 import { isOpen, type Schema } from "../schema.ts";
 import { type FieldSet, fieldSetBuilder, type FieldSetBuilder, type Path } from "./field-set.ts";
 import { childrenOf, type Entry, entriesOf, isNamedField, type Shape, schemaAt, shapeOf } from "./shape.ts";
@@ -85,13 +86,16 @@ function noteLeaf({ before, after }: Pair, path: Path, builders: Builders): void
 export function merge(live: unknown, applied: unknown, schema: Schema | undefined): unknown {
   if (applied === undefined) return live;
   const shape = shapeOf(applied, schema);
-  if (shape === "leaf" || shapeOf(live, schema) !== shape) return shape === "leaf" ? applied : merge(shape === "map" ? {} : [], applied, schema);
-  if (isRecord(live) && isRecord(applied)) {
-    const merged: Record<string, unknown> = { ...live };
-    for (const [field, value] of Object.entries(applied)) merged[field] = merge(live[field], value, schemaAt(schema, `f:${field}`));
-    return merged;
-  }
-  return Array.isArray(live) && Array.isArray(applied) ? mergeLists(live, applied, schema) : applied;
+  const base = shapeOf(live, schema) === shape ? live : undefined;
+  if (shape === "map" && isRecord(applied)) return mergeMaps(isRecord(base) ? base : {}, applied, schema);
+  if (shape === "list" && Array.isArray(applied)) return mergeLists(Array.isArray(base) ? base : [], applied, schema);
+  return applied;
+}
+
+function mergeMaps(live: Record<string, unknown>, applied: Record<string, unknown>, schema: Schema | undefined): unknown {
+  const merged: Record<string, unknown> = { ...live };
+  for (const [field, value] of Object.entries(applied)) merged[field] = merge(live[field], value, schemaAt(schema, `f:${field}`));
+  return merged;
 }
 
 /** Applied items in their own order; items that only the live list has keep their place before the next one they share. */
@@ -140,7 +144,6 @@ export function withNamedParents(set: FieldSet, schema: Schema | undefined): Fie
 /** What is wrong with a configuration under its schema, as the real server words it: `.spec.foo: field not declared in schema`. */
 export function typeProblems(value: unknown, schema: Schema | undefined, path = ""): string[] {
   if (value === null || value === undefined || schema === undefined || isOpen(schema)) return [];
-  if (schema["x-kubernetes-int-or-string"] === true) return isRecord(value) || Array.isArray(value) ? [`${path}: expected scalar, got ${goKind(value)}`] : [];
   if (schema.type === "object" || schema.properties) return objectProblems(value, schema, path);
   if (schema.type === "array" || schema.items) return listProblems(value, schema, path);
   return scalarProblems(value, schema, path);
@@ -161,7 +164,7 @@ function listProblems(value: unknown, schema: Schema, path: string): string[] {
   const seen = new Set<string>();
   const entries = keyed ? entriesOf(value, schema) : [];
   if (entries.length < (keyed ? value.length : 0)) {
-    problems.push(`${path}: element ${value.findIndex((item) => entriesOf([item], schema).length === 0)}: associative list with keys has an element that omits key field ${JSON.stringify(schema["x-kubernetes-list-map-keys"]?.[0] ?? "")} (and doesn't have default value)`);
+    problems.push(`${path}: element ${value.findIndex((item) => entriesOf([item], schema).length === 0)}: associative list with keys has an element that omits all key fields ${JSON.stringify(schema["x-kubernetes-list-map-keys"] ?? [])} (and doesn't have default values for any key fields)`);
   }
   for (const { element } of entries) {
     if (seen.has(element)) problems.push(`${path}: duplicate entries for key [${keyText(element)}]`);
@@ -176,10 +179,12 @@ function keyText(element: string): string {
 }
 
 function scalarProblems(value: unknown, { type }: Schema, path: string): string[] {
+  if (isRecord(value) || Array.isArray(value)) return [`${path}: expected scalar, got ${goKind(value)}`];
   const names: Record<string, string> = { string: "string", boolean: "boolean", integer: "numeric (int or float)", number: "numeric (int or float)" };
   const wanted = { string: "string", boolean: "boolean", integer: "number", number: "number" }[type ?? ""];
   if (wanted === undefined || typeof value === wanted) return [];
-  return [`${path}: expected ${names[type ?? ""] ?? "scalar"}, got ${goKind(value)}`];
+  const found = wanted === "number" ? goKind(value) : `&{${scalarText(value)}}`;
+  return [`${path}: expected ${names[type ?? ""] ?? "scalar"}, got ${found}`];
 }
 
 function goKind(value: unknown): string {

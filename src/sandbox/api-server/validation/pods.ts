@@ -22,8 +22,8 @@ export function podSpecErrors(spec: Record<string, unknown>, path: string): Fiel
       seen.add(container["name"]);
     });
   }
-  const policy = spec["restartPolicy"];
-  if (policy !== undefined && !["Always", "OnFailure", "Never"].includes(String(policy))) errors.push(unsupported(`${path}.restartPolicy`, policy, ["Always", "OnFailure", "Never"]));
+  const policy = textAt(spec, "restartPolicy");
+  if (policy !== "" && !["Always", "OnFailure", "Never"].includes(policy)) errors.push(unsupported(`${path}.restartPolicy`, policy, ["Always", "OnFailure", "Never"]));
   return errors;
 }
 

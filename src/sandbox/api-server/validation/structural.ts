@@ -55,7 +55,7 @@ function inBody(path: string, value: unknown, rule: string): FieldError {
 function stringErrors(value: string, schema: Schema, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const { maxLength, minLength, pattern, format } = schema;
-  const length = [...value].length;
+  const length = Array.from(value).length;
   if (maxLength !== undefined && length > maxLength) errors.push({ reason: "FieldValueTooLong", field: path, why: `Too long: may not be more than ${maxLength} bytes` });
   if (minLength !== undefined && length < minLength) errors.push(inBody(path, value, `should be at least ${minLength} chars long`));
   if (pattern !== undefined && !new RegExp(pattern, "u").test(value)) errors.push(inBody(path, value, `should match '${pattern}'`));
@@ -72,13 +72,12 @@ function fitsFormat(value: string, format: string): boolean {
 
 function numberErrors(value: number, schema: Schema, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
-  if (minimum !== undefined && (exclusiveMinimum === true ? value <= minimum : value < minimum)) {
-    errors.push(inBody(path, value, `should be greater than ${exclusiveMinimum === true ? "" : "or equal to "}${minimum}`));
-  }
-  if (maximum !== undefined && (exclusiveMaximum === true ? value >= maximum : value > maximum)) {
-    errors.push(inBody(path, value, `should be less than ${exclusiveMaximum === true ? "" : "or equal to "}${maximum}`));
-  }
+  const { minimum = -Infinity, maximum = Infinity, multipleOf } = schema;
+  const orEqual = (exclusive: boolean | undefined): string => (exclusive === true ? "" : "or equal to ");
+  const tooSmall = schema.exclusiveMinimum === true ? value <= minimum : value < minimum;
+  const tooLarge = schema.exclusiveMaximum === true ? value >= maximum : value > maximum;
+  if (tooSmall) errors.push(inBody(path, value, `should be greater than ${orEqual(schema.exclusiveMinimum)}${minimum}`));
+  if (tooLarge) errors.push(inBody(path, value, `should be less than ${orEqual(schema.exclusiveMaximum)}${maximum}`));
   if (multipleOf !== undefined && value % multipleOf !== 0) errors.push(inBody(path, value, `should be a multiple of ${multipleOf}`));
   return errors;
 }
