@@ -1,0 +1,167 @@
+import { describe, expect, test } from "vitest";
+import { canarySpec, type CanaryInput } from "../../test/builders.ts";
+import type { CanaryStatus } from "../api/canary.ts";
+import { type Check, decide, type Decision, type Health, type Input, type Seen } from "./decide.ts";
+
+const nowMs = Date.parse("2026-11-21T12:00:00Z");
+const ago = (seconds: number): string => new Date(nowMs - seconds * 1_000).toISOString();
+const ready: Health = { state: "ready" };
+const progressing: Health = { state: "progressing", reason: "PodsNotReady", message: "too few pods are available", commitsFault: true };
+const crashed: Health = { state: "stuck", reason: "CanaryCrashed", message: "container app ends again and again", commitsFault: true };
+const unschedulable: Health = { state: "progressing", reason: "Unschedulable", message: "a pod has no node", commitsFault: false };
+
+function check(verdict: Check["verdict"], { rollBack = false, primaryPassed }: { rollBack?: boolean; primaryPassed?: boolean } = {}): Check {
+  return { verdict, rollBack, failedChecks: 1, message: `the check gave ${verdict}`, checks: [{ name: "m", verdict, message: "m", ...(primaryPassed === undefined ? {} : { primaryPassed }) }] };
+}
+
+const passed = check("pass");
+const decisive = check("fail", { rollBack: true, primaryPassed: true });
+const open = { open: true, message: "hook agrees" };
+const closed = { open: false, message: "hook answers 403" };
+
+/** v2 of a workload on its way, at 20 % and due for its next step, unless said otherwise. */
+function rollout(seen: Partial<Seen> = {}, status: CanaryStatus = {}, spec: CanaryInput = {}): Input {
+  return {
+    spec: canarySpec(spec),
+    status: { phase: "Progressing", canaryWeight: 20, trackedRevision: "v2", promotedRevision: "v1", startedAt: ago(300), steppedAt: ago(60), lastTransitionTime: ago(300), ...status },
+    seen: { nowMs, revision: "v2", canary: ready, primary: ready, primaryServes: true, check: passed, gates: {}, held: false, declined: false, deleting: false, ...seen },
+  };
+}
+
+const unseen = { check: undefined };
+const steps = (analysis: Record<string, unknown>): CanaryInput => ({ analysis });
+
+describe("a run", () => {
+  test.each<[string, Input, Decision]>([
+    ["shifts one step", rollout(), { do: "shift", weight: 40 }],
+    ["never overshoots maxWeight", rollout({}, { canaryWeight: 50 }), { do: "shift", weight: 60 }],
+    ["is promoted after the last step's check", rollout({}, { canaryWeight: 60 }), { do: "promote" }],
+    ["takes its first step as soon as it is ready", rollout(unseen, { canaryWeight: 0, steppedAt: undefined }), { do: "shift", weight: 20 }],
+    ["goes through stepWeights", rollout({}, { canaryWeight: 20 }, steps({ stepWeights: [5, 20, 50] })), { do: "shift", weight: 50 }],
+    ["goes on to the next larger step when stepWeights were edited", rollout({}, { canaryWeight: 20 }, steps({ stepWeights: [10, 30] })), { do: "shift", weight: 30 }],
+    ["counts a passed blue/green check", rollout({}, { canaryWeight: 0, iterations: 0 }, steps({ iterations: 3 })), { do: "count" }],
+    ["gives all traffic after the last blue/green check", rollout({}, { canaryWeight: 0, iterations: 2 }, steps({ iterations: 3 })), { do: "shift", weight: 100 }],
+    ["promotes blue/green once real traffic has passed a check", rollout({}, { canaryWeight: 100, iterations: 3 }, steps({ iterations: 3 })), { do: "promote" }],
+    ["is promoted without a check by skipAnalysis", rollout(unseen, { canaryWeight: 0 }, { skipAnalysis: true }), { do: "promote" }],
+    ["cancels when the promoted spec is back", rollout({ revision: "v1", canary: crashed, check: decisive }), { do: "cancel" }],
+    ["cancels when the target is deleted", rollout({ revision: undefined, canary: progressing }), { do: "cancel" }],
+    ["restarts on a newer revision", rollout({ revision: "v3", check: decisive }), { do: "start" }],
+    ["takes the traffic at once when the canary stops being ready", rollout({ canary: progressing, ...unseen }), { do: "shift", weight: 0 }],
+    ["goes on when the primary is stuck: it needs the new revision", rollout({ primary: crashed, primaryServes: false }), { do: "shift", weight: 40 }],
+  ])("%s", (_, input, want) => {
+    expect(decide(input)).toEqual(want);
+  });
+
+  test.each<[string, Input, string]>([
+    ["between two steps", rollout(unseen, { steppedAt: ago(30) }), "StepNotDue"],
+    ["while the canary gets ready", rollout({ canary: progressing, ...unseen }, { canaryWeight: 0 }), "CanaryNotReady"],
+    ["on a check without a number", rollout({ check: check("inconclusive") }), "CheckInconclusive"],
+    ["on a failed check below the threshold", rollout({ check: check("fail") }), "CheckFailed"],
+    ["while the primary grows", rollout({ primary: progressing }), "PrimaryNotReady"],
+    ["while the gateway has not taken the route", rollout({ notRouted: "no Gateway has answered yet" }), "RouteNotAccepted"],
+    ["until blue/green has measured something", rollout(unseen, { canaryWeight: 0 }, steps({ iterations: 1 })), "CheckNotDue"],
+  ])("holds %s", (_, input, reason) => {
+    expect(decide(input)).toMatchObject({ do: "hold", reason });
+  });
+
+  test("waits for a confirm-promotion hook and goes on when it agrees", () => {
+    expect(decide(rollout({ gates: { promotion: closed } }, { canaryWeight: 60 }))).toEqual({ do: "await", phase: "WaitingPromotion", message: closed.message });
+    expect(decide(rollout({ gates: { promotion: open } }, { canaryWeight: 60, phase: "WaitingPromotion" }))).toEqual({ do: "promote" });
+  });
+});
+
+describe("a failure", () => {
+  const failing = (seen: Partial<Seen>, status: CanaryStatus = {}): Input => rollout({ ...unseen, ...seen }, status);
+  test.each<[string, Input, { reason: string; commitsFault: boolean }]>([
+    ["of the deciding check, which the primary passes", failing({ check: decisive }), { reason: "CheckFailed", commitsFault: true }],
+    ["of a check that the primary fails too: a shared outage", failing({ check: check("fail", { rollBack: true, primaryPassed: false }) }), { reason: "CheckFailed", commitsFault: false }],
+    ["of a check that nobody could make of the primary", failing({ check: check("fail", { rollBack: true }) }), { reason: "CheckFailed", commitsFault: false }],
+    ["by a crash loop", failing({ canary: crashed }), { reason: "CanaryCrashed", commitsFault: true }],
+    ["by a crash loop that the primary shares", failing({ canary: crashed, primary: crashed }), { reason: "CanaryCrashed", commitsFault: false }],
+    ["by the deadline while scheduled", failing({ canary: progressing }, { canaryWeight: 0, steppedAt: ago(601), startedAt: ago(700), lastTransitionTime: ago(700) }), { reason: "ProgressDeadlineExceeded", commitsFault: true }],
+    ["by the deadline without a node", failing({ canary: unschedulable }, { canaryWeight: 0, steppedAt: undefined, startedAt: ago(601), lastTransitionTime: ago(601) }), { reason: "ProgressDeadlineExceeded", commitsFault: false }],
+    ["asked for by a rollback hook", failing({ gates: { rollback: open } }), { reason: "RollbackRequested", commitsFault: false }],
+    ["while a promotion waits for its hook", failing({ check: decisive }, { phase: "WaitingPromotion", canaryWeight: 60 }), { reason: "CheckFailed", commitsFault: true }],
+    ["though primary, route and hooks are in trouble", failing({ canary: crashed, primary: progressing, notRouted: "x", gates: { promotion: closed, rollout: closed } }), { reason: "CanaryCrashed", commitsFault: false }],
+  ])("%s", (_, input, want) => {
+    expect(decide(input)).toMatchObject({ do: "rollBack", weight: 0, ...want });
+  });
+
+  test("of a rollback hook's call is none", () => {
+    expect(decide(rollout({ gates: { rollback: closed } }))).toEqual({ do: "shift", weight: 40 });
+  });
+});
+
+describe("the beginning", () => {
+  const begin = (seen: Partial<Seen>, status: CanaryStatus = {}): Input => ({ ...rollout({ ...unseen, ...seen }), status });
+  test.each<[string, Input, string]>([
+    ["pins what the target runs", begin({ primaryServes: false }), "initialise"],
+    ["follows a target that is mended before its first primary serves", begin({}, { phase: "Initializing", promotedRevision: "v1" }), "initialise"],
+    ["waits for the primary, however long", begin({ primary: crashed }, { phase: "Initializing", promotedRevision: "v2" }), "hold"],
+    ["takes over when the primary serves", begin({}, { phase: "Initializing", promotedRevision: "v2" }), "takeOver"],
+  ])("%s", (_, input, want) => {
+    expect(decide(input).do).toBe(want);
+  });
+
+  const at = (phase: "Initialized" | "Succeeded" | "Failed" | "Waiting", seen: Partial<Seen>, status: CanaryStatus = {}): Input => rollout({ ...unseen, ...seen }, { phase, canaryWeight: 0, trackedRevision: "v1", ...status });
+  test.each<[string, Input, string]>([
+    ["rests on the promoted revision", at("Succeeded", { revision: "v1" }), "hold"],
+    ["starts on a newer revision", at("Succeeded", {}), "start"],
+    ["starts though the primary does not serve: the fix must get out", at("Succeeded", { primary: crashed, primaryServes: false }), "start"],
+    ["waits when a confirm-rollout hook does not agree", at("Initialized", { gates: { rollout: closed } }), "await"],
+    ["starts when the hook agrees", at("Waiting", { gates: { rollout: open } }, { trackedRevision: "v2" }), "start"],
+    ["does not ask again before the interval is over", at("Waiting", {}, { trackedRevision: "v2", steppedAt: ago(10) }), "hold"],
+    ["ends quietly when the promoted spec is back while waiting", at("Waiting", { revision: "v1" }), "cancel"],
+    ["keeps a failed revision out", at("Failed", {}, { trackedRevision: "v2" }), "hold"],
+    ["analyses the next revision after a failure like any other", at("Failed", { revision: "v3" }, { trackedRevision: "v2" }), "start"],
+    ["tries a declined revision once more", at("Failed", { declined: true }, { trackedRevision: "v2" }), "start"],
+    ["does not while a Revert holds it", at("Failed", { declined: true, held: true }, { trackedRevision: "v2" }), "hold"],
+    ["stays failed while a Revert holds the change", at("Failed", { revision: "v1", held: true }, { trackedRevision: "v2" }), "hold"],
+    ["settles when the target is back and no Revert holds", at("Failed", { revision: "v1" }, { trackedRevision: "v2" }), "settle"],
+  ])("%s", (_, input, want) => {
+    expect(decide(input).do).toBe(want);
+  });
+});
+
+describe("a promotion", () => {
+  const promoting = (seen: Partial<Seen>, status: CanaryStatus = {}): Input => rollout({ ...unseen, primary: progressing, ...seen }, { phase: "Promoting", canaryWeight: 60, ...status });
+  const late = { steppedAt: ago(601), startedAt: ago(900), lastTransitionTime: ago(601) };
+  test.each<[string, Input, Partial<Decision>]>([
+    ["waits for the primary", promoting({}), { do: "hold", reason: "PrimaryNotReady" }],
+    ["hands the traffic back to the ready primary", promoting({ primary: ready }), { do: "handBack" }],
+    ["takes the traffic from a target that became a newer revision", promoting({ revision: "v3" }), { do: "shift", weight: 0 }],
+    ["then goes on with the analysed one", promoting({ revision: "v3", primary: ready }, { canaryWeight: 0 }), { do: "handBack" }],
+    ["takes the traffic from a canary that dies meanwhile", promoting({ canary: crashed }), { do: "shift", weight: 0 }],
+    ["fails when the primary never gets ready, back to its old pods", promoting({}, late), { do: "rollBack", weight: 0, reason: "PromotionFailed" }],
+    ["leaves the traffic on the canary when no primary pod serves", promoting({ primaryServes: false, primary: crashed }, { canaryWeight: 60 }), { do: "rollBack", weight: 60 }],
+    ["is cancelled when the promoted spec is back", promoting({ revision: "v1" }), { do: "cancel" }],
+  ])("%s", (_, input, want) => {
+    expect(decide(input)).toMatchObject(want);
+  });
+
+  const failed = (seen: Partial<Seen>): Input => rollout({ ...unseen, ...seen }, { phase: "Failed", canaryWeight: 60 });
+  test("that failed gives the traffic back as soon as an old primary pod serves", () => {
+    expect(decide(failed({ primaryServes: false, primary: progressing }))).toMatchObject({ do: "hold", reason: "PrimaryNotServing" });
+    expect(decide(failed({}))).toEqual({ do: "shift", weight: 0 });
+  });
+
+  test("ends when requests under way had time to end", () => {
+    expect(decide(rollout(unseen, { phase: "Finalising", canaryWeight: 0, steppedAt: ago(1) }))).toMatchObject({ do: "hold", reason: "Draining" });
+    expect(decide(rollout(unseen, { phase: "Finalising", canaryWeight: 0, steppedAt: ago(3) }))).toEqual({ do: "finish" });
+  });
+});
+
+describe("a deletion with revertOnDeletion", () => {
+  const deleted = (seen: Partial<Seen>, status: CanaryStatus): Input => rollout({ ...unseen, deleting: true, ...seen }, status);
+  test.each<[string, Input, Partial<Decision>]>([
+    ["begins in the middle of a run", deleted({}, {}), { do: "terminate" }],
+    ["lets go at once of a target that never was taken over", deleted({}, { phase: "Initializing" }), { do: "release" }],
+    ["keeps the primary serving until the target does", deleted({ canary: progressing }, { phase: "Terminating", canaryWeight: 0 }), { do: "hold", reason: "TargetNotReady" }],
+    ["gives the target all traffic when it serves", deleted({}, { phase: "Terminating", canaryWeight: 0 }), { do: "shift", weight: 100 }],
+    ["waits for requests under way", deleted({}, { phase: "Terminating", canaryWeight: 100, steppedAt: ago(1) }), { do: "hold", reason: "Draining" }],
+    ["lets go then", deleted({}, { phase: "Terminating", canaryWeight: 100 }), { do: "release" }],
+    ["lets go when there is no target left", deleted({ revision: undefined }, { phase: "Terminating", canaryWeight: 0 }), { do: "release" }],
+  ])("%s", (_, input, want) => {
+    expect(decide(input)).toMatchObject(want);
+  });
+});
