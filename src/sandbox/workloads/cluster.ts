@@ -45,9 +45,12 @@ export function createCluster(kube: Kube, informers: Informers, watched: readonl
     return [...rest, ...[...own.values()].filter(belongs)];
   };
   const remember = (object: KubeObject): void => {
+    // A Binding is answered by a Status: that is nothing to remember.
+    const own = ahead.get(object.kind);
+    if (!own) return;
     const key = keyOf(object.metadata);
     const seen = informers.of(object).find(key);
-    if (!seen || !caughtUp(seen, object)) ahead.get(object.kind)?.set(key, object);
+    if (!seen || !caughtUp(seen, object)) own.set(key, object);
   };
   const find = (kind: KindRef, key: string): KubeObject | undefined => ahead.get(kind.kind)?.get(key) ?? informers.of(kind).find(key);
   return {
