@@ -77,13 +77,17 @@ function position(name: string, value: number, { min, max }: Range): string {
   if (min !== undefined && !(value >= min)) return `below the minimum ${formatValue(name, min)}`;
   if (max !== undefined && !(value <= max)) return `above the maximum ${formatValue(name, max)}`;
   if (min === undefined) return `within the maximum ${formatValue(name, max ?? Infinity)}`;
-  return max === undefined ? `within the minimum ${formatValue(name, min)}` : `within ${formatValue(name, min)} to ${formatValue(name, max)}`;
+  return max === undefined
+    ? `within the minimum ${formatValue(name, min)}`
+    : `within ${formatValue(name, min)} to ${formatValue(name, max)}`;
 }
 
 function silence(sample: Exclude<Sample, { kind: "number" }>): string {
   switch (sample.kind) {
     case "noData":
-      return sample.why === "empty" ? "has no data: no series matches, or there was no traffic yet" : "has no data: no traffic in the window (NaN)";
+      return sample.why === "empty"
+        ? "has no data: no series matches, or there was no traffic yet"
+        : "has no data: no traffic in the window (NaN)";
     case "ambiguous":
       return `is ambiguous: the query gives ${sample.series} series; aggregate them to one`;
     case "tooEarly":

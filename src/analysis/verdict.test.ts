@@ -4,7 +4,12 @@ import type { Sample, Verdict } from "./sample.ts";
 import { rangeOf } from "./threshold.ts";
 import { judge } from "./verdict.ts";
 
-const metric = (more: Partial<CanaryMetric> = {}): CanaryMetric => ({ name: "request-success-rate", interval: "1m", thresholdRange: { min: 99 }, ...more });
+const metric = (more: Partial<CanaryMetric> = {}): CanaryMetric => ({
+  name: "request-success-rate",
+  interval: "1m",
+  thresholdRange: { min: 99 },
+  ...more,
+});
 const latency = metric({ name: "request-duration", thresholdRange: { max: 500 } });
 const custom = metric({ name: "queue", query: "queue", thresholdRange: { min: 1, max: 10 } });
 const number = (value: number): Sample => ({ kind: "number", value });
@@ -30,11 +35,29 @@ describe("one metric", () => {
     ["no series", metric(), empty, "inconclusive", "request-success-rate has no data: no series matches, or there was no traffic yet"],
     ["NaN", metric(), { kind: "noData", why: "nan" }, "inconclusive", "request-success-rate has no data: no traffic in the window (NaN)"],
     ["NaN as a number", metric(), number(Number.NaN), "inconclusive", "request-success-rate is NaN %, which is no number"],
-    ["several series", custom, { kind: "ambiguous", series: 3 }, "inconclusive", "queue is ambiguous: the query gives 3 series; aggregate them to one"],
-    ["too early", metric(), { kind: "tooEarly" }, "inconclusive", "request-success-rate is not known yet: this revision has had traffic for too short a time"],
+    [
+      "several series",
+      custom,
+      { kind: "ambiguous", series: 3 },
+      "inconclusive",
+      "queue is ambiguous: the query gives 3 series; aggregate them to one",
+    ],
+    [
+      "too early",
+      metric(),
+      { kind: "tooEarly" },
+      "inconclusive",
+      "request-success-rate is not known yet: this revision has had traffic for too short a time",
+    ],
     ["a dead server", metric(), down, "inconclusive", "request-success-rate is not known: http://prometheus:9090 cannot be reached"],
     ["a refused query", custom, refused, "inconclusive", "queue cannot be measured: the query was refused: parse error"],
-    ["no bounds", metric({ name: "queue", query: "queue", thresholdRange: undefined }), number(3), "inconclusive", "queue is 3, which says nothing without a thresholdRange"],
+    [
+      "no bounds",
+      metric({ name: "queue", query: "queue", thresholdRange: undefined }),
+      number(3),
+      "inconclusive",
+      "queue is 3, which says nothing without a thresholdRange",
+    ],
   ])("%s", (_, ...[on, sample, verdict, message]) => {
     expect(checkOne(on, sample)).toMatchObject({ name: on.name, verdict, message });
   });
@@ -55,7 +78,13 @@ describe("the primary beside it", () => {
     ["cannot be reached: nobody knows", down, {}, ""],
   ])("%s", (_, primary, want, beside) => {
     const check = checkOne(metric(), number(71.2), primary);
-    expect(check).toEqual({ name: "request-success-rate", verdict: "fail", value: 71.2, message: `request-success-rate is 71.2 %, below the minimum 99 %${beside}`, ...want });
+    expect(check).toEqual({
+      name: "request-success-rate",
+      verdict: "fail",
+      value: 71.2,
+      message: `request-success-rate is 71.2 %, below the minimum 99 %${beside}`,
+      ...want,
+    });
   });
 });
 

@@ -14,7 +14,12 @@ function canary(metric: Partial<CanaryMetric>, service: object = {}): Canary {
     service: { port: 8080, ...service },
     analysis: { stepWeight: 10, metrics: [{ name: "request-success-rate", thresholdRange: { min: 99 }, ...metric }] },
   };
-  const parsed = parseObject(canaryKind, { apiVersion: "serin.dev/v1beta1", kind: "Canary", metadata: { name: "checkout", namespace: "shop" }, spec });
+  const parsed = parseObject(canaryKind, {
+    apiVersion: "serin.dev/v1beta1",
+    kind: "Canary",
+    metadata: { name: "checkout", namespace: "shop" },
+    spec,
+  });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return parsed.value as Canary;
 }
@@ -23,7 +28,14 @@ const nowMs = 1_000_000_000;
 
 function queries(metric: Partial<CanaryMetric>, { agoMs, ...more }: Partial<CheckQueryInput> & { agoMs?: number } = {}) {
   const subject = canary(metric);
-  return checkQuery({ canary: subject, metric: subject.spec.analysis.metrics[0]!, source: () => "contour", sinceMs: nowMs - (agoMs ?? 600_000), nowMs, ...more });
+  return checkQuery({
+    canary: subject,
+    metric: subject.spec.analysis.metrics[0]!,
+    source: () => "contour",
+    sinceMs: nowMs - (agoMs ?? 600_000),
+    nowMs,
+    ...more,
+  });
 }
 
 test("a ready-made metric asks the proxy about both sides, no further back than the first traffic", () => {
@@ -41,7 +53,12 @@ test("in the first second of traffic nothing is asked", () => {
 });
 
 test("an inline query has the variables of a template", () => {
-  const metric = { name: "errors", interval: "2m", query: 'sum(rate(x{app="{{ target }}",code=~"{{ variables.code }}"}[{{ interval }}]))', templateVariables: { code: "5.." } };
+  const metric = {
+    name: "errors",
+    interval: "2m",
+    query: 'sum(rate(x{app="{{ target }}",code=~"{{ variables.code }}"}[{{ interval }}]))',
+    templateVariables: { code: "5.." },
+  };
   expect(queries(metric)).toEqual({
     canary: 'sum(rate(x{app="web",code=~"5.."}[120s]))',
     primary: 'sum(rate(x{app="web-primary",code=~"5.."}[120s]))',
@@ -60,17 +77,45 @@ test("a query with a window of its own waits until that shows this revision alon
 });
 
 test("a query that cannot be written says so at once, with the Canary and metric it is in", () => {
-  expect(() => queries({ name: "errors", query: "{{ nothing }}" }, { sinceMs: undefined })).toThrow("Canary shop/checkout, metric errors: unknown variable {{ nothing }}");
-  expect(() => queries({ name: "errors" })).toThrow("Canary shop/checkout, metric errors: not one of request-success-rate, request-duration; give it a templateRef or a query");
+  expect(() => queries({ name: "errors", query: "{{ nothing }}" }, { sinceMs: undefined })).toThrow(
+    "Canary shop/checkout, metric errors: unknown variable {{ nothing }}",
+  );
+  expect(() => queries({ name: "errors" })).toThrow(
+    "Canary shop/checkout, metric errors: not one of request-success-rate, request-duration; give it a templateRef or a query",
+  );
 });
 
 test("a measurement says what happened instead of throwing, but for an abort", async () => {
   const signal = new AbortController().signal;
   const provider = (answer: () => ReturnType<MetricProvider["query"]>): MetricProvider => ({ query: answer });
-  expect(await measure(provider(async () => ({ kind: "number", value: 1 })), "up", signal)).toEqual({ kind: "number", value: 1 });
-  expect(await measure(provider(() => Promise.reject(new MetricError("unavailable", "down"))), "up", signal)).toEqual({ kind: "error", error: "unavailable", message: "down" });
-  expect(await measure(provider(() => Promise.reject(new Error("asked"))), undefined, signal)).toEqual({ kind: "tooEarly" });
-  await expect(measure(provider(() => Promise.reject(new Error("shutting down"))), "up", signal)).rejects.toThrow("shutting down");
+  expect(
+    await measure(
+      provider(async () => ({ kind: "number", value: 1 })),
+      "up",
+      signal,
+    ),
+  ).toEqual({ kind: "number", value: 1 });
+  expect(
+    await measure(
+      provider(() => Promise.reject(new MetricError("unavailable", "down"))),
+      "up",
+      signal,
+    ),
+  ).toEqual({ kind: "error", error: "unavailable", message: "down" });
+  expect(
+    await measure(
+      provider(() => Promise.reject(new Error("asked"))),
+      undefined,
+      signal,
+    ),
+  ).toEqual({ kind: "tooEarly" });
+  await expect(
+    measure(
+      provider(() => Promise.reject(new Error("shutting down"))),
+      "up",
+      signal,
+    ),
+  ).rejects.toThrow("shutting down");
 });
 
 test("every provider that a MetricTemplate may name is there", () => {

@@ -31,14 +31,18 @@ export function checkQuery(input: CheckQueryInput): CheckQuery {
   const template = input.template ?? inlineTemplate(canary, metric);
   if (template) return templateQuery(input, template);
   if (isBuiltin(metric.name)) return builtinQuery(input, sources[input.source()][metric.name]);
-  throw new StalledError("InvalidQuery", `${labelOf(canary, metric)}: not one of ${builtinMetrics.join(", ")}; give it a templateRef or a query`);
+  throw new StalledError(
+    "InvalidQuery",
+    `${labelOf(canary, metric)}: not one of ${builtinMetrics.join(", ")}; give it a templateRef or a query`,
+  );
 }
 
 function builtinQuery({ canary, metric, sinceMs, nowMs }: CheckQueryInput, write: (input: QueryInput) => string): CheckQuery {
   const window = windowMs(parseDurationMs(metric.interval), sinceMs, nowMs);
   if (window === undefined) return { canary: undefined };
   const { namespace, target, service, ingress } = templateNames(canary);
-  const query = (side: Side) => write({ namespace, target, service, ingress, port: canary.spec.service.port, interval: formatWindow(window), side });
+  const query = (side: Side) =>
+    write({ namespace, target, service, ingress, port: canary.spec.service.port, interval: formatWindow(window), side });
   return { canary: query("canary"), primary: query("primary") };
 }
 
@@ -46,7 +50,12 @@ function templateQuery({ canary, metric, sinceMs, nowMs }: CheckQueryInput, temp
   const intervalMs = parseDurationMs(metric.interval);
   const window = windowMs(intervalMs, sinceMs, nowMs);
   const render = (side: Side) =>
-    renderTemplate(template, { names: templateNames(canary), interval: formatWindow(window ?? intervalMs), variables: metric.templateVariables ?? {}, side });
+    renderTemplate(template, {
+      names: templateNames(canary),
+      interval: formatWindow(window ?? intervalMs),
+      variables: metric.templateVariables ?? {},
+      side,
+    });
   // Rendered even when it is too early, so that a broken query is said at once and not after the first step.
   const query = render("canary");
   // A window written out in the query cannot be shortened; only after the metric's interval does it show this revision alone.

@@ -1,7 +1,10 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
@@ -20,20 +23,23 @@ async function listen(handler: RequestListener): Promise<{ server: Server; addre
 }
 
 describe("a real Prometheus", () => {
-  let exporter: Awaited<ReturnType<typeof listen>>;
+  // Scraping is tested in sandbox/metrics/start.test.ts; samples written ahead are there at once.
+  const dir = mkdtempSync(join(tmpdir(), "serin-prometheus-test-"));
   let real: RunningMetrics | undefined;
   beforeAll(async () => {
-    exporter = await listen((_req, res) => res.end("temperature 21.5\nlimit +Inf\nfloor -Inf\nbroken NaN\nload{cpu=\"0\"} 1\nload{cpu=\"1\"} 2\n"));
-    const options = { targets: () => [`${exporter.address}/metrics`], scrapeIntervalMs: 1_000, clock: systemClock, log: silentLogger, signal: never };
-    real = await startPrometheus(options);
-    const deadline = Date.now() + 20_000;
-    while ((await ask("temperature")).kind !== "number" && Date.now() < deadline) await delay(100);
+    const at = Math.floor(Date.now() / 1_000) - 30;
+    const samples = ["broken NaN", "floor -Inf", "limit +Inf", 'load{cpu="0"} 1', 'load{cpu="1"} 2', "temperature 21.5"];
+    writeFileSync(join(dir, "samples.txt"), `${samples.map((sample) => `${sample} ${at}\n`).join("")}# EOF\n`);
+    execFileSync("promtool", ["tsdb", "create-blocks-from", "openmetrics", "-q", join(dir, "samples.txt"), join(dir, "data")]);
+    const options = { targets: () => [], scrapeIntervalMs: 60_000, clock: systemClock, log: silentLogger, signal: never };
+    real = await startPrometheus({ ...options, dataDir: join(dir, "data") });
   });
   afterAll(async () => {
     await real?.close();
-    exporter.server.close();
+    rmSync(dir, { recursive: true, force: true });
   });
-  const ask = async (query: string, atMs?: number) => await prometheus({ address: `${real?.url}/`, timeoutMs: 5_000 }).query(query, never, atMs);
+  const ask = async (query: string, atMs?: number) =>
+    await prometheus({ address: `${real?.url}/`, timeoutMs: 5_000 }).query(query, never, atMs);
 
   test.each<[string, string, QueryResult]>([
     ["one series", "temperature", { kind: "number", value: 21.5 }],
@@ -77,36 +83,87 @@ describe("a server that is not well", () => {
   const failure = async (handler: RequestListener, server: Partial<MetricServer> = {}): Promise<MetricError> => {
     const { server: started, address } = await listen(handler);
     running = started;
-    const error: unknown = await prometheus({ address, timeoutMs: 5_000, ...server }).query("up", never).then(
-      (result) => new Error(`answered ${JSON.stringify(result)}`),
-      (err: unknown) => err,
-    );
+    const error: unknown = await prometheus({ address, timeoutMs: 5_000, ...server })
+      .query("up", never)
+      .then(
+        (result) => new Error(`answered ${JSON.stringify(result)}`),
+        (err: unknown) => err,
+      );
     expect(error).toBeInstanceOf(MetricError);
     return error as MetricError;
   };
-  const replies = (status: number, body: string, headers: Record<string, string> = {}): RequestListener => (_req, res) => res.writeHead(status, headers).end(body);
-  const vector = (more: object) => JSON.stringify({ status: "success", data: { resultType: "vector", result: [{ metric: {}, value: [1, "1"] }] }, ...more });
+  const replies =
+    (status: number, body: string, headers: Record<string, string> = {}): RequestListener =>
+    (_req, res) =>
+      res.writeHead(status, headers).end(body);
+  const vector = (more: object) =>
+    JSON.stringify({ status: "success", data: { resultType: "vector", result: [{ metric: {}, value: [1, "1"] }] }, ...more });
 
   test.each<[string, RequestListener, MetricError["kind"], RegExp]>([
     ["HTML instead of JSON", replies(200, "<html>sign in</html>"), "unavailable", /something that is not JSON; is it a Prometheus\?/],
     ["JSON of something else", replies(200, '{"hello":"world"}'), "unavailable", /JSON of another form/],
-    ["a value that is no number", replies(200, vector({ data: { resultType: "vector", result: [{ value: ["x", 1] }] } })), "unavailable", /JSON of another form/],
+    [
+      "a value that is no number",
+      replies(200, vector({ data: { resultType: "vector", result: [{ value: ["x", 1] }] } })),
+      "unavailable",
+      /JSON of another form/,
+    ],
     ["a wrong path", replies(404, "not found"), "unavailable", /has no \/api\/v1\/query \(404\)/],
-    ["a redirect", replies(302, "", { location: "https://login.example/?token=s3cret" }), "unavailable", /redirects \(302\) to https:\/\/login\.example\/;/],
+    [
+      "a redirect",
+      replies(302, "", { location: "https://login.example/?token=s3cret" }),
+      "unavailable",
+      /redirects \(302\) to https:\/\/login\.example\/;/,
+    ],
     ["wrong credentials", replies(401, "no"), "unavailable", /refused the credentials \(401\); see the Secret/],
     ["forbidden", replies(403, "no"), "unavailable", /refused the credentials \(403\)/],
     ["too many requests", replies(429, "slow down"), "unavailable", /answered 429/],
-    ["a server error", replies(500, '{"status":"error","errorType":"internal","error":"disk full"}'), "unavailable", /answered 500: disk full/],
+    [
+      "a server error",
+      replies(500, '{"status":"error","errorType":"internal","error":"disk full"}'),
+      "unavailable",
+      /answered 500: disk full/,
+    ],
     ["a gateway without a server", replies(502, "<html>bad gateway</html>"), "unavailable", /answered 502/],
-    ["a query that took too long", replies(503, '{"status":"error","errorType":"timeout","error":"query timed out"}'), "unavailable", /answered 503: query timed out/],
-    ["a refused query", replies(400, '{"status":"error","errorType":"bad_data","error":"parse error"}'), "query", /the query was refused: parse error/],
-    ["a query that cannot be carried out", replies(422, '{"status":"error","errorType":"execution","error":"too many samples"}'), "query", /too many samples/],
+    [
+      "a query that took too long",
+      replies(503, '{"status":"error","errorType":"timeout","error":"query timed out"}'),
+      "unavailable",
+      /answered 503: query timed out/,
+    ],
+    [
+      "a refused query",
+      replies(400, '{"status":"error","errorType":"bad_data","error":"parse error"}'),
+      "query",
+      /the query was refused: parse error/,
+    ],
+    [
+      "a query that cannot be carried out",
+      replies(422, '{"status":"error","errorType":"execution","error":"too many samples"}'),
+      "query",
+      /too many samples/,
+    ],
     ["a 400 of something in between", replies(400, "<html>bad request</html>"), "unavailable", /answered 400/],
     ["a partial answer", replies(200, vector({ warnings: ["store-2 is down"] })), "unavailable", /came with a warning: store-2 is down/],
-    ["a native histogram", replies(200, vector({ data: { resultType: "vector", result: [{ metric: {}, histogram: [1, {}] }] } })), "query", /native histogram/],
-    ["an endless answer", (_req, res) => void res.writeHead(200).end("x".repeat(3 * 1024 * 1024)), "unavailable", /more than 1048576 bytes/],
+    [
+      "a native histogram",
+      replies(200, vector({ data: { resultType: "vector", result: [{ metric: {}, histogram: [1, {}] }] } })),
+      "query",
+      /native histogram/,
+    ],
+    [
+      "an endless answer",
+      (_req, res) => void res.writeHead(200).end("x".repeat(3 * 1024 * 1024)),
+      "unavailable",
+      /more than 1048576 bytes/,
+    ],
     ["a connection cut", (req) => void req.socket.destroy(), "unavailable", /cannot be reached/],
-    ["an answer cut short", (_req, res) => void res.writeHead(200, { "content-length": "100" }).write("{", () => res.destroy()), "unavailable", /cannot be reached/],
+    [
+      "an answer cut short",
+      (_req, res) => void res.writeHead(200, { "content-length": "100" }).write("{", () => res.destroy()),
+      "unavailable",
+      /cannot be reached/,
+    ],
   ])("%s", async (_, handler, kind, message) => {
     const error = await failure(handler);
     expect(error).toMatchObject({ kind, message: expect.stringMatching(message) as string });
@@ -123,8 +180,13 @@ describe("a server that is not well", () => {
     server.close();
     await once(server, "close");
     for (const host of ["127.0.0.1", "localhost"]) {
-      const error: unknown = await prometheus({ address: address.replace("127.0.0.1", host), timeoutMs: 5_000 }).query("up", never).catch((err: unknown) => err);
-      expect(error).toMatchObject({ kind: "unavailable", message: expect.stringMatching(/^http:\/\/[\w.]+:\d+ cannot be reached: .*ECONNREFUSED/) as string });
+      const error: unknown = await prometheus({ address: address.replace("127.0.0.1", host), timeoutMs: 5_000 })
+        .query("up", never)
+        .catch((err: unknown) => err);
+      expect(error).toMatchObject({
+        kind: "unavailable",
+        message: expect.stringMatching(/^http:\/\/[\w.]+:\d+ cannot be reached: .*ECONNREFUSED/) as string,
+      });
     }
   });
 

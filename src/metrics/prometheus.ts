@@ -38,7 +38,11 @@ export function prometheus(server: MetricServer): MetricProvider {
   };
 }
 
-async function send(server: MetricServer, query: string, { signal, atMs }: { signal: AbortSignal; atMs: number | undefined }): Promise<Reply> {
+async function send(
+  server: MetricServer,
+  query: string,
+  { signal, atMs }: { signal: AbortSignal; atMs: number | undefined },
+): Promise<Reply> {
   const form = new URLSearchParams({ query, timeout: `${server.timeoutMs}ms` });
   if (atMs !== undefined) form.set("time", (atMs / 1_000).toFixed(3));
   const url = `${server.address.replace(/\/+$/, "")}/api/v1/query`;
@@ -49,9 +53,18 @@ async function send(server: MetricServer, query: string, { signal, atMs }: { sig
     const response =
       form.toString().length <= maxGetLength
         ? await request(`${url}?${form.toString()}`, { headers, signal: both })
-        : await request(url, { method: "POST", headers: { ...headers, "content-type": "application/x-www-form-urlencoded" }, body: form.toString(), signal: both });
+        : await request(url, {
+            method: "POST",
+            headers: { ...headers, "content-type": "application/x-www-form-urlencoded" },
+            body: form.toString(),
+            signal: both,
+          });
     const location = response.headers["location"];
-    return { status: response.statusCode, location: typeof location === "string" ? location : undefined, body: await bodyOf(server, response.body) };
+    return {
+      status: response.statusCode,
+      location: typeof location === "string" ? location : undefined,
+      body: await bodyOf(server, response.body),
+    };
   } catch (err) {
     if (signal.aborted) throw signal.reason;
     if (deadline.aborted) throw unavailable(server, `gave no answer within ${server.timeoutMs} ms`);
@@ -71,7 +84,8 @@ async function bodyOf(server: MetricServer, body: AsyncIterable<Buffer>): Promis
   let length = 0;
   for await (const chunk of body) {
     length += chunk.length;
-    if (length > maxReplyBytes) throw unavailable(server, `answered with more than ${maxReplyBytes} bytes; aggregate the query to one number`);
+    if (length > maxReplyBytes)
+      throw unavailable(server, `answered with more than ${maxReplyBytes} bytes; aggregate the query to one number`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
@@ -81,23 +95,30 @@ function answerIn(server: MetricServer, reply: Reply): Answer {
   const json = parseJson(reply.body);
   const failed = failure.safeParse(json);
   // 400 bad_data and 422 execution are about the query; the server's own words say best what is wrong with it.
-  if (failed.success && (reply.status === 400 || reply.status === 422)) throw new MetricError("query", `the query was refused: ${failed.data.error}`);
+  if (failed.success && (reply.status === 400 || reply.status === 422))
+    throw new MetricError("query", `the query was refused: ${failed.data.error}`);
   if (failed.success) throw unavailable(server, `answered ${reply.status}: ${failed.data.error}`);
   if (reply.status !== 200) throw unavailable(server, refusal(reply));
   const answer = success.safeParse(json);
-  if (!answer.success) throw unavailable(server, `answered with ${json === undefined ? "something that is not JSON" : "JSON of another form"}; is it a Prometheus?`);
+  if (!answer.success)
+    throw unavailable(
+      server,
+      `answered with ${json === undefined ? "something that is not JSON" : "JSON of another form"}; is it a Prometheus?`,
+    );
   return answer.data;
 }
 
 function refusal({ status, location }: Reply): string {
   if (status === 401 || status === 403) return `refused the credentials (${status}); see the Secret of secretRef`;
-  if (status >= 300 && status < 400) return `redirects (${status})${location === undefined ? "" : ` to ${withoutQuery(location)}`}; redirects are not followed, give the address itself`;
+  if (status >= 300 && status < 400)
+    return `redirects (${status}) to ${withoutQuery(location ?? "nowhere")}; redirects are not followed, give the address itself`;
   if (status === 404) return "has no /api/v1/query (404); is it a Prometheus?";
   return `answered ${status}`;
 }
 
 function resultOf({ data, warnings = [] }: Answer): QueryResult {
-  if (data.resultType === "matrix") throw new MetricError("query", "the query gives a range of samples (matrix); a check needs one number, e.g. by rate or avg_over_time");
+  if (data.resultType === "matrix")
+    throw new MetricError("query", "the query gives a range of samples (matrix); a check needs one number, e.g. by rate or avg_over_time");
   if (data.resultType === "string") throw new MetricError("query", "the query gives a string; a check needs a number");
   // A partial answer of several stores comes as a number and a warning: the number may be wrong.
   if (warnings.length > 0) throw new MetricError("unavailable", `the answer came with a warning: ${warnings.join("; ").slice(0, 500)}`);
@@ -105,7 +126,8 @@ function resultOf({ data, warnings = [] }: Answer): QueryResult {
   const [first, ...others] = data.result;
   if (!first) return { kind: "noData", why: "empty" };
   if (others.length > 0) return { kind: "ambiguous", series: data.result.length };
-  if (!first.value) throw new MetricError("query", "the query gives a native histogram; a check needs a number, e.g. by histogram_quantile");
+  if (!first.value)
+    throw new MetricError("query", "the query gives a native histogram; a check needs a number, e.g. by histogram_quantile");
   return numberIn(first.value[1]);
 }
 

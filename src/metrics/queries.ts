@@ -95,9 +95,12 @@ export interface TrafficClass {
 export function sourceFor({ kind, name, controller }: TrafficClass): SourceName {
   const found = sourceNames.find((source) => sources[source].controllers.some((prefix) => controller.startsWith(prefix)));
   if (found) return found;
-  const known = sourceNames.map((source) => `${source} (${sources[source].controllers.map((prefix) => `${prefix}*`).join(", ")})`).join(" and ");
+  const known = sourceNames
+    .map((source) => `${source} (${sources[source].controllers.map((prefix) => `${prefix}*`).join(", ")})`)
+    .join(" and ");
   throw new StalledError(
     "MetricSourceUnknown",
-    `${kind} ${name} is served by ${controller}; ${builtinMetrics.join(" and ")} are ready made for ${known}. Give these metrics a templateRef or a query`,
+    `${kind} ${name} is served by ${controller}; ${builtinMetrics.join(" and ")} are ready made for ${known}. ` +
+      "Give these metrics a templateRef or a query",
   );
 }

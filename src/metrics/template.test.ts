@@ -11,7 +11,10 @@ function render(query: string, { side = "canary", variables = {} }: { side?: Sid
 }
 
 test.each([
-  ["{{ name }} {{ namespace }} {{ target }} {{ service }} {{ ingress }} {{ route }} {{ interval }}", "checkout shop web front edge web 30s"],
+  [
+    "{{ name }} {{ namespace }} {{ target }} {{ service }} {{ ingress }} {{ route }} {{ interval }}",
+    "checkout shop web front edge web 30s",
+  ],
   ["{{name}}{{  namespace\n}}", "checkoutshop"],
   ["sum(rate(x[{{ interval }}]))", "sum(rate(x[30s]))"],
   ["a {{- target -}} b", "awebb"],
@@ -61,7 +64,7 @@ describe("variables of the user's own", () => {
     ['x{a="{{ variables.v }}"}', "two\nlines"],
     ["x{a='{{ variables.v }}'}", "'"],
     ["x{a=`{{ variables.v }}`}", "`"],
-    ["x{a=\"'{{ variables.v }}\"}", '"'],
+    ['x{a="\'{{ variables.v }}"}', '"'],
     ["x > {{ variables.v }}", "1 or vector(1)"],
     ["x > {{ variables.v }}", "1} or y{"],
     ["x > {{ variables.v }}", ""],
@@ -74,7 +77,10 @@ describe("variables of the user's own", () => {
 });
 
 test.each([
-  ["{{ nothing }}", "MetricTemplate shop/errors: unknown variable {{ nothing }}; known are name, namespace, target, service, ingress, route, interval, variables.code"],
+  [
+    "{{ nothing }}",
+    "unknown variable {{ nothing }}; known are name, namespace, target, service, ingress, route, interval, variables.code",
+  ],
   ["{{ variables.other }}", "unknown variable {{ variables.other }}; known are"],
   ["{{ variables.constructor }}", "unknown variable {{ variables.constructor }}"],
   ["{{ printf target }}", "unknown variable {{ printf target }}"],
@@ -95,9 +101,9 @@ test("a query that looks back by itself is known", () => {
 });
 
 test("what no Canary could render is found without one", () => {
-  expect(() => checkTemplate({ label, query: '{{ target }} {{ variables.anything }} x[{{ interval }}]' })).not.toThrow();
+  expect(() => checkTemplate({ label, query: "{{ target }} {{ variables.anything }} x[{{ interval }}]" })).not.toThrow();
   expect(() => checkTemplate({ label, query: "{{ tarket }}" })).toThrow(
-    "MetricTemplate shop/errors: unknown variable {{ tarket }}; known are name, namespace, target, service, ingress, route, interval, variables.<key>",
+    "unknown variable {{ tarket }}; known are name, namespace, target, service, ingress, route, interval, variables.<key>",
   );
   expect(() => checkTemplate({ label, query: "{{ target" })).toThrow("{{ at character 1 is not closed by }}");
 });

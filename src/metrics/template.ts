@@ -63,14 +63,17 @@ export function renderTemplate(template: QueryTemplate, input: TemplateInput): s
 /** Throws StalledError for what no Canary could render: an unknown variable, or braces that are not closed. */
 export function checkTemplate(template: QueryTemplate): void {
   for (const piece of piecesOf(template)) {
-    if (typeof piece === "string" || piece.expression === "interval" || isNameField(piece.expression) || variableKey(piece) !== undefined) continue;
+    if (typeof piece === "string" || piece.expression === "interval" || isNameField(piece.expression) || variableKey(piece) !== undefined)
+      continue;
     throw unknownVariable(template, piece.expression, ["<key>"]);
   }
 }
 
 /** Whether the query measures something else for the primary than for the canary, so that the two can be compared. */
 export function tellsSidesApart(template: QueryTemplate): boolean {
-  return piecesOf(template).some((piece) => typeof piece !== "string" && (isBareTarget(piece) || (pointsAtSide(piece) && piece.suffix === "-canary")));
+  return piecesOf(template).some(
+    (piece) => typeof piece !== "string" && (isBareTarget(piece) || (pointsAtSide(piece) && piece.suffix === "-canary")),
+  );
 }
 
 /** Whether the query looks back by `{{ interval }}`. One that does not has a window of its own, which nothing can shorten. */
@@ -124,11 +127,14 @@ function checkedValue({ label }: QueryTemplate, key: string, value: string, quot
     if (plainValue.test(value)) return value;
     throw new StalledError(
       "InvalidQuery",
-      `${label}: templateVariables.${key} stands outside of a string and must be a number, a name, a duration or a comma-separated list of those`,
+      `${label}: templateVariables.${key} stands outside of a string and must be a number, name or duration, or a comma-separated list`,
     );
   }
   if (staysInside(value, quote)) return value;
-  throw new StalledError("InvalidQuery", `${label}: templateVariables.${key} would end the string it stands in; escape ${quote} and \\ with a backslash, and use no line break`);
+  throw new StalledError(
+    "InvalidQuery",
+    `${label}: templateVariables.${key} would end the string it stands in; escape ${quote} and \\ with a backslash, and use no line break`,
+  );
 }
 
 // The value is taken as it is, with its own escapes, as Flagger does; so it must not contain what ends the literal.
@@ -148,7 +154,7 @@ function piecesOf({ label, query }: QueryTemplate): Piece[] {
   const pieces: Piece[] = [];
   let quote = "";
   let text = "";
-  for (let at = 0; at < query.length; ) {
+  for (let at = 0; at < query.length;) {
     const placeholder = query.startsWith("{{", at) ? placeholderAt(query, at, quote) : undefined;
     if (placeholder) {
       pieces.push(placeholder.trimLeft ? text.trimEnd() : text, placeholder.piece);

@@ -15,7 +15,9 @@ type Data = Pick<Tsdb, "select">;
 /** The part of Prometheus' HTTP API that queries need, on data of our own. Not listening yet. */
 export function queryApi(db: Data, nowMs: () => number): Server {
   return createServer((req, res) => {
-    respond(req, res, { db, nowMs }).catch((err: unknown) => send(res, 500, { status: "error", errorType: "internal", error: messageOf(err) }));
+    respond(req, res, { db, nowMs }).catch((err: unknown) =>
+      send(res, 500, { status: "error", errorType: "internal", error: messageOf(err) }),
+    );
   });
 }
 
@@ -26,7 +28,14 @@ const routes: Readonly<Record<string, (params: URLSearchParams, context: { db: D
     return instantData(evaluate(expr, db, timeMs), timeMs);
   },
   "/api/v1/query_range": (params, { db }) => rangeData(params, db),
-  "/api/v1/status/buildinfo": () => ({ version: "2.42.0+serin-sandbox", revision: "", branch: "", buildUser: "", buildDate: "", goVersion: "" }),
+  "/api/v1/status/buildinfo": () => ({
+    version: "2.42.0+serin-sandbox",
+    revision: "",
+    branch: "",
+    buildUser: "",
+    buildDate: "",
+    goVersion: "",
+  }),
 };
 
 async function respond(req: IncomingMessage, res: ServerResponse, context: { db: Data; nowMs: () => number }): Promise<void> {
@@ -87,7 +96,10 @@ function instantData(value: Value, timeMs: number): unknown {
     case "vector":
       return {
         resultType: "vector",
-        result: value.elements.map(({ labels, value: number }) => ({ metric: Object.fromEntries(labels), value: [timeMs / 1_000, formatValue(number)] })),
+        result: value.elements.map(({ labels, value: number }) => ({
+          metric: Object.fromEntries(labels),
+          value: [timeMs / 1_000, formatValue(number)],
+        })),
       };
     case "matrix":
       return {
@@ -105,7 +117,10 @@ function instantData(value: Value, timeMs: number): unknown {
 function rangeData(params: URLSearchParams, db: Data): unknown {
   const times = timesIn(params);
   const expr = queryIn(params);
-  if (typeOf(expr) === "matrix") throw new BadQuery('invalid parameter "query": invalid expression type "range vector" for range query, must be Scalar or instant Vector');
+  if (typeOf(expr) === "matrix")
+    throw new BadQuery(
+      'invalid parameter "query": invalid expression type "range vector" for range query, must be Scalar or instant Vector',
+    );
   const series = new Map<string, { metric: Record<string, string>; values: [number, string][] }>();
   for (const timeMs of times) {
     for (const { labels, value } of elementsOf(evaluate(expr, db, timeMs))) {
@@ -125,8 +140,10 @@ function timesIn(params: URLSearchParams): number[] {
   if (startMs === undefined || endMs === undefined || step === null) throw new BadQuery("start, end and step are required");
   const stepMs = /^\d+(\.\d+)?$/.test(step) ? Math.round(Number(step) * 1_000) : durationMs(step);
   if (endMs < startMs) throw new BadQuery('invalid parameter "end": end timestamp must not be before start time');
-  if (stepMs <= 0) throw new BadQuery('invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer');
-  if ((endMs - startMs) / stepMs > maxSteps) throw new BadQuery("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)");
+  if (stepMs <= 0)
+    throw new BadQuery('invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer');
+  if ((endMs - startMs) / stepMs > maxSteps)
+    throw new BadQuery("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)");
   return Array.from({ length: Math.floor((endMs - startMs) / stepMs) + 1 }, (_, index) => startMs + index * stepMs);
 }
 

@@ -12,7 +12,9 @@ test.each<[string, Record<string, string>, number]>([
   ['x{a=""} 3', { __name__: "x" }, 3],
   ['x_bucket{le="+Inf"} 7 # {trace="1"} 0.5', { __name__: "x_bucket", le: "+Inf" }, 7],
 ])("%s", (line, labels, value) => {
-  expect(parseExposition(`# HELP x text\n# TYPE x counter\n\n${line}\n# EOF\n`)).toEqual([{ labels: new Map(Object.entries(labels)), value }]);
+  expect(parseExposition(`# HELP x text\n# TYPE x counter\n\n${line}\n# EOF\n`)).toEqual([
+    { labels: new Map(Object.entries(labels)), value },
+  ]);
 });
 
 test("a time of its own is kept", () => {

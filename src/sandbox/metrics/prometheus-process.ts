@@ -51,7 +51,10 @@ async function writeTargets(dir: string, addresses: readonly string[]): Promise<
   await rename(join(dir, "targets.new"), join(dir, "targets.json"));
 }
 
-async function spawned(dir: string, { dataDir = "data", port = 0 }: { dataDir?: string; port?: number | undefined }): Promise<ChildProcess | undefined> {
+async function spawned(
+  dir: string,
+  { dataDir = "data", port = 0 }: { dataDir?: string; port?: number | undefined },
+): Promise<ChildProcess | undefined> {
   const flags = [
     "--config.file=prometheus.yml",
     `--storage.tsdb.path=${dataDir}`,
@@ -124,7 +127,9 @@ async function listening(child: ChildProcess, signal: AbortSignal): Promise<stri
 function logEntry(line: string): { msg?: string; level?: string; address?: string; err?: string } {
   try {
     const entry = JSON.parse(line) as Record<string, unknown>;
-    return Object.fromEntries(["msg", "level", "address", "err"].flatMap((field) => (typeof entry[field] === "string" ? [[field, entry[field]]] : [])));
+    return Object.fromEntries(
+      ["msg", "level", "address", "err"].flatMap((field) => (typeof entry[field] === "string" ? [[field, entry[field]]] : [])),
+    );
   } catch {
     return {};
   }

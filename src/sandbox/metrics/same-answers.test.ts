@@ -40,7 +40,10 @@ function random(seed: number): () => number {
 }
 
 /** A counter that begins, ends and resets where told, and grows unevenly. */
-function counter(perSecond: number, options: { from?: number; until?: number; resetAt?: number; initial?: number; seed?: number } = {}): Line["at"] {
+function counter(
+  perSecond: number,
+  options: { from?: number; until?: number; resetAt?: number; initial?: number; seed?: number } = {},
+): Line["at"] {
   const { from = 0, until = Infinity, resetAt, initial = 100, seed = 1 } = options;
   const next = random(seed);
   const values: number[] = [];
@@ -142,7 +145,9 @@ function seconds(): number[] {
 function textOf({ name, labels, at }: Line, second: number): string[] {
   const value = at(second);
   if (value === undefined) return [];
-  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`);
+  const pairs = Object.entries(labels).map(
+    ([label, text]) => `${label}="${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`,
+  );
   return [`${name}{${pairs.join(",")}} ${value} ${start + second}\n`];
 }
 
@@ -158,7 +163,13 @@ beforeAll(async () => {
   for (const { labels, value, timeMs = 0 } of parseExposition(text.replaceAll(/ (\d+)$/gm, " $1000"))) db.append(labels, { timeMs, value });
   ours.listen(0, "127.0.0.1");
   await once(ours, "listening");
-  const options = { targets: () => [], scrapeIntervalMs: 60_000, clock: systemClock, log: silentLogger, signal: new AbortController().signal };
+  const options = {
+    targets: () => [],
+    scrapeIntervalMs: 60_000,
+    clock: systemClock,
+    log: silentLogger,
+    signal: new AbortController().signal,
+  };
   real = await startPrometheus({ ...options, dataDir: join(dir, "data") });
 });
 
@@ -186,7 +197,9 @@ function comparable({ status, errorType, data }: Answer): unknown {
   if (!data) return { status, errorType };
   if (data.resultType === "scalar") return { type: "scalar", value: closeTo(data.result) };
   const series = data.result as { metric: Record<string, string>; value?: unknown; values?: unknown[] }[];
-  const byLabels = series.map(({ metric, value, values }) => [signatureOf(new Map(Object.entries(metric))), values?.map(closeTo) ?? closeTo(value)] as const);
+  const byLabels = series.map(
+    ({ metric, value, values }) => [signatureOf(new Map(Object.entries(metric))), values?.map(closeTo) ?? closeTo(value)] as const,
+  );
   return { type: data.resultType, series: Object.fromEntries(byLabels) };
 }
 
@@ -204,7 +217,9 @@ async function bothAnswer(query: string, more?: Record<string, string>): Promise
 }
 
 const services = ["web", "onlyerrors", "onlygood", "idle", "gone", "reset", "newborn", "absent"];
-const shipped = sourceNames.flatMap((source) => builtinMetrics.flatMap((metric) => services.map((service) => [source, metric, service] as const)));
+const shipped = sourceNames.flatMap((source) =>
+  builtinMetrics.flatMap((metric) => services.map((service) => [source, metric, service] as const)),
+);
 
 describe("every query that we ship", () => {
   test.each(shipped)("%s %s of %s", async (source, metric, service) => {
@@ -217,7 +232,16 @@ describe("every query that we ship", () => {
   });
 
   const value = async (source: SourceName, service: string, more: Partial<QueryInput> = {}): Promise<number | "nothing"> => {
-    const input: QueryInput = { namespace: "shop", target: service, service, ingress: "shop", port: 8080, side: "canary", interval: "61s", ...more };
+    const input: QueryInput = {
+      namespace: "shop",
+      target: service,
+      service,
+      ingress: "shop",
+      port: 8080,
+      side: "canary",
+      interval: "61s",
+      ...more,
+    };
     const result = (await bothAnswer(sources[source]["request-success-rate"](input))).data?.result as { value: [number, string] }[];
     return result[0] === undefined || result[0].value[1] === "NaN" ? "nothing" : Number(result[0].value[1]);
   };
@@ -257,49 +281,164 @@ describe("every query that we ship", () => {
 
 describe("other queries", () => {
   test.each([
-    "1", "-1", "-2 ^ 2", "2 ^ 3 ^ 2", "7 % -3", "-7 % 3", "1 / 0", "-1 / 0", "0 / 0", "1 > bool 2", "1 + 2 * 3 - 4 / 5", "(1 + 2) * 3", "NaN", "Inf", "-Inf", "1e3", "0x1F", "time()",
-    "vector(1)", "vector(time()) - time()", "scalar(zone_limit)", "scalar(queue_length)", "vector(scalar(zone_limit))", "-vector(3)", "+queue_length", "-queue_length",
-    "queue_length", 'queue_length{pod="a"}', 'queue_length{pod!="a"}', 'queue_length{pod=~"a|b"}', 'queue_length{pod=~".+",zone!~"x"}', 'queue_length{nothing=""}', 'queue_length{pod=~"(?i)A"}',
-    '{__name__="queue_length"}', '{__name__=~"queue_.*",pod="a"}', "nothing_here", `escaped{path="a\\\\b\\"c\\nd"}`, "escaped{path='a\\\\b\"c\\nd'}", "escaped * 1e-9", "escaped * 1e30",
-    "sum(queue_length)", "sum by (zone) (queue_length)", "sum without (pod) (queue_length)", "avg(queue_length) by (zone)", "min(queue_length)", "max(queue_length)", "max by (zone) (queue_length)",
-    "count(queue_length)", "count by (nothing) (queue_length)", "sum by (zone, pod) (queue_length)", "SUM(queue_length)", "avg(queue_limit)",
-    "queue_length / queue_limit", "queue_length - on(pod) queue_limit", "queue_length - ignoring(zone) queue_limit", "queue_length > queue_limit", "queue_length > bool queue_limit",
-    "queue_length > 1", "1 < queue_length", "queue_length > bool 1", "queue_length == queue_length", "queue_length != 0", "queue_length * 2", "2 ^ queue_limit", "queue_limit % 3", "5 - queue_limit",
-    "queue_length > on(pod) queue_limit", "sum by (zone) (queue_limit) / zone_limit", "queue_length and queue_limit", "queue_length unless queue_limit", "queue_length or zone_limit",
-    "queue_length and on(zone) zone_limit", "queue_length unless on(zone) zone_limit", "queue_limit or on(pod) queue_length", "nothing_here or vector(0)", "sum(nothing_here) or vector(0)",
-    "abs(queue_length)", "ceil(queue_length)", "floor(queue_length)", "clamp_min(queue_length, 0)", "clamp_max(queue_length, 2)", 'clamp_min(queue_length{pod="a"}, scalar(zone_limit))',
-    "rate(envoy_cluster_upstream_rq[1m])", "increase(envoy_cluster_upstream_rq[31s])", "increase(envoy_cluster_upstream_rq[10m])", "rate(envoy_cluster_upstream_rq[5s])", "rate(envoy_cluster_upstream_rq[11s])",
-    "delta(queue_length[1m])", "sum_over_time(queue_length[1m])", "avg_over_time(queue_length[1m])", "min_over_time(queue_length[1m])", "max_over_time(queue_length[1m])",
-    "count_over_time(queue_length[1m])", "last_over_time(queue_length[1m])", "count_over_time(envoy_cluster_upstream_rq[1h])", "increase(envoy_cluster_upstream_rq[1h])",
-    "queue_limit[11s]", "sum(rate(envoy_cluster_upstream_rq[1m])) by (envoy_cluster_name) > 5", "histogram_quantile(0.5, rate(envoy_cluster_upstream_rq_time_bucket[1m]))",
-    "histogram_quantile(0, envoy_cluster_upstream_rq_time_bucket)", "histogram_quantile(1, envoy_cluster_upstream_rq_time_bucket)", "histogram_quantile(2, envoy_cluster_upstream_rq_time_bucket)",
-    "histogram_quantile(-1, envoy_cluster_upstream_rq_time_bucket)", "histogram_quantile(0.9999, envoy_cluster_upstream_rq_time_bucket)", "histogram_quantile(0.9, queue_length)",
-    'histogram_quantile(0.9, envoy_cluster_upstream_rq_time_bucket{le!="+Inf"})', "histogram_quantile(0.9, sum(envoy_cluster_upstream_rq_time_bucket))", "sum(queue_length) # with a comment",
+    "1",
+    "-1",
+    "-2 ^ 2",
+    "2 ^ 3 ^ 2",
+    "7 % -3",
+    "-7 % 3",
+    "1 / 0",
+    "-1 / 0",
+    "0 / 0",
+    "1 > bool 2",
+    "1 + 2 * 3 - 4 / 5",
+    "(1 + 2) * 3",
+    "NaN",
+    "Inf",
+    "-Inf",
+    "1e3",
+    "0x1F",
+    "time()",
+    "vector(1)",
+    "vector(time()) - time()",
+    "scalar(zone_limit)",
+    "scalar(queue_length)",
+    "vector(scalar(zone_limit))",
+    "-vector(3)",
+    "+queue_length",
+    "-queue_length",
+    "queue_length",
+    'queue_length{pod="a"}',
+    'queue_length{pod!="a"}',
+    'queue_length{pod=~"a|b"}',
+    'queue_length{pod=~".+",zone!~"x"}',
+    'queue_length{nothing=""}',
+    'queue_length{pod=~"(?i)A"}',
+    '{__name__="queue_length"}',
+    '{__name__=~"queue_.*",pod="a"}',
+    "nothing_here",
+    `escaped{path="a\\\\b\\"c\\nd"}`,
+    "escaped{path='a\\\\b\"c\\nd'}",
+    "escaped * 1e-9",
+    "escaped * 1e30",
+    "sum(queue_length)",
+    "sum by (zone) (queue_length)",
+    "sum without (pod) (queue_length)",
+    "avg(queue_length) by (zone)",
+    "min(queue_length)",
+    "max(queue_length)",
+    "max by (zone) (queue_length)",
+    "count(queue_length)",
+    "count by (nothing) (queue_length)",
+    "sum by (zone, pod) (queue_length)",
+    "SUM(queue_length)",
+    "avg(queue_limit)",
+    "queue_length / queue_limit",
+    "queue_length - on(pod) queue_limit",
+    "queue_length - ignoring(zone) queue_limit",
+    "queue_length > queue_limit",
+    "queue_length > bool queue_limit",
+    "queue_length > 1",
+    "1 < queue_length",
+    "queue_length > bool 1",
+    "queue_length == queue_length",
+    "queue_length != 0",
+    "queue_length * 2",
+    "2 ^ queue_limit",
+    "queue_limit % 3",
+    "5 - queue_limit",
+    "queue_length > on(pod) queue_limit",
+    "sum by (zone) (queue_limit) / zone_limit",
+    "queue_length and queue_limit",
+    "queue_length unless queue_limit",
+    "queue_length or zone_limit",
+    "queue_length and on(zone) zone_limit",
+    "queue_length unless on(zone) zone_limit",
+    "queue_limit or on(pod) queue_length",
+    "nothing_here or vector(0)",
+    "sum(nothing_here) or vector(0)",
+    "abs(queue_length)",
+    "ceil(queue_length)",
+    "floor(queue_length)",
+    "clamp_min(queue_length, 0)",
+    "clamp_max(queue_length, 2)",
+    'clamp_min(queue_length{pod="a"}, scalar(zone_limit))',
+    "rate(envoy_cluster_upstream_rq[1m])",
+    "increase(envoy_cluster_upstream_rq[31s])",
+    "increase(envoy_cluster_upstream_rq[10m])",
+    "rate(envoy_cluster_upstream_rq[5s])",
+    "rate(envoy_cluster_upstream_rq[11s])",
+    "delta(queue_length[1m])",
+    "sum_over_time(queue_length[1m])",
+    "avg_over_time(queue_length[1m])",
+    "min_over_time(queue_length[1m])",
+    "max_over_time(queue_length[1m])",
+    "count_over_time(queue_length[1m])",
+    "last_over_time(queue_length[1m])",
+    "count_over_time(envoy_cluster_upstream_rq[1h])",
+    "increase(envoy_cluster_upstream_rq[1h])",
+    "queue_limit[11s]",
+    "sum(rate(envoy_cluster_upstream_rq[1m])) by (envoy_cluster_name) > 5",
+    "histogram_quantile(0.5, rate(envoy_cluster_upstream_rq_time_bucket[1m]))",
+    "histogram_quantile(0, envoy_cluster_upstream_rq_time_bucket)",
+    "histogram_quantile(1, envoy_cluster_upstream_rq_time_bucket)",
+    "histogram_quantile(2, envoy_cluster_upstream_rq_time_bucket)",
+    "histogram_quantile(-1, envoy_cluster_upstream_rq_time_bucket)",
+    "histogram_quantile(0.9999, envoy_cluster_upstream_rq_time_bucket)",
+    "histogram_quantile(0.9, queue_length)",
+    'histogram_quantile(0.9, envoy_cluster_upstream_rq_time_bucket{le!="+Inf"})',
+    "histogram_quantile(0.9, sum(envoy_cluster_upstream_rq_time_bucket))",
+    "sum(queue_length) # with a comment",
   ])("%s", async (query) => {
     expect(await bothAnswer(query)).toMatchObject({ status: "success" });
   });
 
   test.each([
-    "sum(", "queue_length{", "rate(queue_length)", "rate(queue_length[1m]", "sum(queue_length[1m])", "1 > 2", "1 and 2", "vector(queue_length)", "vector()", "queue_length[", "{}", '{a=~".*"}',
-    "queue_length +", "queue_length > bool", "queue_length + bool 1", "queue_length[1m] + 1", "-queue_length[1m]", "(1)[1m]", 'queue_length{pod=~"("}', "", "nothing(1)",
+    "sum(",
+    "queue_length{",
+    "rate(queue_length)",
+    "rate(queue_length[1m]",
+    "sum(queue_length[1m])",
+    "1 > 2",
+    "1 and 2",
+    "vector(queue_length)",
+    "vector()",
+    "queue_length[",
+    "{}",
+    '{a=~".*"}',
+    "queue_length +",
+    "queue_length > bool",
+    "queue_length + bool 1",
+    "queue_length[1m] + 1",
+    "-queue_length[1m]",
+    "(1)[1m]",
+    'queue_length{pod=~"("}',
+    "",
+    "nothing(1)",
   ])("refused by both: %s", async (query) => {
     expect(await bothAnswer(query)).toMatchObject({ status: "error", errorType: "bad_data" });
   });
 
-  test.each(["queue_length + on(zone) queue_limit", "zone_limit + on(zone) queue_limit", 'rate({__name__=~"queue_l.*",pod="a"}[1m])', '-{__name__=~"queue_l.*",pod="a"}'])(
-    "impossible for both: %s",
-    async (query) => {
-      expect(await bothAnswer(query)).toMatchObject({ status: "error", errorType: "execution" });
-    },
-  );
+  test.each([
+    "queue_length + on(zone) queue_limit",
+    "zone_limit + on(zone) queue_limit",
+    'rate({__name__=~"queue_l.*",pod="a"}[1m])',
+    '-{__name__=~"queue_l.*",pod="a"}',
+  ])("impossible for both: %s", async (query) => {
+    expect(await bothAnswer(query)).toMatchObject({ status: "error", errorType: "execution" });
+  });
 
-  test.each(["sum by (envoy_response_code) (rate(envoy_cluster_upstream_rq[30s]))", "vector(1)", "1 + 1", "queue_limit", "queue_length > 100", 'envoy_cluster_upstream_rq{envoy_cluster_name="shop_gone-canary_8080"}'])(
-    "over a range of time: %s",
-    async (query) => {
-      const answer = await bothAnswer(query, { start: String(start + 2.5), end: String(start + end + 2.5), step: "15" });
-      expect(answer).toMatchObject({ status: "success", data: { resultType: "matrix" } });
-    },
-  );
+  test.each([
+    "sum by (envoy_response_code) (rate(envoy_cluster_upstream_rq[30s]))",
+    "vector(1)",
+    "1 + 1",
+    "queue_limit",
+    "queue_length > 100",
+    'envoy_cluster_upstream_rq{envoy_cluster_name="shop_gone-canary_8080"}',
+  ])("over a range of time: %s", async (query) => {
+    const answer = await bothAnswer(query, { start: String(start + 2.5), end: String(start + end + 2.5), step: "15" });
+    expect(answer).toMatchObject({ status: "success", data: { resultType: "matrix" } });
+  });
 
   test("at moments around the ends of series, windows and resets", async () => {
     const moments = [0.1, 4.9, 6.3, 9.7, 203.2, 230.1, 305.4, 499.9, 561.3, 571.7, 581.2, 585.6, 900.1, 2_000.5];

@@ -23,15 +23,26 @@ export interface ScrapeOptions {
 type Seen = ReadonlyMap<string, Labels>;
 
 /** Scrapes all targets until the signal aborts. What a target no longer exposes ends at once, as in Prometheus. */
-export async function scrapeUntilAborted(db: Tsdb, { targets, scrapeIntervalMs, clock, log }: ScrapeOptions, signal: AbortSignal): Promise<void> {
+export async function scrapeUntilAborted(
+  db: Tsdb,
+  { targets, scrapeIntervalMs, clock, log }: ScrapeOptions,
+  signal: AbortSignal,
+): Promise<void> {
   let seen: ReadonlyMap<string, Seen> = new Map();
   while (!signal.aborted) {
     const startedMs = clock.nowMs();
     const addresses = [...new Set(targets())];
     const rounds = await Promise.all(
-      addresses.map(async (address) => [address, await scrapeOne(db, { address, before: seen.get(address) ?? new Map(), timeoutMs: scrapeIntervalMs, clock, log }, signal)] as const),
+      addresses.map(
+        async (address) =>
+          [
+            address,
+            await scrapeOne(db, { address, before: seen.get(address) ?? new Map(), timeoutMs: scrapeIntervalMs, clock, log }, signal),
+          ] as const,
+      ),
     );
-    for (const [address, before] of seen) if (!addresses.includes(address)) endSeries(db, { before, now: new Map(), timeMs: clock.nowMs() });
+    for (const [address, before] of seen)
+      if (!addresses.includes(address)) endSeries(db, { before, now: new Map(), timeMs: clock.nowMs() });
     seen = new Map(rounds);
     db.trim(clock.nowMs());
     await clock.sleep(Math.max(0, startedMs + scrapeIntervalMs - clock.nowMs()), signal).catch(() => {});
@@ -48,7 +59,10 @@ interface OneScrape {
 
 async function scrapeOne(db: Tsdb, { address, before, timeoutMs, clock, log }: OneScrape, signal: AbortSignal): Promise<Seen> {
   const timeMs = clock.nowMs();
-  const target: [string, string][] = [["instance", new URL(address).host], ["job", scrapeJob]];
+  const target: [string, string][] = [
+    ["instance", new URL(address).host],
+    ["job", scrapeJob],
+  ];
   const up = labelsOf([["__name__", "up"], ...target]);
   try {
     const text = await fetchExposition(address, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));

@@ -18,7 +18,9 @@ function exporter(): Server {
     const count = (scrapes.get(path) ?? 0) + 1;
     scrapes.set(path, count);
     const gone = count < 3 ? 'short_lived{a="b"} 1\n' : "";
-    res.end(`# TYPE requests_total counter\nrequests_total{code="200",path="${path}"} ${count * 90}\nrequests_total{code="503",path="${path}"} ${count * 10}\n${gone}`);
+    res.end(
+      `requests_total{code="200",path="${path}"} ${count * 90}\nrequests_total{code="503",path="${path}"} ${count * 10}\n${gone}`,
+    );
   });
 }
 
@@ -60,10 +62,18 @@ describe.concurrent.each(kinds)("%s", (kind, start) => {
       (result) => result.kind === "number",
     );
     expect(share).toEqual({ kind: "number", value: expect.closeTo(90, 6) as number });
-    expect(await until(() => ask("short_lived"), (result) => result.kind === "noData")).toEqual({ kind: "noData", why: "empty" });
+    expect(
+      await until(
+        () => ask("short_lived"),
+        (result) => result.kind === "noData",
+      ),
+    ).toEqual({ kind: "noData", why: "empty" });
     expect(await ask('up{job="sandbox"}')).toEqual({ kind: "number", value: 1 });
     targets = [...targets, targets[0]!.replace("/stats/prometheus", "/metrics")];
-    const more = await until(() => ask("count(count by (path) (requests_total))"), (result) => result.kind === "number" && result.value === 2);
+    const more = await until(
+      () => ask("count(count by (path) (requests_total))"),
+      (result) => result.kind === "number" && result.value === 2,
+    );
     expect(more).toEqual({ kind: "number", value: 2 });
   });
 
@@ -71,13 +81,31 @@ describe.concurrent.each(kinds)("%s", (kind, start) => {
     const at = (path: string) => fetch(`${metrics?.url}${path}`);
     expect((await at("/-/ready")).status).toBe(200);
     expect((await at("/api/v1/nothing")).status).toBe(404);
-    expect(await (await at("/api/v1/status/buildinfo")).json()).toMatchObject({ status: "success", data: { version: expect.any(String) as string } });
+    expect(await (await at("/api/v1/status/buildinfo")).json()).toMatchObject({
+      status: "success",
+      data: { version: expect.any(String) as string },
+    });
     const broken = await at("/api/v1/query?query=sum(");
-    expect([broken.status, await broken.json()]).toEqual([400, { status: "error", errorType: "bad_data", error: expect.stringContaining("parse error") as string }]);
+    expect([broken.status, await broken.json()]).toEqual([
+      400,
+      { status: "error", errorType: "bad_data", error: expect.stringContaining("parse error") as string },
+    ]);
     const range = await at("/api/v1/query_range?query=vector(1)&start=100&end=102&step=1");
     expect(await range.json()).toEqual({
       status: "success",
-      data: { resultType: "matrix", result: [{ metric: {}, values: [[100, "1"], [101, "1"], [102, "1"]] }] },
+      data: {
+        resultType: "matrix",
+        result: [
+          {
+            metric: {},
+            values: [
+              [100, "1"],
+              [101, "1"],
+              [102, "1"],
+            ],
+          },
+        ],
+      },
     });
   });
 });
@@ -87,7 +115,14 @@ describe("without telling which", () => {
   afterEach(() => {
     process.env["PATH"] = path;
   });
-  const options = (port?: number): MetricsOptions => ({ targets: () => [], scrapeIntervalMs: 1_000, port, clock: systemClock, log: silentLogger, signal: new AbortController().signal });
+  const options = (port?: number): MetricsOptions => ({
+    targets: () => [],
+    scrapeIntervalMs: 1_000,
+    port,
+    clock: systemClock,
+    log: silentLogger,
+    signal: new AbortController().signal,
+  });
 
   test("the real one is taken where it is on PATH, leaves nothing behind, and may be closed twice", async () => {
     const metrics = await startMetrics(options());

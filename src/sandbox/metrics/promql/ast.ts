@@ -58,7 +58,13 @@ export interface Binary {
 }
 
 /** The part of PromQL that the sandbox understands. */
-export type Expr = { readonly kind: "number"; readonly value: number } | { readonly kind: "negate"; readonly arg: Expr } | Selector | Call | Aggregate | Binary;
+export type Expr =
+  | { readonly kind: "number"; readonly value: number }
+  | { readonly kind: "negate"; readonly arg: Expr }
+  | Selector
+  | Call
+  | Aggregate
+  | Binary;
 
 /** The query itself is wrong, or uses what the sandbox does not understand: Prometheus' `bad_data`. */
 export class BadQuery extends Error {}

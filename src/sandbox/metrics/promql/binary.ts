@@ -1,5 +1,15 @@
 import { drop, keep, type Labels, signatureOf } from "../labels.ts";
-import { type ArithmeticOperator, type Binary, type BinaryOperator, type Comparison, comparisons, ExecutionError, type Grouping, type SetOperator, setOperators } from "./ast.ts";
+import {
+  type ArithmeticOperator,
+  type Binary,
+  type BinaryOperator,
+  type Comparison,
+  comparisons,
+  ExecutionError,
+  type Grouping,
+  type SetOperator,
+  setOperators,
+} from "./ast.ts";
 import type { Element } from "./functions.ts";
 
 type Operation = Pick<Binary, "operator" | "bool" | "matching">;
@@ -71,7 +81,10 @@ export function vectorBinary(operation: Operation, left: readonly Element[], rig
   });
 }
 
-function setBinary(operator: SetOperator, { matching, left, right }: { matching: Grouping; left: readonly Element[]; right: readonly Element[] }): Element[] {
+function setBinary(
+  operator: SetOperator,
+  { matching, left, right }: { matching: Grouping; left: readonly Element[]; right: readonly Element[] },
+): Element[] {
   const keys = (elements: readonly Element[]) => new Set(elements.map(({ labels }) => matchKey(labels, matching)));
   const has = (set: ReadonlySet<string>, { labels }: Element) => set.has(matchKey(labels, matching));
   if (operator === "or") {
@@ -89,7 +102,11 @@ function applied(operator: BinaryOperator, left: number, right: number): { value
   return { value: holds ? 1 : 0, holds };
 }
 
-function outcome({ operator, bool }: Operation, { labels, kept }: { labels: Labels; kept: number }, { value, holds }: { value: number; holds: boolean }): Element[] {
+function outcome(
+  { operator, bool }: Operation,
+  { labels, kept }: { labels: Labels; kept: number },
+  { value, holds }: { value: number; holds: boolean },
+): Element[] {
   if (bool || !isComparison(operator)) return [{ labels, value }];
   return holds ? [{ labels, value: kept }] : [];
 }
@@ -109,5 +126,8 @@ function matchKey(labels: Labels, { only, labels: names }: Grouping): string {
 
 function duplicate(side: "left" | "right", elements: readonly Element[]): ExecutionError {
   const shown = elements.map(({ labels }) => `{${[...labels].map(([name, value]) => `${name}="${value}"`).join(", ")}}`).join(", ");
-  return new ExecutionError(`found duplicate series on the ${side} hand-side of the operation: [${shown}];many-to-many matching not allowed: matching labels must be unique on one side`);
+  return new ExecutionError(
+    `found duplicate series on the ${side} hand-side of the operation: [${shown}];` +
+      "many-to-many matching not allowed: matching labels must be unique on one side",
+  );
 }

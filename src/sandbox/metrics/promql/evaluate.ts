@@ -45,7 +45,9 @@ function select({ matchers, rangeMs }: Selector, db: Pick<Tsdb, "select">, timeM
   }
   const span = { startMs: timeMs - rangeMs, endMs: timeMs };
   const elements = series.flatMap(({ labels, points }) => {
-    const inside = points.flatMap(({ timeMs: at, value }) => (value === undefined || at < span.startMs || at > span.endMs ? [] : [{ timeMs: at, value }]));
+    const inside = points.flatMap(({ timeMs: at, value }) =>
+      value === undefined || at < span.startMs || at > span.endMs ? [] : [{ timeMs: at, value }],
+    );
     return inside.length === 0 ? [] : [{ labels, points: inside }];
   });
   return { type: "matrix", elements, span };

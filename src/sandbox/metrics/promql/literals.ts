@@ -1,12 +1,23 @@
 import { BadQuery } from "./ast.ts";
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 };
+const unitMs: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+  y: 31_536_000_000,
+};
 const duration = /^(?:\d+(?:ms|[smhdwy]))+$/;
 
 /** Milliseconds of a PromQL duration such as `1h30m`. Throws BadQuery. */
 export function durationMs(text: string): number {
   if (!duration.test(text)) throw new BadQuery(`parse error: "${text}" is not a duration; write it like 30s or 5m`);
-  const totalMs = [...text.matchAll(/(\d+)(ms|[smhdwy])/g)].reduce((total, [, amount, unit]) => total + Number(amount) * (unitMs[unit ?? ""] ?? 0), 0);
+  const totalMs = [...text.matchAll(/(\d+)(ms|[smhdwy])/g)].reduce(
+    (total, [, amount, unit]) => total + Number(amount) * (unitMs[unit ?? ""] ?? 0),
+    0,
+  );
   if (totalMs <= 0) throw new BadQuery("parse error: duration must be greater than 0");
   return totalMs;
 }
@@ -19,7 +30,18 @@ export function numberOf(text: string): number {
   return sign === "-" ? -value : value;
 }
 
-const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", a: "\u0007", b: "\b", f: "\f", v: "\v", "\\": "\\", '"': '"', "'": "'" };
+const escapes: Readonly<Record<string, string>> = {
+  n: "\n",
+  t: "\t",
+  r: "\r",
+  a: "\u0007",
+  b: "\b",
+  f: "\f",
+  v: "\v",
+  "\\": "\\",
+  '"': '"',
+  "'": "'",
+};
 
 /** The text of a PromQL string literal with its quotes. Escapes as in Go; between backticks there are none. Throws BadQuery. */
 export function unquote(literal: string): string {

@@ -2,8 +2,19 @@ import type { SyntaxNode } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
 import { type Matcher, matcherOf } from "../labels.ts";
 import {
-  type Aggregation, aggregations, arithmetic, BadQuery, type Binary, type BinaryOperator, comparisons, type Expr, type Grouping, type Selector, setOperators,
-  unsupported, type ValueType,
+  type Aggregation,
+  aggregations,
+  arithmetic,
+  BadQuery,
+  type Binary,
+  type BinaryOperator,
+  comparisons,
+  type Expr,
+  type Grouping,
+  type Selector,
+  setOperators,
+  unsupported,
+  type ValueType,
 } from "./ast.ts";
 import { isComparison, isSetOperator } from "./binary.ts";
 import { resultType, signatures } from "./functions.ts";
@@ -77,7 +88,8 @@ function selector(node: SyntaxNode, text: string): Selector {
   const name = node.getChild("Identifier");
   const matchers = (node.getChild("LabelMatchers") ? children(node.getChild("LabelMatchers")) : []).map((child) => matcher(child, text));
   const named = name ? [matcherOf("__name__", "=", sourceOf(name, text)), ...matchers] : matchers;
-  if (named.every(({ matches }) => matches(""))) throw new BadQuery("1:1: parse error: vector selector must contain at least one non-empty matcher");
+  if (named.every(({ matches }) => matches("")))
+    throw new BadQuery("1:1: parse error: vector selector must contain at least one non-empty matcher");
   return { kind: "selector", matchers: named };
 }
 
@@ -110,7 +122,8 @@ function call(node: SyntaxNode, text: string): Expr {
   const types = Object.hasOwn(signatures, name) ? signatures[name] : undefined;
   if (!types) throw unsupported(`function ${name}`);
   const args = children(node.getChild("FunctionCallBody")).map((arg) => expression(arg, text));
-  if (args.length !== types.length) throw new BadQuery(`parse error: expected ${types.length} argument(s) in call to "${name}", got ${args.length}`);
+  if (args.length !== types.length)
+    throw new BadQuery(`parse error: expected ${types.length} argument(s) in call to "${name}", got ${args.length}`);
   types.forEach((type, index) => {
     const arg = args[index];
     if (arg) expectType(arg, type, `call to function "${name}"`);
@@ -122,10 +135,15 @@ function aggregate(node: SyntaxNode, text: string): Expr {
   const operation = sourceOf(node.getChild("AggregateOp") ?? node, text).toLowerCase();
   if (!isAggregation(operation)) throw unsupported(`aggregation ${operation}`);
   const [arg, ...others] = children(node.getChild("FunctionCallBody")).map((child) => expression(child, text));
-  if (!arg || others.length > 0) throw new BadQuery(`parse error: wrong number of arguments for aggregate expression provided, expected 1, got ${arg ? others.length + 1 : 0}`);
+  if (!arg || others.length > 0)
+    throw new BadQuery(
+      `parse error: wrong number of arguments for aggregate expression provided, expected 1, got ${arg ? others.length + 1 : 0}`,
+    );
   expectType(arg, "vector", "aggregation expression");
   const modifier = node.getChild("AggregateModifier");
-  const grouping = modifier ? { only: modifier.getChild("By") !== null, labels: groupingLabels(modifier, text) } : { only: true, labels: [] };
+  const grouping = modifier
+    ? { only: modifier.getChild("By") !== null, labels: groupingLabels(modifier, text) }
+    : { only: true, labels: [] };
   return { kind: "aggregate", operation, grouping, arg };
 }
 
@@ -139,7 +157,12 @@ function binary(node: SyntaxNode, text: string): Expr {
   const rightNode = parts.at(-1);
   if (!leftNode || !operatorNode || !rightNode) throw new BadQuery("parse error: incomplete operation");
   const operator = binaryOperator(sourceOf(operatorNode, text).toLowerCase());
-  const sides = { operator, bool: node.getChild("BoolModifier") !== null, left: expression(leftNode, text), right: expression(rightNode, text) };
+  const sides = {
+    operator,
+    bool: node.getChild("BoolModifier") !== null,
+    left: expression(leftNode, text),
+    right: expression(rightNode, text),
+  };
   const operation: Binary = { kind: "binary", ...sides, matching: matchingIn(node, text) };
   checkBinary(operation);
   // The sign of a number binds less than ^, though the grammar reads it as part of the number.
@@ -163,7 +186,8 @@ function matchingIn(node: SyntaxNode, text: string): Grouping {
   if (node.getChild("FillModifier")) throw unsupported("fill");
   const clause = node.getChild("MatchingModifierClause");
   if (!clause) return { only: false, labels: [] };
-  if (clause.getChild("GroupLeft") ?? clause.getChild("GroupRight")) throw unsupported(clause.getChild("GroupLeft") ? "group_left" : "group_right");
+  if (clause.getChild("GroupLeft") ?? clause.getChild("GroupRight"))
+    throw unsupported(clause.getChild("GroupLeft") ? "group_left" : "group_right");
   return { only: clause.getChild("On") !== null, labels: groupingLabels(clause, text) };
 }
 
@@ -171,15 +195,18 @@ function checkBinary({ operator, bool, left, right }: Binary): void {
   const types = [typeOf(left), typeOf(right)];
   if (types.includes("matrix")) throw new BadQuery("parse error: binary expression must contain only scalar and instant vector types");
   if (bool && !isComparison(operator)) throw new BadQuery("parse error: bool modifier can only be used on comparison operators");
-  if (isSetOperator(operator) && types.includes("scalar")) throw new BadQuery(`parse error: set operator "${operator}" not allowed in binary scalar expression`);
-  if (isComparison(operator) && !bool && types.every((type) => type === "scalar")) throw new BadQuery("parse error: comparisons between scalars must use BOOL modifier");
+  if (isSetOperator(operator) && types.includes("scalar"))
+    throw new BadQuery(`parse error: set operator "${operator}" not allowed in binary scalar expression`);
+  if (isComparison(operator) && !bool && types.every((type) => type === "scalar"))
+    throw new BadQuery("parse error: comparisons between scalars must use BOOL modifier");
 }
 
 function unary(node: SyntaxNode, text: string): Expr {
   const [operator, inner] = children(node);
   if (!operator || !inner) throw new BadQuery("parse error: incomplete operation");
   const arg = expression(inner, text);
-  if (typeOf(arg) === "matrix") throw new BadQuery("parse error: unary expression only allowed on expressions of type scalar or instant vector, got range vector");
+  if (typeOf(arg) === "matrix")
+    throw new BadQuery("parse error: unary expression only allowed on expressions of type scalar or instant vector, got range vector");
   return sourceOf(operator, text) === "-" ? { kind: "negate", arg } : arg;
 }
 
