@@ -112,7 +112,7 @@ export function conditionOf(object: KubeObject, type: string): string {
   const status = isRecord(object["status"]) ? object["status"] : {};
   const list = Array.isArray(status["conditions"]) ? status["conditions"] : [];
   const found: unknown = list.find((condition) => isRecord(condition) && condition["type"] === type);
-  return isRecord(found) ? `${String(found["status"])}/${String(found["reason"] ?? "")}` : "";
+  return isRecord(found) ? [found["status"], found["reason"]].filter((part) => typeof part === "string").join("/") : "";
 }
 
 /** A field of the status. */
