@@ -99,7 +99,7 @@ const analysis = z
       },
       { rule: "!has(self.interval) || duration(self.interval) >= duration('1s')", message: "interval must be at least 1s", fieldPath: ".interval" },
       {
-        rule: "!has(self.stepWeights) || self.stepWeights.all(i, self.stepWeights.exists_one(j, j == i)) && self.stepWeights == self.stepWeights.sort()",
+        rule: "!has(self.stepWeights) || self.stepWeights.isSorted() && self.stepWeights.all(i, self.stepWeights.exists_one(j, j == i))",
         message: "stepWeights must rise",
         fieldPath: ".stepWeights",
       },
