@@ -115,8 +115,8 @@ describe("a server that is not well", () => {
       "unavailable",
       /redirects \(302\) to https:\/\/login\.example\/;/,
     ],
-    ["wrong credentials", replies(401, "no"), "unavailable", /refused the credentials \(401\); see the Secret/],
-    ["forbidden", replies(403, "no"), "unavailable", /refused the credentials \(403\)/],
+    ["no credentials", replies(401, "no"), "unavailable", /asks for credentials \(401\); a MetricTemplate can give them/],
+    ["forbidden", replies(403, "no"), "unavailable", /asks for credentials \(403\)/],
     ["too many requests", replies(429, "slow down"), "unavailable", /answered 429/],
     [
       "a server error",
@@ -168,6 +168,11 @@ describe("a server that is not well", () => {
     const error = await failure(handler);
     expect(error).toMatchObject({ kind, message: expect.stringMatching(message) as string });
     expect(error.message).not.toContain("s3cret");
+  });
+
+  test("wrong credentials point at their Secret, and are not shown", async () => {
+    const error = await failure(replies(401, "no"), { auth: { token: "s3cret" } });
+    expect(error.message).toMatch(/refused the credentials \(401\); see the Secret of secretRef$/);
   });
 
   test("no answer in time", async () => {

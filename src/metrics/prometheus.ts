@@ -98,7 +98,7 @@ function answerIn(server: MetricServer, reply: Reply): Answer {
   if (failed.success && (reply.status === 400 || reply.status === 422))
     throw new MetricError("query", `the query was refused: ${failed.data.error}`);
   if (failed.success) throw unavailable(server, `answered ${reply.status}: ${failed.data.error}`);
-  if (reply.status !== 200) throw unavailable(server, refusal(reply));
+  if (reply.status !== 200) throw unavailable(server, refusal(server, reply));
   const answer = success.safeParse(json);
   if (!answer.success)
     throw unavailable(
@@ -108,8 +108,12 @@ function answerIn(server: MetricServer, reply: Reply): Answer {
   return answer.data;
 }
 
-function refusal({ status, location }: Reply): string {
-  if (status === 401 || status === 403) return `refused the credentials (${status}); see the Secret of secretRef`;
+function refusal({ auth }: MetricServer, { status, location }: Reply): string {
+  if (status === 401 || status === 403) {
+    return auth
+      ? `refused the credentials (${status}); see the Secret of secretRef`
+      : `asks for credentials (${status}); a MetricTemplate can give them`;
+  }
   if (status >= 300 && status < 400)
     return `redirects (${status}) to ${withoutQuery(location ?? "nowhere")}; redirects are not followed, give the address itself`;
   if (status === 404) return "has no /api/v1/query (404); is it a Prometheus?";

@@ -30,7 +30,7 @@ test.each([
 test("a controller whose metrics we do not know is named, with those we know", () => {
   expect(() => sourceFor({ kind: "GatewayClass", name: "eg", controller: "gateway.envoyproxy.io/gatewayclass-controller" })).toThrow(
     "GatewayClass eg is served by gateway.envoyproxy.io/gatewayclass-controller; " +
-      "request-success-rate and request-duration are ready made for contour (projectcontour.io/*) and ingress-nginx (k8s.io/ingress-nginx*). " +
-      "Give these metrics a templateRef or a query",
+      "request-success-rate and request-duration are ready made for contour (projectcontour.io/*) and " +
+      "ingress-nginx (k8s.io/ingress-nginx*). Give these metrics a templateRef or a query",
   );
 });

@@ -60,15 +60,6 @@ export function renderTemplate(template: QueryTemplate, input: TemplateInput): s
     .join("");
 }
 
-/** Throws StalledError for what no Canary could render: an unknown variable, or braces that are not closed. */
-export function checkTemplate(template: QueryTemplate): void {
-  for (const piece of piecesOf(template)) {
-    if (typeof piece === "string" || piece.expression === "interval" || isNameField(piece.expression) || variableKey(piece) !== undefined)
-      continue;
-    throw unknownVariable(template, piece.expression, ["<key>"]);
-  }
-}
-
 /** Whether the query measures something else for the primary than for the canary, so that the two can be compared. */
 export function tellsSidesApart(template: QueryTemplate): boolean {
   return piecesOf(template).some(
