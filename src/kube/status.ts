@@ -19,11 +19,15 @@ export function decodeAnswer(answer: Answer): unknown {
   }
 }
 
+const misfit = /^failed to create (typed|manager for) |\bfield not declared in schema\b/;
+
 /** The refusal in an answer, as an error: its Status object when there is one. */
 export function errorOf(answer: Answer): KubeError {
   const status = parseStatus(answer.text);
   if (!status) return notJson(answer);
   const message = typeof status["message"] === "string" && status["message"] !== "" ? status["message"] : `${answer.asked} was answered with HTTP ${answer.code}`;
+  // The API server answers an apply that does not fit the schema with a plain 500; trying again would not help.
+  if (answer.code === 500 && misfit.test(message)) return new KubeError(422, "Invalid", message, causesOf(status["details"]));
   const reason = typeof status["reason"] === "string" && status["reason"] !== "" ? status["reason"] : reasonOf(answer.code);
   return new KubeError(answer.code, reason, message, causesOf(status["details"]));
 }

@@ -93,8 +93,9 @@ function attemptsFor(refused: KubeError, limits: TransportLimits): number {
 /** Refusals that may go away; `undefined` for an answer that is final. */
 function refusalOf(answer: Answer & { retryAfter?: string | undefined }): { refused: KubeError; retryAfterMs: number | undefined } | undefined {
   const passing = answer.code === 429 || answer.code === 401 || (answer.code >= 500 && answer.code !== 501);
-  if (!passing) return undefined;
-  return { refused: errorOf(answer), retryAfterMs: parseRetryAfter(answer.retryAfter) ?? retryAfterOf(answer.text) };
+  const refused = passing ? errorOf(answer) : undefined;
+  if (!refused || refused.reason === "Invalid") return undefined;
+  return { refused, retryAfterMs: parseRetryAfter(answer.retryAfter) ?? retryAfterOf(answer.text) };
 }
 
 /** A request that broke on the way. Aborts and our own errors are thrown on. */
