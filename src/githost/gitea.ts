@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { StalledError } from "../lib/errors.ts";
 import { approvedByPerson, type Review } from "./approval.ts";
-import { hasMarker, markedComment } from "./comment-marker.ts";
 import { type GitHost, GitHostError, type GitHostOptions, type NewPullRequest, type PullRequest } from "./git-host.ts";
 import { type GiteaClient, giteaClient } from "./gitea-client.ts";
 import { hostFetch } from "./host-fetch.ts";
+import { fitting, hasMarker, markedComment } from "./host-text.ts";
 import { headerToken } from "./token.ts";
 
 /** Gitea answers at most this many items a page, whatever it is asked for. */
@@ -48,7 +48,8 @@ export function giteaHost(options: GitHostOptions): GitHost {
     },
     createPullRequest: (wanted, signal) => create(client, wanted, signal),
     updatePullRequest: async (number, change, signal) => {
-      await client({ method: "PATCH", path: `/pulls/${number}`, body: change }, pull, signal);
+      const { title, body, state } = fitting(change);
+      await client({ method: "PATCH", path: `/pulls/${number}`, body: { title, body, state } }, pull, signal);
     },
     comment: async (number, wanted, signal) => {
       const path = `/issues/${number}/comments`; // answers all of them at once: Gitea does not page here
@@ -60,7 +61,7 @@ export function giteaHost(options: GitHostOptions): GitHost {
 }
 
 async function create(client: GiteaClient, wanted: NewPullRequest, signal: AbortSignal): Promise<PullRequest> {
-  const { head, base, title, body } = wanted;
+  const { head, base, title, body } = fitting(wanted);
   const matches = (candidate: Pull) => isFrom(candidate, head) && candidate.base.ref === base;
   const open = () => findPull(client, { state: "open", base_branch: base }, matches, signal);
   const already = await open();

@@ -83,6 +83,7 @@ function github() {
     const fitting = inState.filter((pull) => (!wanted || pull.head === wanted) && (!query.get("base") || pull.base === query.get("base")));
     return { status: 200, json: fitting.reverse().map((pull) => view(pull, "pull-request-simple")) };
   };
+  const tooLong = ({ title = "", body = "" }: Record<string, string>) => title.length > 256 || body.length > 65_536;
   const create = ({ head, base, title, body }: Record<string, string>): UpstreamReply => {
     const sha = branches.get(head!);
     if (!sha) return invalid({ resource: "PullRequest", field: "head", code: "invalid" });
@@ -147,6 +148,8 @@ function github() {
     if (asked.path.startsWith("/app/installations/")) return basicError(404, "Not Found");
     const refused = refusal(asked);
     if (refused) return refused;
+    const sent = (asked.body ?? {}) as Record<string, string>;
+    if (tooLong(sent)) return custom("body is too long (maximum is 65536 characters)");
     const place = `${asked.method} ${asked.path.slice("/repos/team/app".length)}`;
     const number = Number(/\/(\d+)/.exec(place)?.[1]);
     const pull = pulls.find((candidate) => candidate.number === number);

@@ -1,9 +1,9 @@
 import { Octokit } from "@octokit/rest";
 import { z } from "zod";
 import { approvedByPerson, type Review } from "./approval.ts";
-import { hasMarker, markedComment } from "./comment-marker.ts";
 import { type GitHost, GitHostError, type GitHostOptions, type NewPullRequest, type PullRequest } from "./git-host.ts";
 import { type GitHubCall, githubCall, githubSettings } from "./github-client.ts";
+import { fitting, hasMarker, markedComment } from "./host-text.ts";
 
 const pageSize = 100;
 /** A revert's pull request with more comments or reviews than this is no longer read to its end. */
@@ -47,7 +47,9 @@ export function githubHost(options: GitHostOptions): GitHost {
     },
     createPullRequest: (wanted, signal) => create(repository, wanted, signal),
     updatePullRequest: async (number, change, signal) => {
-      await call((request) => octokit.rest.pulls.update({ ...at, pull_number: number, ...change, request }), pull, signal);
+      const { title, body, state } = fitting(change);
+      const changed = { ...at, pull_number: number, ...(title === undefined ? {} : { title }), ...(body === undefined ? {} : { body }) };
+      await call((request) => octokit.rest.pulls.update({ ...changed, ...(state ? { state } : {}), request }), pull, signal);
     },
     comment: async (number, wanted, signal) => {
       for await (const page of commentPages(repository, number, signal)) {
@@ -65,7 +67,8 @@ async function create(repository: Repository, wanted: NewPullRequest, signal: Ab
   const already = await open();
   if (already) return describe(repository, already, signal);
   try {
-    const made = await call((request) => octokit.rest.pulls.create({ ...at, ...wanted, request }), pull, signal);
+    const { head, base, title, body } = fitting(wanted);
+    const made = await call((request) => octokit.rest.pulls.create({ ...at, head, base, title, body, request }), pull, signal);
     return toPullRequest(made, { approved: false });
   } catch (error) {
     // Someone, most likely ourselves before a crash or another replica, was faster: GitHub then answers 422.

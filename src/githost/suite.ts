@@ -145,6 +145,17 @@ function testChanges(subject: Subject): void {
     expect(await found()).toMatchObject({ state: "open", closedBy: undefined });
   });
 
+  test("words that are too long for a host are shortened, not refused", async () => {
+    await lab().push(head);
+    const long = { ...wanted, title: "t".repeat(300), body: "😀".repeat(40_000) };
+    const { number, title, body } = await writer().createPullRequest(long, signal());
+    expect([title.length, body.isWellFormed(), body.endsWith("😀\n\n… (shortened)")]).toEqual([251, true, true]);
+    await writer().updatePullRequest(number, long, signal());
+    await writer().comment(number, { marker: "m", body: long.body }, signal());
+    await writer().comment(number, { marker: "m", body: long.body }, signal());
+    expect(await lab().comments(number)).toHaveLength(1);
+  });
+
   test("a comment is made once, however often it is asked for", async () => {
     const { number } = await opened(subject);
     const say = (marker: string, body: string) => writer().comment(number, { marker, body }, signal());
