@@ -32,6 +32,15 @@ export async function holdsOf(deps: Deps, sync: Sync, rendered: readonly KubeObj
   return [...holds, ...refused];
 }
 
+/** As {@link holdsOf}, rendering only when there is something that could be held: most of the time there is not. */
+export function lazyHoldsOf(deps: Deps): (sync: Sync, rendered: () => Promise<readonly KubeObject[]>, signal: AbortSignal) => Promise<Hold[]> {
+  return async (sync, rendered, signal) => {
+    const active = deps.reverts.list().some((revert) => isHolding(revert) && actsOn(revert, sync));
+    const refused = deps.canaries.list().some(({ status }) => (status.refused ?? []).length > 0);
+    return active || refused ? holdsOf(deps, sync, await rendered(), signal) : [];
+  };
+}
+
 /** Whether the Revert's Sync is this one. */
 export function actsOn({ metadata, spec }: Revert, sync: Sync): boolean {
   return spec.syncRef.name === sync.metadata.name && (spec.syncRef.namespace ?? metadata.namespace) === sync.metadata.namespace;

@@ -1,0 +1,140 @@
+import { mkdir } from "node:fs/promises";
+import { Registry } from "prom-client";
+import { apiVersion, names } from "../api/meta.ts";
+import type { Config } from "../config.ts";
+import { runControllers, type World } from "../controllers/wiring.ts";
+import { createGit } from "../git/create-git.ts";
+import { hosts } from "../githost/hosts.ts";
+import { createKube, type KubeClient } from "../kube/client.ts";
+import { createEvents } from "../kube/events.ts";
+import { createInformers } from "../kube/informers.ts";
+import type { KubeConnection } from "../kube/kubeconfig.ts";
+import { createElector, type ElectionDurations, type Elector } from "../kube/lease.ts";
+import { systemClock } from "../lib/clock.ts";
+import { messageOf } from "../lib/errors.ts";
+import { isRecord } from "../lib/json.ts";
+import type { Logger } from "../lib/log.ts";
+import { metricProviders } from "../metrics/providers.ts";
+import { createRenderers } from "../render/renderers.ts";
+import { routers } from "../routing/routers.ts";
+import { hookReceiver, type HookTarget } from "../server/hooks.ts";
+import { type RunningServer, startServer } from "../server/server.ts";
+
+/** What a controller is started with. */
+export interface ControllerOptions {
+  readonly config: Config;
+  readonly connection: KubeConnection;
+  readonly log: Logger;
+  /** How fast a Lease changes hands. Default: as Kubernetes' own controllers. */
+  readonly election?: ElectionDurations;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+/** A controller that runs. */
+export interface RunningController {
+  /** Port of webhooks, health and metrics. */
+  readonly port: number;
+  /** Resolves when the signal has aborted and everything has ended; rejects when it cannot go on. */
+  readonly ended: Promise<void>;
+}
+
+/** Starts one replica: it serves webhooks and health at once, and works while it holds the Lease. */
+export async function startController(options: ControllerOptions): Promise<RunningController> {
+  const { config, connection, log } = options;
+  await mkdir(config.gitDirectory, { recursive: true });
+  const elections = createKube(connection);
+  const namespace = config.leaderElectionNamespace ?? connection.namespace;
+  const elector = createElector({
+    kube: elections,
+    namespace,
+    name: "serin",
+    identity: config.identity,
+    clock: systemClock,
+    log,
+    ...(options.election ? { durations: options.election } : {}),
+  });
+  const canWrite = () => elector.canWrite();
+  const kube = createKube(connection, { canWrite });
+  const server = await serve(options, elections);
+  return { port: server.port, ended: runElected({ ...options, kube, canWrite }, { elector, closables: [server, kube, elections] }) };
+}
+
+async function runElected(options: Working, { elector, closables }: { elector: Elector; closables: readonly { close(): Promise<void> }[] }): Promise<void> {
+  try {
+    await elector.run((leading) => work(options, leading), options.signal);
+  } finally {
+    for (const closable of closables) await closable.close();
+  }
+}
+
+type Working = ControllerOptions & { readonly kube: KubeClient; readonly canWrite: () => boolean };
+
+/** Everything that a leader does, until it leads no more. */
+async function work({ config, kube, canWrite, log }: Working, signal: AbortSignal): Promise<void> {
+  const git = createGit({ dir: config.gitDirectory, log, memoryLimitBytes: config.gitMemoryLimitBytes });
+  const recording = new AbortController();
+  const events = createEvents({ kube, component: "serin", clock: systemClock, log, signal: recording.signal });
+  const world: World = {
+    kube,
+    informers: createInformers({ watch: kube, log, namespaces: config.namespaces, signal }),
+    events,
+    git,
+    renderers: createRenderers({ searchPath: config.searchPath }),
+    routers,
+    metricProviders,
+    hosts,
+    clock: systemClock,
+    log,
+    canWrite,
+    defaults: { provider: config.provider, metricsServer: config.metricsServer },
+    clusterName: config.clusterName,
+  };
+  try {
+    await runControllers(world, signal);
+    await events.flush();
+  } finally {
+    recording.abort(new Error("the controller ends"));
+    await git.close();
+  }
+}
+
+async function serve({ config, log }: ControllerOptions, kube: KubeClient): Promise<RunningServer> {
+  const registry = new Registry();
+  const hooks = hookReceiver({
+    find: (namespace, name) => findHook(kube, namespace, name),
+    request: async (namespace, name, at) => {
+      const ref = { apiVersion, kind: "GitRepository", namespace, name };
+      await kube.patch(ref, { metadata: { annotations: { [names.requestedAt]: at } } }, { fieldManager: "serin-hooks" }, AbortSignal.timeout(10_000));
+    },
+    nowMs: () => systemClock.nowMs(),
+    log,
+    registry,
+  });
+  return startServer({ port: config.port, hooks, health: { notReady: () => undefined }, registry, log });
+}
+
+/** The secret of a GitRepository's webhook. */
+async function findHook(kube: KubeClient, namespace: string, name: string): Promise<HookTarget | undefined> {
+  const signal = AbortSignal.timeout(10_000);
+  const repository = await kube.find({ apiVersion, kind: "GitRepository", namespace, name }, signal);
+  const spec = repository?.["spec"] as { suspend?: boolean; webhook?: { secretRef: { name: string } } } | undefined;
+  if (!spec?.webhook) return undefined;
+  const secret = await kube.find({ apiVersion: "v1", kind: "Secret", namespace, name: spec.webhook.secretRef.name }, signal);
+  const token = isRecord(secret?.["data"]) ? secret["data"]["token"] : undefined;
+  return { token: Buffer.from(typeof token === "string" ? token : "", "base64").toString("utf8").trim(), suspended: spec.suspend === true };
+}
+
+/** Runs `serin controller` until it is told to stop. */
+export async function controllerCommand(options: ControllerOptions): Promise<void> {
+  const { log } = options;
+  const controller = await startController(options);
+  log.info({ port: controller.port, identity: options.config.identity }, "controller started");
+  try {
+    await controller.ended;
+    log.info({}, "controller ended");
+  } catch (error) {
+    log.error({ error: messageOf(error) }, "controller cannot go on");
+    throw error;
+  }
+}

@@ -1,0 +1,60 @@
+import type { GitRepository } from "../../api/git-repository.ts";
+import { keyOf } from "../../api/object.ts";
+import type { Remote } from "../../git/git.ts";
+import { hostAddress } from "../../githost/address.ts";
+import type { GitHost, GitHostOptions } from "../../githost/git-host.ts";
+import type { Kube } from "../../kube/kube.ts";
+import { parseDurationMs } from "../../lib/duration.ts";
+import { StalledError, WaitingError } from "../../lib/errors.ts";
+import { isRecord } from "../../lib/json.ts";
+
+interface HostWorld {
+  readonly kube: Kube;
+  readonly hosts: Readonly<Record<"github" | "gitea", (options: GitHostOptions) => GitHost>>;
+}
+
+type RemoteOf = (repository: GitRepository, signal: AbortSignal) => Promise<Remote>;
+
+/** Makes the client of a repository's Git host; `undefined` when the GitRepository names none. Credentials are read each time: they rotate. */
+export function createHosts({ kube, hosts }: HostWorld, remoteOf: RemoteOf): (repository: GitRepository, signal: AbortSignal) => Promise<GitHost | undefined> {
+  return async (repository, signal) => {
+    const { host, url, timeout } = repository.spec;
+    if (!host) return undefined;
+    const address = hostAddress(host.kind, url, host.apiURL);
+    const credentials = host.secretRef
+      ? hostCredentials(host.secretRef.name, await secretData(kube, repository, host.secretRef.name, signal))
+      : credentialsOfRemote(repository, await remoteOf(repository, signal));
+    return hosts[host.kind]({ ...address, credentials, timeoutMs: Math.min(parseDurationMs(timeout), 60_000) });
+  };
+}
+
+/** Reads the key that signs our commits; `undefined`: unsigned. */
+export function signingKeys({ kube }: Pick<HostWorld, "kube">): (repository: GitRepository, signal: AbortSignal) => Promise<string | undefined> {
+  return async (repository, signal) => {
+    const name = repository.spec.commit.signingKey?.secretRef.name;
+    if (name === undefined) return undefined;
+    const { identity } = await secretData(kube, repository, name, signal);
+    if (!identity) throw new StalledError("SigningKeyMissing", `Secret ${name} of spec.commit.signingKey has no key "identity" with an OpenSSH private key`);
+    return identity;
+  };
+}
+
+async function secretData(kube: Kube, { metadata }: GitRepository, name: string, signal: AbortSignal): Promise<Record<string, string>> {
+  const secret = await kube.find({ apiVersion: "v1", kind: "Secret", namespace: metadata.namespace, name }, signal);
+  if (!secret) throw new WaitingError("SecretNotFound", `Secret ${keyOf({ namespace: metadata.namespace, name })} does not exist`, 30_000);
+  const data = isRecord(secret["data"]) ? secret["data"] : {};
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(String(value), "base64").toString("utf8")]));
+}
+
+function hostCredentials(name: string, data: Record<string, string>): GitHostOptions["credentials"] {
+  const { githubAppID: appId, githubAppInstallationID: installationId, githubAppPrivateKey: privateKey, token } = data;
+  if (appId && installationId && privateKey) return { appId, installationId, privateKey };
+  if (token) return { token };
+  throw new StalledError("HostCredentialsInvalid", `Secret ${name} of spec.host.secretRef has neither "token" nor githubAppID, githubAppInstallationID and githubAppPrivateKey`);
+}
+
+/** A password for Git over HTTP is most often an access token that the API takes as well. */
+function credentialsOfRemote({ metadata }: GitRepository, { auth }: Remote): GitHostOptions["credentials"] {
+  if (!auth) throw new StalledError("HostCredentialsMissing", `GitRepository ${keyOf(metadata)} has no credentials for its host: set spec.host.secretRef`);
+  return { token: "bearerToken" in auth ? auth.bearerToken : auth.password };
+}

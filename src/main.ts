@@ -1,0 +1,98 @@
+#!/usr/bin/env node
+import { parseArgs } from "node:util";
+import { controllerCommand } from "./cli/controller.ts";
+import { demoCommand } from "./cli/demo/demo.ts";
+import { type Flag, flags, readConfig } from "./config.ts";
+import { loadKubeConfig } from "./kube/kubeconfig.ts";
+import { messageOf } from "./lib/errors.ts";
+import { createLogger } from "./lib/log.ts";
+
+interface Command {
+  readonly summary: string;
+  readonly flags: readonly Pick<Flag, "name" | "description">[];
+  readonly switches: readonly Pick<Flag, "name" | "description">[];
+  run(given: Given, signal: AbortSignal): Promise<void>;
+}
+
+interface Given {
+  readonly values: Readonly<Record<string, string>>;
+  readonly switches: ReadonlySet<string>;
+}
+
+const commands: Readonly<Record<string, Command>> = {
+  controller: {
+    summary: "Run the controller.",
+    flags,
+    switches: [],
+    run: async ({ values }, signal) => {
+      const config = readConfig(values);
+      const connection = await loadKubeConfig({ path: config.kubeconfig });
+      await controllerCommand({ config, connection, log: createLogger(config.logLevel), signal });
+    },
+  },
+  demo: {
+    summary: "Play a good and a bad release on a cluster in this process: no Docker, nothing to install.",
+    flags: [],
+    switches: [{ name: "once", description: "End after the story instead of staying up." }],
+    run: ({ switches }, signal) => demoCommand({ once: switches.has("once"), output: process.stdout, config: readConfig() }, signal),
+  },
+};
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name = "help", ...rest] = args;
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command) {
+    process.stdout.write(usage());
+    return ["help", "--help", "-h"].includes(name) ? 0 : 2;
+  }
+  const given = parse(command, rest);
+  if (!given) {
+    process.stdout.write(commandUsage(name, command));
+    return 0;
+  }
+  await command.run(given, untilTold());
+  return 0;
+}
+
+/** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+function untilTold(): AbortSignal {
+  const told = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (told.signal.aborted) process.exit(130);
+      told.abort(new Error(`received ${signal}`));
+    });
+  }
+  return told.signal;
+}
+
+/** `undefined`: help was asked for. Throws on an unknown flag. */
+function parse(command: Command, args: string[]): Given | undefined {
+  const options = {
+    help: { type: "boolean" as const, short: "h" },
+    ...Object.fromEntries(command.flags.map(({ name }) => [name, { type: "string" as const }])),
+    ...Object.fromEntries(command.switches.map(({ name }) => [name, { type: "boolean" as const }])),
+  };
+  const { values } = parseArgs({ args, options, strict: true });
+  if (values["help"] === true) return undefined;
+  const given: [string, string | boolean | undefined][] = Object.entries(values);
+  const texts = given.flatMap(([name, value]) => (typeof value === "string" ? [[name, value] as const] : []));
+  return { values: Object.fromEntries(texts), switches: new Set(given.filter(([, value]) => value === true).map(([name]) => name)) };
+}
+
+function usage(): string {
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`);
+  return `Progressive delivery for Kubernetes in which Git stays true.\n\nUsage: serin COMMAND [flags]\n\n${lines.join("\n")}\n\nserin COMMAND --help lists a command's flags.\n`;
+}
+
+function commandUsage(name: string, { summary, flags: valued, switches }: Command): string {
+  const lines = [...valued.map((flag) => [`--${flag.name} VALUE`, flag.description]), ...switches.map((flag) => [`--${flag.name}`, flag.description])];
+  return `${summary}\n\nUsage: serin ${name} [flags]\n\n${lines.map(([flag = "", description = ""]) => `  ${flag.padEnd(36)} ${description}`).join("\n")}\n`;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`serin: ${messageOf(error)}\n`);
+  process.exitCode = 1;
+}
