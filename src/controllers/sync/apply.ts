@@ -61,7 +61,7 @@ export async function applyPlan(deps: ApplyDeps, plan: Plan, as: ApplyAs, signal
   for (const stage of stages) {
     const steps = writes.filter(({ ref }) => stageOf(ref) === stage);
     if (steps.length === 0) continue;
-    const waitingFor = unready(deps.live, plan, stage);
+    const waitingFor = unready(deps.live, plan, stage) ?? (await unserved(deps.kube, plan, steps, signal));
     if (waitingFor !== undefined) return { done, refused: [], waitingFor };
     const refusedNow = await check(steps);
     if (refusedNow.length > 0) return { done, refused: refusedNow };
@@ -83,10 +83,9 @@ function needsCheck({ action }: Step, writes: readonly Step[]): boolean {
 
 /** Whether the API server can say now what it thinks of the object: not when its kind or namespace is only about to be made. */
 function isCheckable({ ref }: Step, { steps }: Plan): boolean {
-  const coming = steps.filter(isWrite);
-  const kinds = definedScopes(coming.map(({ object }) => object));
-  if (kinds.has(`${groupOf(ref.apiVersion)}/${ref.kind}`)) return false;
-  return !coming.some(({ action, ref: other }) => action === "create" && other.kind === "Namespace" && other.name === ref.namespace);
+  const kinds = definedScopes(steps.map(({ object }) => object));
+  if (kinds.has(kindKey(ref))) return false;
+  return !steps.some(({ action, ref: other }) => action === "create" && other.kind === "Namespace" && other.name === ref.namespace);
 }
 
 /** The first object of an earlier stage that is not ready to be built upon. */
@@ -96,6 +95,19 @@ function unready(live: Live, { steps }: Plan, stage: Stage): string | undefined 
     if (health.state !== "healthy") return describeHealth(ref, health);
   }
   return undefined;
+}
+
+/** A kind whose CustomResourceDefinition comes with this plan, and which the API server does not serve yet. */
+async function unserved(kube: Kube, plan: Plan, steps: readonly Step[], signal: AbortSignal): Promise<string | undefined> {
+  const defined = definedScopes(plan.steps.map(({ object }) => object));
+  for (const { ref } of steps.filter((step) => defined.has(kindKey(step.ref)))) {
+    if (!(await kube.resource(ref, signal))) return `the API server does not serve ${ref.kind} of ${ref.apiVersion} yet`;
+  }
+  return undefined;
+}
+
+function kindKey({ apiVersion, kind }: ObjectRef): string {
+  return `${groupOf(apiVersion)}/${kind}`;
 }
 
 async function dryRun(kube: Kube, { object, ref }: Step, impersonate: string | undefined, signal: AbortSignal): Promise<void> {

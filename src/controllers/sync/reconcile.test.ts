@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { appIn, configMap, eventually, startWorld, type World } from "../../../test/sync-world.ts";
 
+const signal = new AbortController().signal;
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
@@ -23,4 +24,115 @@ test("a commit is applied, labelled and named; what leaves Git is pruned", async
   await app.becomes(second, "True");
   expect((await app.find("ConfigMap", "a"))?.["data"]).toEqual({ k: "2" });
   await eventually(async () => ((await app.find("ConfigMap", "b")) ? undefined : true), () => "b was not pruned");
+});
+
+const writesTo = (namespace: string) =>
+  world.requests.filter(({ verb, namespace: of, resource }) => of === namespace && !["get", "list", "watch"].includes(verb) && !/^(events|gitrepositories)/.test(resource)).map(({ verb, resource, name }) => `${verb} ${resource} ${name}`);
+
+test("only what changed is written, and keeps the commit that changed it; a commit elsewhere writes no object", async () => {
+  const app = appIn(world, "quiet");
+  const files = { "app/a.yaml": configMap("a", { k: "1" }), "app/b.yaml": configMap("b", { k: "1" }) };
+  const first = app.source.commit(files);
+  await app.create({ path: "./app" });
+  await app.becomes(first, "True");
+  const second = app.source.commit({ ...files, "app/b.yaml": configMap("b", { k: "2" }) });
+  world.requests.length = 0;
+  await app.poke();
+  await app.becomes(second, "True");
+  expect(writesTo("quiet")).toEqual(["patch syncs/status app", "patch configmaps b", "patch syncs/status app"]);
+  const commitOf = async (name: string) => (await app.find("ConfigMap", name))?.metadata.annotations?.["serin.dev/commit"];
+  expect([await commitOf("a"), await commitOf("b")]).toEqual([first, second]);
+
+  world.requests.length = 0;
+  const third = app.source.commit({ ...files, "app/b.yaml": configMap("b", { k: "2" }), "README.md": "x" });
+  await app.poke();
+  await app.becomes(third, "True");
+  expect(writesTo("quiet")).toEqual(["patch syncs/status app"]);
+});
+
+test("drift is put back at once, and the event names the field and who did it", async () => {
+  const app = appIn(world, "drift");
+  const first = app.source.commit({ "a.yaml": configMap("a", { k: "1", l: "1" }) });
+  await app.create();
+  await app.becomes(first, "True");
+  const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "drift", name: "a" };
+  const said = (text: string) => eventually(async () => ((await app.events()).some((event) => event.includes(text)) ? true : undefined), () => `no event with ${text}`);
+
+  await world.kube.patch(ref, { data: { k: "hacked" } }, { fieldManager: "mallory" }, signal);
+  const data = async () => ((await app.find("ConfigMap", "a")) ?? {})["data" as never] as Record<string, string> | undefined;
+  await eventually(async () => (await data())?.["k"] === "1" || undefined, () => "not put back");
+  await said("ConfigMap/drift/a was changed in the cluster (data.k by mallory) and is put back");
+
+  await world.kube.patch(ref, { data: { extra: "x" } }, { fieldManager: "kubectl-edit" }, signal);
+  await eventually(async () => (await data())?.["extra"] === undefined || undefined, () => "extra key stays");
+  await said("ConfigMap/drift/a was changed in the cluster (data.extra by kubectl-edit) and is put back");
+
+  await world.kube.patch(ref, { metadata: { annotations: { theirs: "1" } } }, { fieldManager: "some-controller" }, signal);
+  await world.kube.delete(ref, {}, signal);
+  await eventually(async () => app.find("ConfigMap", "a"), () => "not created again");
+  await said("ConfigMap/drift/a was deleted in the cluster and is created again");
+  expect((await app.find("ConfigMap", "a"))?.metadata.annotations?.["serin.dev/commit"]).toBe(first);
+});
+
+test("what was applied with kubectl before is taken over: what Git does not say goes away", async () => {
+  const app = appIn(world, "takeover");
+  const first = app.source.commit({ "a.yaml": configMap("a", { k: "1" }) });
+  await world.kube.create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "takeover" } }, { fieldManager: "test" }, signal);
+  const old = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "takeover", name: "a", annotations: { "kubectl.kubernetes.io/last-applied-configuration": "{}" } }, data: { k: "0", gone: "x" } };
+  await world.kube.create(old, { fieldManager: "kubectl-client-side-apply" }, signal);
+  await app.create();
+  await app.becomes(first, "True");
+  const a = await app.find("ConfigMap", "a");
+  expect(a?.["data"]).toEqual({ k: "1" });
+  expect(a?.metadata.annotations).toEqual({ "serin.dev/commit": first });
+});
+
+test("one bad object of many: all errors are told with file and line, and nothing is written", async () => {
+  const app = appIn(world, "atomic");
+  const good = app.source.commit({ "a.yaml": configMap("a", { k: "1" }) });
+  await app.create();
+  await app.becomes(good, "True");
+  const bad = app.source.commit({
+    "a.yaml": configMap("a", { k: "2" }),
+    "b.yaml": `${configMap("b", { k: "1" })}---\n${configMap("Not_A_Name", { k: "1" })}`,
+    "c.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndta: {k: v}\n",
+    "d.yaml": "apiVersion: nobody.dev/v1\nkind: Nothing\nmetadata: {name: d}\n",
+  });
+  await app.poke();
+  const { message } = await app.becomes(bad, "False", "ReconciliationFailed");
+  expect(message).toContain("ConfigMap/atomic/Not_A_Name (b.yaml:8): ");
+  expect(message).toMatch(/ConfigMap\/atomic\/c \(c\.yaml:1\): .*\.dta: field not declared in schema/);
+  expect(message).toContain("Nothing/atomic/d (d.yaml:1): the cluster has no kind Nothing in nobody.dev/v1");
+  expect((await app.find("ConfigMap", "a"))?.["data"]).toEqual({ k: "1" });
+  expect(await app.find("ConfigMap", "b")).toBeUndefined();
+
+  const mended = app.source.commit({ "a.yaml": configMap("a", { k: "3" }) });
+  await app.poke();
+  const { status } = await app.becomes(mended, "True");
+  expect(status.inventory?.entries.map(({ id }) => id)).toEqual(["atomic_a__ConfigMap"]);
+});
+
+test("killed in the middle and reverted before the restart: nothing is left behind", async () => {
+  const own = await startWorld();
+  try {
+    const app = appIn(own, "killed");
+    const files = { "keep.yaml": configMap("keep", { k: "1" }) };
+    const first = app.source.commit(files);
+    await app.create();
+    await app.becomes(first, "True");
+    const many = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`m${index}.yaml`, configMap(`m${index}`, { k: "1" })]));
+    app.source.commit({ ...files, ...many });
+    await app.poke();
+    const listed = () => own.kube.list({ apiVersion: "v1", kind: "ConfigMap" }, { namespace: "killed" }, signal);
+    await eventually(async () => ((await listed()).length > 5 ? true : undefined), () => "nothing was applied");
+    await own.stopControllers();
+    expect((await listed()).length).toBeLessThan(201);
+    const reverted = app.source.commit({ ...files, "README.md": "reverted" });
+    own.startControllers();
+    await app.poke();
+    await app.becomes(reverted, "True");
+    await eventually(async () => ((await listed()).length === 1 ? true : undefined), () => "orphans are left");
+  } finally {
+    await own.close();
+  }
 });

@@ -3,6 +3,7 @@ import type { Sync } from "../../api/sync.ts";
 import { afterApply, isNew, isWrite, writeAhead } from "../../gitops/plan.ts";
 import type { Reconcile, ReconcileResult } from "../../kube/kube.ts";
 import { StalledError } from "../../lib/errors.ts";
+import { withOwnWrites } from "../own-writes.ts";
 import { applyPlan, describeStep } from "./apply.ts";
 import { conclude } from "./conclude.ts";
 import type { SyncDeps } from "./deps.ts";
@@ -17,7 +18,8 @@ import { applying, impersonated, withInventory } from "./status.ts";
  * Brings the cluster in line with one folder of a source: source, dependencies, rendering, plan, staged apply, health, prune.
  * Nothing is rendered while nothing that it depends on has changed, and only what differs is written.
  */
-export function syncReconciler(deps: SyncDeps): Reconcile {
+export function syncReconciler(given: SyncDeps): Reconcile {
+  const deps = { ...given, syncs: withOwnWrites(given.syncs) };
   return async (key, signal) => {
     const sync = deps.syncs.find(key);
     if (!sync) return {};
