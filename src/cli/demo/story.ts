@@ -82,6 +82,7 @@ async function otherTeamShips(scene: Scene): Promise<void> {
 async function merge(scene: Scene): Promise<void> {
   const { screen, stage, view, signal } = scene;
   screen.chapter("Ada merges the pull request");
+  await until(scene, "the failed canary to be scaled down", () => replicas(view, "shop") === 0);
   const before = generations(view);
   const url = `${stage.gitApi.url}/pulls/${view.revert()?.number ?? 0}/merge`;
   const { statusCode, body } = await request(url, {
@@ -95,13 +96,18 @@ async function merge(scene: Scene): Promise<void> {
   await until(scene, "the Revert to end as Merged", () => view.revert()?.phase === "Merged");
   await until(scene, "the Sync to hold nothing", () => view.sync()?.ready === "True" && view.sync()?.revision?.includes("holding") === false);
   await until(scene, "the canary to be at rest", () => view.canary()?.phase !== "Failed");
-  expect(generations(view) === before, "nothing to change in the cluster");
+  const now = generations(view);
+  expect(now === before, `nothing to change in the cluster, but generations moved from ${before} to ${now}`);
   screen.say("Git says again what the cluster runs; nothing changed in the cluster");
 }
 
 /** Which specs the workloads have: a change of any shows. */
 function generations(view: View): string {
-  return ["shop", "shop-primary", "cart"].map((name) => view.deployment(name)?.metadata.generation ?? 0).join(" ");
+  return ["shop", "shop-primary", "cart"].map((name) => `${name} ${view.deployment(name)?.metadata.generation ?? 0}`).join(", ");
+}
+
+function replicas(view: View, name: string): number | undefined {
+  return (view.deployment(name)?.["spec"] as { replicas?: number } | undefined)?.replicas;
 }
 
 function summarize(screen: Screen, load: Load): void {
