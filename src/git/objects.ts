@@ -194,6 +194,7 @@ function readLoose(gitdir: string, oid: string, maxBytes: number): GitObject | u
   const end = bytes.indexOf(0);
   const [kind, length] = bytes.toString("latin1", 0, Math.max(end, 0)).split(" ");
   if (!isKind(kind) || Number(length) !== bytes.length - end - 1) throw new GitError("CorruptData", `object ${oid} is damaged`);
+  if (Number(length) > maxBytes) throw new ObjectTooLargeError(Number(length), maxBytes);
   return { kind, bytes: bytes.subarray(end + 1) };
 }
 
