@@ -9,6 +9,8 @@ export interface GitRun {
   readonly input?: string;
   /** Exit codes that are an answer, not a failure; 0 when left out. */
   readonly codes?: readonly number[];
+  /** A folder of its own to work in: its `index` is the index, its `files` are the work tree. */
+  readonly workIn?: string;
 }
 
 /** What one git command answered. */
@@ -20,12 +22,14 @@ export interface GitResult {
 const maxOutputBytes = 8 * 1024 * 1024;
 const timeoutMs = 30_000;
 
-/** Git on the bare repository at this path. The user's own configuration has no say. */
+/** Git on the bare repository at this absolute path. The user's own configuration has no say. */
 export function gitDir(path: string): GitDir {
-  return (args, { input = "", codes = [0] } = {}) => {
+  return (args, { input = "", codes = [0], workIn } = {}) => {
     const { promise, resolve, reject } = Promise.withResolvers<GitResult>();
-    const command = ["GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "git", "--git-dir", path, ...args];
-    const child = spawn("env", command, { timeout: timeoutMs });
+    const settings = ["GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", ...(workIn ? [`GIT_INDEX_FILE=${workIn}/index`] : [])];
+    const place = workIn ? ["--work-tree", `${workIn}/files`] : [];
+    const command = [...settings, "git", "--git-dir", path, ...place, ...args];
+    const child = spawn("env", command, { timeout: timeoutMs, ...(workIn ? { cwd: `${workIn}/files` } : {}) });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     let size = 0;

@@ -1,4 +1,7 @@
-import { type GitDir } from "./git-dir.ts";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { GitDir } from "./git-dir.ts";
 
 /** How a pull request gets into its base branch, as Gitea's API names it. */
 export const mergeStyles = ["merge", "squash", "rebase", "rebase-merge"] as const;
@@ -68,10 +71,35 @@ async function cherryPick(git: GitDir, { commit, tip, person }: { commit: string
 }
 
 async function mergedTree(git: GitDir, ours: string, theirs: string): Promise<string> {
-  const { code, stdout } = await git(["merge-tree", "--write-tree", "--name-only", ours, theirs], { codes: [0, 1] });
+  const { code, stdout } = await git(["merge-tree", "--write-tree", "--name-only", ours, theirs], { codes: [0, 1, unknownOption] });
+  if (code === unknownOption) return mergedByFiles(git, ours, theirs);
   const [tree = "", ...rest] = stdout.split("\n");
-  if (code === 1) throw new MergeConflict(`conflict in ${rest.slice(0, rest.indexOf("")).join(", ")}`);
+  if (code === 1) throw conflictIn(rest.slice(0, rest.indexOf("")));
   return tree;
+}
+
+/** How git ends when it does not know an option. */
+const unknownOption = 129;
+
+/** The tree of a merge as git before 2.38 can make it: file by file, renames unseen. Throws {@link MergeConflict}. */
+export async function mergedByFiles(git: GitDir, ours: string, theirs: string): Promise<string> {
+  const workIn = await mkdtemp(join(tmpdir(), "serin-merge-"));
+  try {
+    await mkdir(join(workIn, "files"));
+    const ancestor = (await git(["merge-base", ours, theirs])).stdout.trim();
+    await git(["read-tree", "-i", "-m", "--aggressive", ancestor, ours, theirs], { workIn });
+    await git(["merge-index", "-o", "-q", "git-merge-one-file", "-a"], { workIn, codes: [0, 1, 2] });
+    const { stdout } = await git(["diff", "--name-only", "--diff-filter=U"], { workIn });
+    const conflicts = stdout.split("\n").filter((line) => line !== "");
+    if (conflicts.length > 0) throw conflictIn(conflicts);
+    return (await git(["write-tree"], { workIn })).stdout.trim();
+  } finally {
+    await rm(workIn, { recursive: true, force: true });
+  }
+}
+
+function conflictIn(paths: readonly string[]): MergeConflict {
+  return new MergeConflict(`conflict in ${paths.join(", ")}`);
 }
 
 async function treeOf(git: GitDir, commit: string): Promise<string> {

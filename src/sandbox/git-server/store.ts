@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { gitDir } from "./git-dir.ts";
 import { defaultBranch, fullName, Refused, type Repository, takeTurns } from "./repository.ts";
@@ -31,7 +31,7 @@ export function createStore(dir: string): Store {
       }
       const key = `${owner}/${name}`.toLowerCase();
       if (repositories.has(key)) throw new Refused(409, "The repository with the same name already exists.");
-      const path = join(dir, owner, `${name}.git`);
+      const path = resolve(dir, owner, `${name}.git`);
       const repository: Repository = {
         id: nextId(),
         owner,
