@@ -1,4 +1,4 @@
-import { parseDurationMs } from "../../lib/duration.ts";
+import { durationPattern, parseDurationMs } from "../../lib/duration.ts";
 import type { BackendRef, Filter, HeaderChange, HttpRoute, RouteMatch, RouteRule, TextMatch } from "./kinds.ts";
 import type { RequestHead } from "./request.ts";
 import { headerOf, hostFit } from "./request.ts";
@@ -76,7 +76,8 @@ function compareRanks(a: readonly (number | string)[], b: readonly (number | str
 }
 
 function targetOf({ metadata }: HttpRoute, rule: RouteRule, index: number): RouteTarget {
-  const limits = [rule.timeouts?.request, rule.timeouts?.backendRequest].flatMap((text) => (text === undefined ? [] : [parseDurationMs(text)]));
+  const texts = [rule.timeouts?.request, rule.timeouts?.backendRequest].filter((text) => text !== undefined && durationPattern.test(text));
+  const limits = texts.map((text) => parseDurationMs(text ?? ""));
   // Zero means no limit.
   const set = limits.filter((limit) => limit > 0);
   return {

@@ -92,7 +92,10 @@ export async function startGateway(options: GatewayOptions): Promise<SandboxGate
   };
   const nowMs = (): number => performance.now();
   const server = await serve(proxy({ routing, upstreams, statistics: stats, nowMs }), options.port ?? 0);
-  const metrics = await serve(metricsHandler(stats), options.metricsPort ?? 0);
+  const metrics = await serve(metricsHandler(stats), options.metricsPort ?? 0).catch(async (error: unknown) => {
+    await closed(server);
+    throw error;
+  });
   const close = async (): Promise<void> => {
     for (const stop of unwatch) stop();
     stopped.abort();
