@@ -1,5 +1,5 @@
 import type { Cluster } from "./objects.ts";
-import { recordAt, recordsAt, textAt } from "./read-fields.ts";
+import { fill, recordAt, recordsAt, textAt } from "./read-fields.ts";
 import type { Draft, ResourceType } from "./resource-type.ts";
 
 /** Gives a Service the address, and the node ports, that it needs and does not have. Other kinds are left alone. */
@@ -8,6 +8,7 @@ export function allocateAddresses({ store }: Cluster, type: ResourceType, object
   const spec = recordAt(object, "spec");
   const others = store.list(type, undefined).filter(({ metadata }) => metadata.uid !== object.metadata.uid);
   if (spec["type"] === "ExternalName") return;
+  fill(spec, { ipFamilies: ["IPv4"], ipFamilyPolicy: "SingleStack" });
   if (textAt(spec, "clusterIP") === "") spec["clusterIP"] = freeAddress(new Set(others.map((other) => textAt(other, "spec", "clusterIP"))));
   spec["clusterIPs"] = [spec["clusterIP"]];
   if (spec["type"] === "ClusterIP") return;

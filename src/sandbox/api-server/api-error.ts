@@ -58,8 +58,8 @@ export function noSuchResource(): ApiError {
 }
 
 /** 409 for a create of something that is there. */
-export function alreadyExists(resource: ResourceType, name: string): ApiError {
-  return new ApiError(409, "AlreadyExists", `${qualifiedName(resource)} "${name}" already exists`, details(resource, name));
+export function alreadyExists(resource: ResourceType, name: string, isGoing: boolean): ApiError {
+  return new ApiError(409, "AlreadyExists", `${isGoing ? "object is being deleted: " : ""}${qualifiedName(resource)} "${name}" already exists`, details(resource, name));
 }
 
 /** 409 for a write that rests on something that has changed meanwhile. */

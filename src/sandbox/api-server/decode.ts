@@ -145,7 +145,14 @@ function checkScalar(value: unknown, schema: Schema, path: string, state: Walk):
   if (schema["x-kubernetes-int-or-string"] === true) return;
   const test = scalarTests[schema.type ?? ""];
   if (test === undefined || !test(value)) state.mistyped(path, goType(schema), value);
-  if (typeof value === "string") checkTime(value, schema, state);
+  if (typeof value === "string") checkText(value, schema, state);
+}
+
+function checkText(value: string, schema: Schema, state: Walk): void {
+  checkTime(value, schema, state);
+  if (schema.format !== "byte" || /^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value)) return;
+  const bytes = /^[A-Za-z0-9+/]*/.exec(value)?.[0].length ?? 0;
+  state.unreadable(`illegal base64 data at input byte ${bytes - (bytes % 4)}`);
 }
 
 const goTimes = {

@@ -55,9 +55,15 @@ export function deleteObject(cluster: Cluster, type: ResourceType, { namespace, 
   const finalizers = finalizersOf(type, object, options);
   const waits = grace > 0 || finalizers.length > 0;
   if (options.dryRun) return { gone: !waits, object };
-  if (!waits) return { gone: true, object: cluster.store.remove(type, object) };
+  if (!waits) return { gone: true, object: cluster.store.remove(type, withoutGrace(object)) };
   const marked = mark(cluster, type, object, { grace, finalizers });
   return { gone: false, object: marked };
+}
+
+/** What was given time and is deleted at once after all has none left. */
+function withoutGrace(object: KubeObject): KubeObject {
+  const metadata: DraftMeta = object.metadata;
+  return metadata.deletionGracePeriodSeconds === undefined ? object : { ...object, metadata: { ...metadata, deletionGracePeriodSeconds: 0 } as DraftMeta };
 }
 
 function checkPreconditions(type: ResourceType, { metadata }: KubeObject, { uid, resourceVersion }: DeleteOptions): void {

@@ -28,14 +28,21 @@ interface Segments {
 
 /** Finds what a request is about. `undefined` when the path is not one of objects; throws 404 when it is but nothing serves it. */
 export function targetOf(registry: Registry, method: string, url: URL): Target | undefined {
-  const parts = url.pathname.split("/").filter((part) => part !== "").map(decodeURIComponent);
-  const [root, ...rest] = parts;
-  const [group, version, ...below] = root === "api" ? ["", ...rest] : root === "apis" ? rest : [];
-  if (group === undefined || version === undefined || below.length === 0) return undefined;
+  const { group, version, below } = rootOf(url.pathname);
+  if (below.length === 0) return undefined;
+  // An unknown group is no path of this server at all.
+  if (!registry.all().some((type) => type.group === group && type.version === version)) return undefined;
   const { namespace, plural, name, subresource } = segments(below);
   const type = registry.find(group, version, plural);
   if (type === undefined || (namespace !== undefined && !type.namespaced)) throw noSuchResource();
   return { type, namespace, name, subresource, verb: verbOf(method, name, url.searchParams) };
+}
+
+/** Group, version and what follows; nothing follows where the path is not one of objects. */
+function rootOf(pathname: string): { group: string; version: string; below: string[] } {
+  const [root, ...rest] = pathname.split("/").filter((part) => part !== "").map(decodeURIComponent);
+  const [group = "", version = "", ...below] = root === "api" ? ["", ...rest] : root === "apis" ? rest : [];
+  return { group, version, below };
 }
 
 function segments(parts: string[]): Segments {

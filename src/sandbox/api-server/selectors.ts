@@ -76,7 +76,7 @@ export function fieldSelector(text: string, type: ResourceType): Selector {
       const match = /^([^!=]+)(!=|==|=)(.*)$/.exec(term.trim());
       if (!match) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
       const [, field = "", operator, value = ""] = match;
-      if (!known.has(field)) throw badRequest(`field label not supported: ${field}`);
+      if (!known.has(field)) throw badRequest(known.size > 2 ? `field label not supported: ${field}` : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
       return (object) => (fieldText(object, field) === value) === (operator !== "!=");
     });
   return (object) => tests.every((test) => test(object));

@@ -93,6 +93,8 @@ function fixedAnswer({ registry }: Cluster, { pathname }: URL, accept: string): 
     "/api": () => (aggregated ? aggregatedDiscovery(registry, true) : coreVersions()),
     "/apis": () => (aggregated ? aggregatedDiscovery(registry, false) : groupList(registry)),
     "/openapi/v3": () => openApiIndex(registry),
+    // kubectl reads the old document as protobuf; no bytes are a document that says nothing.
+    "/openapi/v2": () => "",
   };
   const body = bodies[path]?.();
   return body === undefined ? document(registry, path) : { code: 200, body };

@@ -62,7 +62,8 @@ function printed(value: unknown, type: string, nowMs: number): Cell {
 /** What kubectl asks for instead of objects: rows of cells. */
 export function tableOf(type: ResourceType, objects: readonly KubeObject[], options: { metadata: object; includeObject: string; nowMs: number; headers: boolean }): object {
   const named: Column = { name: "Name", type: "string", format: "name", description: "Name of the object.", priority: 0, cell: ({ metadata }) => metadata.name };
-  const columns = [named, ...type.columns];
+  // Nobody reads the names of events first.
+  const columns = type.kind === "Event" && !type.custom ? type.columns : [named, ...type.columns];
   const definitions = columns.map(({ name, type: cellType, format = "", description = "", priority }) => ({ name, type: cellType, format, description, priority }));
   const rows = objects.map((object) => ({
     cells: columns.map((column) => column.cell(object, options.nowMs) ?? null),

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { KubeObject } from "../../api/object.ts";
 import { isRecord } from "../../lib/json.ts";
 import { allocateAddresses } from "./addresses.ts";
-import { alreadyExists, badRequest, conflict, type FieldError, forbidden, forbiddenField, invalid, invalidValue, notFound } from "./api-error.ts";
+import { alreadyExists, ApiError, badRequest, conflict, type FieldError, forbidden, forbiddenField, invalid, invalidValue, notFound } from "./api-error.ts";
 import type { Body } from "./body.ts";
 import { decodeObject } from "./decode.ts";
 import { nameRuleOf } from "./kinds/builtin-kinds.ts";
@@ -33,7 +33,7 @@ export function writerOf(type: ResourceType, operation: "Apply" | "Update", { ma
 export function createObject(cluster: Cluster, type: ResourceType, namespace: string | undefined, request: { body: Body; options: WriteOptions }): Written {
   const { body, options } = request;
   const { object, warnings } = decodeObject(type, body, options.validation);
-  if (object.metadata.resourceVersion !== undefined && object.metadata.resourceVersion !== "") throw badRequest("resourceVersion should not be set on objects to be created");
+  if (object.metadata.resourceVersion !== undefined && object.metadata.resourceVersion !== "") throw new ApiError(500, "", "resourceVersion should not be set on objects to be created");
   const filled = withDefaults(type, identified(cluster, type, namespace, object));
   trackUpdate({ type, writer: writerOf(type, "Update", options), now: timestamp(cluster.clock.nowMs()) }, undefined, filled);
   return { object: storeNew(cluster, type, filled, options.dryRun), warnings, created: true };
@@ -89,7 +89,8 @@ export function storeNew(cluster: Cluster, type: ResourceType, object: Draft, dr
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.resourceVersion;
   refuseInvalid(type, metadata.name, errorsOf(type, object, undefined));
-  if (cluster.store.find(type, metadata.namespace, metadata.name)) throw alreadyExists(type, metadata.name);
+  const other = cluster.store.find(type, metadata.namespace, metadata.name);
+  if (other) throw alreadyExists(type, metadata.name, other.metadata.deletionTimestamp !== undefined);
   allocateAddresses(cluster, type, object);
   return dryRun ? object : cluster.store.put(type, object);
 }

@@ -1,7 +1,7 @@
 import { builtinSchemas } from "../builtin-schemas.ts";
 import type { ResourceType, ScalePaths, Strategy } from "../resource-type.ts";
 import { ageColumn } from "../tables.ts";
-import { labelName, type NameRule, pathSegmentName, serviceName, subdomainName } from "../validation/names.ts";
+import { labelName, type NameRule, pathSegmentName, subdomainName } from "../validation/names.ts";
 import { builtinColumns } from "./columns.ts";
 import * as core from "./core.ts";
 import * as networking from "./networking.ts";
@@ -107,6 +107,5 @@ export function builtinKinds(): ResourceType[] {
 /** The rule for names of this type. */
 export function nameRuleOf({ kind, group }: ResourceType): NameRule {
   if (group === "rbac.authorization.k8s.io") return pathSegmentName;
-  if (kind === "Namespace" && group === "") return labelName;
-  return kind === "Service" && group === "" ? serviceName : subdomainName;
+  return group === "" && (kind === "Namespace" || kind === "Service") ? labelName : subdomainName;
 }

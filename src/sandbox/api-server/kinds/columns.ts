@@ -130,7 +130,7 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
   Service: [
     column("Type", text("spec", "type")),
     column("Cluster-IP", text("spec", "clusterIP")),
-    column("External-IP", (object) => recordsAt(object, "status", "loadBalancer", "ingress").map((entry) => textAt(entry, "ip") || textAt(entry, "hostname")).join(",") || none),
+    column("External-IP", (object) => textAt(object, "spec", "externalName") || recordsAt(object, "status", "loadBalancer", "ingress").map((entry) => textAt(entry, "ip") || textAt(entry, "hostname")).join(",") || none),
     column("Port(s)", ports),
     ageColumn,
     wide("Selector", labelsAt("spec", "selector")),
@@ -159,7 +159,7 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
   Secret: [column("Type", text("type")), column("Data", (object) => Object.keys(recordAt(object, "data")).length, "integer"), ageColumn],
   ServiceAccount: [column("Secrets", (object) => recordsAt(object, "secrets").length, "integer"), ageColumn],
   Event: [
-    column("Last Seen", (object, nowMs) => ageText(textAt(object, "lastTimestamp") || textAt(object, "series", "lastObservedTime") || textAt(object, "eventTime") || object.metadata.creationTimestamp, nowMs)),
+    column("Last Seen", (object, nowMs) => ageText(textAt(object, "lastTimestamp") || textAt(object, "series", "lastObservedTime") || textAt(object, "eventTime") || textAt(object, "firstTimestamp") || object.metadata.creationTimestamp, nowMs)),
     column("Type", text("type")),
     column("Reason", text("reason")),
     column("Object", eventObject),
@@ -167,7 +167,8 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
     wide("Source", (object) => textAt(object, "source", "component") || textAt(object, "reportingComponent")),
     column("Message", (object) => textAt(object, "message").trim()),
     wide("First Seen", (object, nowMs) => ageText(textAt(object, "firstTimestamp") || textAt(object, "eventTime") || object.metadata.creationTimestamp, nowMs)),
-    wide("Count", (object) => scalarText(valueAt(object, "series", "count") ?? valueAt(object, "count") ?? 1)),
+    wide("Count", (object) => numberAt(object, "series", "count") || numberAt(object, "count") || 1),
+    wide("Name", ({ metadata }) => metadata.name),
   ],
   HorizontalPodAutoscaler: [
     column("Reference", (object) => `${textAt(object, "spec", "scaleTargetRef", "kind")}/${textAt(object, "spec", "scaleTargetRef", "name")}`),

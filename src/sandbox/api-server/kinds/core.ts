@@ -33,6 +33,7 @@ export const pod: Strategy = {
   },
   prepareCreate: (object) => {
     object["status"] = { phase: "Pending", qosClass: qosClass(object) };
+    fill(specOf(object), { priority: 0, preemptionPolicy: "PreemptLowerPriority", tolerations });
   },
   validate: (object) => podSpecErrors(recordAt(object, "spec"), "spec"),
   validateUpdate: (object, old) => {
@@ -45,6 +46,9 @@ export const pod: Strategy = {
     ];
   },
 };
+
+/** What admission lets every pod tolerate for five minutes. */
+const tolerations = ["not-ready", "unreachable"].map((taint) => ({ key: `node.kubernetes.io/${taint}`, operator: "Exists", effect: "NoExecute", tolerationSeconds: 300 }));
 
 /** A pod's spec without the few fields that may change. */
 function changeableAside(object: KubeObject): unknown {
@@ -66,7 +70,7 @@ export const service: Strategy = {
   defaults: (object) => {
     const spec = specOf(object);
     fill(spec, { type: "ClusterIP", sessionAffinity: "None" });
-    if (spec["type"] !== "ExternalName") fill(spec, { internalTrafficPolicy: "Cluster", ipFamilies: ["IPv4"], ipFamilyPolicy: "SingleStack" });
+    if (spec["type"] !== "ExternalName") fill(spec, { internalTrafficPolicy: "Cluster" });
     if (spec["type"] === "NodePort" || spec["type"] === "LoadBalancer") fill(spec, { externalTrafficPolicy: "Cluster" });
     if (spec["type"] === "LoadBalancer") fill(spec, { allocateLoadBalancerNodePorts: true });
     if (spec["sessionAffinity"] === "ClientIP") fill(spec, { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } } });
@@ -81,7 +85,7 @@ export const service: Strategy = {
   prepareUpdate: (object, old) => {
     // A write that does not name the allocated address keeps it.
     const was = recordAt(old, "spec");
-    if (textAt(was, "type") !== "ExternalName") fill(specOf(object), { clusterIP: was["clusterIP"], clusterIPs: was["clusterIPs"] });
+    if (textAt(was, "type") !== "ExternalName") fill(specOf(object), { clusterIP: was["clusterIP"], clusterIPs: was["clusterIPs"], ipFamilies: was["ipFamilies"], ipFamilyPolicy: was["ipFamilyPolicy"] });
     for (const port of recordsAt(object, "spec", "ports")) {
       const same = recordsAt(was, "ports").find((other) => other["port"] === port["port"] && other["protocol"] === port["protocol"]);
       if (same?.["nodePort"] !== undefined && textAt(object, "spec", "type") !== "ClusterIP") fill(port, { nodePort: same["nodePort"] });
@@ -108,8 +112,8 @@ function serviceErrors(object: KubeObject): FieldError[] {
 }
 
 function servicePortErrors(port: Record<string, unknown>, { path, several }: { path: string; several: boolean }): FieldError[] {
-  const errors = portNumberErrors(port["port"] ?? -1, `${path}.port`);
-  if (several && textAt(port, "name") === "") errors.push(required(`${path}.name`));
+  const errors: FieldError[] = several && textAt(port, "name") === "" ? [required(`${path}.name`)] : [];
+  errors.push(...portNumberErrors(port["port"] ?? 0, `${path}.port`));
   const target = port["targetPort"];
   if (typeof target === "number") errors.push(...portNumberErrors(target, `${path}.targetPort`));
   if (!["TCP", "UDP", "SCTP"].includes(String(port["protocol"]))) errors.push(unsupported(`${path}.protocol`, port["protocol"], ["SCTP", "TCP", "UDP"]));
@@ -160,6 +164,10 @@ function immutableData(object: KubeObject, old: KubeObject): FieldError[] {
 export const node: Strategy = {};
 
 export const event: Strategy = {
+  prepareCreate: (object) => {
+    for (const field of ["eventTime", "firstTimestamp", "lastTimestamp"]) object[field] ??= null;
+    fill(object, { reportingComponent: "", reportingInstance: "", source: {} });
+  },
   validate: (object) => {
     const about = textAt(object, "involvedObject", "namespace");
     const { namespace: at = "" } = object.metadata;
@@ -177,6 +185,9 @@ export const persistentVolumeClaim: Strategy = {
 };
 
 export const autoscaler: Strategy = {
+  prepareCreate: (object) => {
+    object["status"] = { currentMetrics: null, desiredReplicas: 0 };
+  },
   defaults: (object) => {
     const spec = specOf(object);
     fill(spec, { minReplicas: 1, metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 80 } } }] });
@@ -186,7 +197,7 @@ export const autoscaler: Strategy = {
     const [min, max] = [numberAt(spec, "minReplicas"), numberAt(spec, "maxReplicas")];
     const errors: FieldError[] = [];
     if (min < 1) errors.push(invalidValue("spec.minReplicas", min, "must be greater than or equal to 1"));
-    if (max < 1) errors.push(invalidValue("spec.maxReplicas", max, "must be greater than 0"));
+    if (max < 1) errors.push(required("spec.maxReplicas", "must be set and greater than 0"));
     if (max < min) errors.push(invalidValue("spec.maxReplicas", max, "must be greater than or equal to `minReplicas`"));
     for (const field of ["kind", "name"]) if (textAt(spec, "scaleTargetRef", field) === "") errors.push(required(`spec.scaleTargetRef.${field}`));
     return errors;

@@ -74,7 +74,7 @@ export function sameOwnership(a: KubeObject, b: KubeObject): boolean {
 /** The object as ownership sees it: without the parts of metadata that nobody owns. */
 export function ownable(object: Draft | KubeObject): Record<string, unknown> {
   const { name: _n, namespace: _ns, uid: _u, resourceVersion: _r, generation: _g, creationTimestamp: _c, deletionTimestamp: _d, managedFields: _m, ...metadata } = object.metadata;
-  const { deletionGracePeriodSeconds: _p, generateName: _gn, selfLink: _s, ...rest } = metadata as Record<string, unknown>;
+  const { deletionGracePeriodSeconds: _p, selfLink: _s, ...rest } = metadata as Record<string, unknown>;
   const { apiVersion: _a, kind: _k, ...body } = object;
   return { ...body, metadata: rest };
 }

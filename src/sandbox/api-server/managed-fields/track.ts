@@ -26,12 +26,15 @@ export function trackUpdate(context: TrackContext, before: KubeObject | undefine
   }
   const sent = after.metadata.managedFields ?? [];
   const owners = ownersOf(sent.length > 0 ? after : before);
+  // Ownership that was reset is not kept again before somebody applies.
+  if (before !== undefined && owners.length === 0) return;
   const changes = compare(ownable(before ?? zeroOf(type)), ownable(after), type.schema);
-  const mine = owners.find((owner) => sameWriter(owner, writer));
+  const mine = owners.find((owner) => sameWriter(owner, writer)) ?? { ...writer, set: emptySet };
   const others = yieldTo(owners.filter((owner) => owner !== mine), changes);
-  const set = onlyOwnable(difference(union(union(mine?.set ?? emptySet, changes.modified), changes.added), changes.removed), context);
-  const time = isChange(changes) || mine === undefined ? context.now : mine.time;
-  setOwners(after, [...others, { ...writer, set, time }]);
+  const set = onlyOwnable(difference(union(union(mine.set, changes.modified), changes.added), changes.removed), context);
+  // The real server does not date writes to scale.
+  const now = writer.subresource === "scale" ? undefined : context.now;
+  setOwners(after, [...others, { ...mine, set, time: isChange(changes) ? now : mine.time }]);
 }
 
 function isChange({ added, removed, modified }: Comparison): boolean {
@@ -76,7 +79,7 @@ export interface Applied {
  */
 export function applyConfiguration(context: TrackContext & { force: boolean }, live: KubeObject | undefined, config: Draft): Applied {
   const { type, writer } = context;
-  const owners = ownersOf(live);
+  const owners = ownersBeforeApply(live, type);
   const mine = owners.find((owner) => sameWriter(owner, writer));
   const set = onlyOwnable(fieldSetOf(ownable(config), type.schema), context);
   const managed = [...owners.filter((owner) => owner !== mine), { ...writer, set, time: mine?.time }];
@@ -90,6 +93,13 @@ export function applyConfiguration(context: TrackContext & { force: boolean }, l
   const object = withBody(live, config, next as Record<string, unknown>);
   setOwners(object, [...others, { ...writer, set, time: changed ? context.now : mine?.time }]);
   return { object, changed };
+}
+
+/** What nobody is recorded to own when somebody applies for the first time is owned by those who wrote before. */
+function ownersBeforeApply(live: KubeObject | undefined, type: ResourceType): Owner[] {
+  const owners = ownersOf(live);
+  if (live === undefined || owners.length > 0) return owners;
+  return [{ manager: "before-first-apply", operation: "Update", apiVersion: live.apiVersion, subresource: "", set: fieldSetOf(ownable(live), type.schema) }];
 }
 
 /** Which part of a configuration the write is about. */
@@ -146,10 +156,10 @@ function conflictMessage(conflicts: readonly Conflict[]): string {
 }
 
 /** How messages name a manager. */
-function ownerText({ manager, operation, apiVersion, subresource, time }: Owner): string {
+function ownerText({ manager, operation, apiVersion, subresource }: Owner): string {
   const name = `${JSON.stringify(manager)}${subresource === "" ? "" : ` with subresource ${JSON.stringify(subresource)}`}`;
   if (operation === "Apply") return name;
-  return `${name} using ${apiVersion}${time === undefined ? "" : ` at ${time}`}`;
+  return `${name} using ${apiVersion}`;
 }
 
 /** What an object of a built-in kind is before anything is set: Go's structs are always there, so creating one does not own them. */

@@ -20,19 +20,12 @@ export const subdomainName: NameRule = (name) => {
   return `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '${subdomain}')`;
 };
 
-/** Namespaces: one DNS label. */
+/** Namespaces and Services: one DNS label. */
 export const labelName: NameRule = (name) => {
   if (name.length > 63) return tooLong(63);
+  if (name.includes(".")) return "must not contain dots";
   if (matches(label, name)) return undefined;
   return `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '${label}')`;
-};
-
-/** Services: a DNS label that starts with a letter. */
-export const serviceName: NameRule = (name) => {
-  if (name.length > 63) return tooLong(63);
-  const pattern = "[a-z]([-a-z0-9]*[a-z0-9])?";
-  if (matches(pattern, name)) return undefined;
-  return `a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '${pattern}')`;
 };
 
 /** RBAC: anything that fits one segment of a path. */

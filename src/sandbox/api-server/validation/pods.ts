@@ -54,7 +54,8 @@ function containerErrors(container: Record<string, unknown>, volumes: ReadonlySe
 }
 
 function portErrors(port: Record<string, unknown>, path: string): FieldError[] {
-  const errors = portNumberErrors(port["containerPort"], `${path}.containerPort`);
+  const number = port["containerPort"];
+  const errors = number === undefined || number === 0 ? [required(`${path}.containerPort`)] : portNumberErrors(number, `${path}.containerPort`);
   const protocol = port["protocol"];
   if (!["TCP", "UDP", "SCTP"].includes(String(protocol))) errors.push(unsupported(`${path}.protocol`, protocol, ["SCTP", "TCP", "UDP"]));
   return errors;
@@ -62,7 +63,6 @@ function portErrors(port: Record<string, unknown>, path: string): FieldError[] {
 
 /** A port must be between 1 and 65535. */
 export function portNumberErrors(port: unknown, path: string): FieldError[] {
-  if (port === undefined || port === 0) return [required(path)];
   return typeof port === "number" && port >= 1 && port <= 65_535 ? [] : [invalidValue(path, port, "must be between 1 and 65535, inclusive")];
 }
 
