@@ -22,6 +22,7 @@ export function gitSource(dir: string, name: string): GitSource {
     }).trim();
   for (const path of [bare, work]) mkdirSync(path, { recursive: true });
   run(bare, ["init", "--bare", "--quiet"]);
+  run(bare, ["config", "receive.denyDeleteCurrent", "ignore"]);
   run(work, ["init", "--quiet"]);
   run(work, ["remote", "add", "origin", bare]);
   return {

@@ -126,15 +126,15 @@ export interface App {
   readonly namespace: string;
   readonly source: GitSource;
   /** Creates namespace, GitRepository and Sync `app`. */
-  create(spec?: Partial<SyncSpec>): Promise<void>;
+  readonly create: (spec?: Partial<SyncSpec>) => Promise<void>;
   /** Asks the source and then the Sync to look now. */
-  poke(): Promise<void>;
+  readonly poke: () => Promise<void>;
   /** Waits until the Sync says this of a commit: Ready with this status and reason, its message naming the commit. */
-  becomes(commit: string, status: Condition["status"], reason?: string): Promise<{ message: string; status: SyncStatus }>;
-  find(kind: string, name: string, group?: string): Promise<KubeObject | undefined>;
-  events(): Promise<string[]>;
+  readonly becomes: (commit: string, status: Condition["status"], reason?: string) => Promise<{ message: string; status: SyncStatus }>;
+  readonly find: (kind: string, name: string, group?: string) => Promise<KubeObject | undefined>;
+  readonly events: () => Promise<string[]>;
   /** The Sync as it is. */
-  sync(): Promise<KubeObject & { status: SyncStatus }>;
+  readonly sync: () => Promise<KubeObject & { status: SyncStatus }>;
 }
 
 /** An app in a namespace of its own. */
@@ -165,8 +165,8 @@ export function appIn(world: World, namespace: string): App {
     },
     find: (kind, name, group = "v1") => kube.find({ apiVersion: group, kind, namespace, name }, never()),
     events: async () => {
-      const events = await kube.list({ apiVersion: "events.k8s.io/v1", kind: "Event" }, { namespace }, never());
-      return events.map((event) => `${String(event["type"])} ${String(event["reason"])} ${String(event["note"])}`);
+      const events = await kube.list({ apiVersion: "v1", kind: "Event" }, { namespace }, never());
+      return events.map((event) => `${String(event["type"])} ${String(event["reason"])} ${String(event["message"])}`);
     },
     sync: async () => (await kube.get(ref("Sync", "app"), never())) as KubeObject & { status: SyncStatus },
   };

@@ -7,6 +7,7 @@ import type { Events, Kube, Reconcile } from "../../kube/kube.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import type { Logger } from "../../lib/log.ts";
+import { withOwnWrites } from "../own-writes.ts";
 import type { Resources } from "../resources.ts";
 import { sourceError } from "./failure.ts";
 import { remoteOf } from "./remote.ts";
@@ -33,7 +34,8 @@ const revertPrefix = "refs/heads/serin/revert/";
  * Follows one branch: asks the remote for it and for the revert branches in one call, fetches and verifies what is new, and
  * only then says so in the status. What was fetched before stays in use while anything is wrong.
  */
-export function gitRepositoryReconciler({ kube, repositories, git, ...deps }: GitRepositoryDeps): Reconcile {
+export function gitRepositoryReconciler({ kube, git, ...deps }: GitRepositoryDeps): Reconcile {
+  const repositories = withOwnWrites(deps.repositories);
   const known = createKnown(git);
   return async (key, signal) => {
     const repository = repositories.find(key);

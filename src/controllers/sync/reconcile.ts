@@ -2,6 +2,7 @@ import { managers, names } from "../../api/meta.ts";
 import type { Sync } from "../../api/sync.ts";
 import { afterApply, isNew, isWrite, writeAhead } from "../../gitops/plan.ts";
 import type { Reconcile, ReconcileResult } from "../../kube/kube.ts";
+import { GitError } from "../../git/git.ts";
 import { StalledError } from "../../lib/errors.ts";
 import { withOwnWrites } from "../own-writes.ts";
 import { applyPlan, describeStep } from "./apply.ts";
@@ -13,6 +14,8 @@ import { refusalError } from "./refusal.ts";
 import { removeSync } from "./remove.ts";
 import { awaitDependencies, sourceOf } from "./source.ts";
 import { applying, impersonated, withInventory } from "./status.ts";
+
+const unfetchedMs = 500;
 
 /**
  * Brings the cluster in line with one folder of a source: source, dependencies, rendering, plan, staged apply, health, prune.
@@ -33,6 +36,8 @@ export function syncReconciler(given: SyncDeps): Reconcile {
       const seen = await observe(deps, sync, source, signal);
       return await carryOut(deps, sync, seen, signal);
     } catch (cause) {
+      // After a restart the cache of objects is empty until the source was fetched again: nothing that anybody need know.
+      if (cause instanceof GitError && cause.reason === "HistoryUnavailable") return { requeueAfterMs: unfetchedMs };
       // Every message says which commit it is about.
       throw new Error(source.revision, { cause });
     }
