@@ -288,3 +288,21 @@ test("discovery asks once for everything, and again for a kind that is missing, 
   await kube.close();
   await api.close();
 });
+
+test("a kind that was removed and came back elsewhere is found again", async () => {
+  let plural = "widgets";
+  const kind = { apiVersion: "example.com/v1", kind: "Widget" };
+  const api = await startScriptedApi(({ path }, response) => {
+    if (path === "/api" || path === "/apis") return sendJson(response, {});
+    if (path === "/apis/example.com/v1") return sendJson(response, { resources: [{ name: plural, kind: "Widget", namespaced: false, verbs: [] }] });
+    if (path === `/apis/example.com/v1/${plural}`) return sendJson(response, page([]));
+    response.writeHead(404, { "content-type": "text/plain" }).end("404 page not found");
+  });
+  const kube = createKube(serverAt(api.url));
+  expect(await kube.list(kind, {}, signal)).toEqual([]);
+  plural = "gadgets";
+  expect((await errorOf(kube.list(kind, {}, signal))).code).toBe(404);
+  expect(await kube.list(kind, {}, signal)).toEqual([]);
+  await kube.close();
+  await api.close();
+});

@@ -3,6 +3,7 @@ import { isRecord } from "../lib/json.ts";
 import { type Kube, KubeError, type KubeWatch, type ListOptions, type ListPage, type WatchEvent } from "./kube.ts";
 import type { ClientParts } from "./parts.ts";
 import { collectionPath, objectPath, withQuery } from "./paths.ts";
+import { isUnknownPath } from "./status.ts";
 import { watchEvents } from "./watch-stream.ts";
 
 /** Objects a page: small enough to parse without holding up the event loop. */
@@ -68,7 +69,7 @@ async function listPage(parts: ClientParts, kind: KindRef, options: PageOptions,
     return parsePage(kind, path, await parts.transport.json({ method: "GET", path }, signal));
   } catch (error) {
     if (!(error instanceof KubeError)) throw error;
-    if (error.code === 404) parts.discovery.forget(kind.apiVersion);
+    if (isUnknownPath(error)) parts.discovery.forget(kind.apiVersion);
     // Huge objects: the same page, in smaller pieces.
     if (error.reason === "ResponseTooLarge" && limit > 1) return listPage(parts, kind, { ...options, limit: Math.ceil(limit / 10) }, signal);
     throw error;
@@ -103,7 +104,7 @@ async function* watch(
   try {
     yield* watchEvents(await parts.transport.stream({ method: "GET", path }, signal));
   } catch (error) {
-    if (error instanceof KubeError && error.code === 404) parts.discovery.forget(kind.apiVersion);
+    if (isUnknownPath(error)) parts.discovery.forget(kind.apiVersion);
     throw error;
   }
 }

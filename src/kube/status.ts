@@ -32,6 +32,11 @@ export function errorOf(answer: Answer): KubeError {
   return new KubeError(answer.code, reason, message, causesOf(status["details"]));
 }
 
+/** Whether the error is a 404 for the path, so for the kind, and not for one object. */
+export function isUnknownPath(error: unknown): boolean {
+  return error instanceof KubeError && error.code === 404 && /does not know this path$|could not find the requested resource/.test(error.message);
+}
+
 /** No answer came, or not all of it. `cause` is the transport's error. */
 export function unreachable(asked: string, cause: unknown): KubeError {
   return Object.assign(new KubeError(0, "Unreachable", `${asked}: the API server gave no answer`), { cause });

@@ -62,7 +62,7 @@ export function createTransport(connection: KubeConnection, options: Pick<Wire, 
     json: (request, signal) =>
       retried(wire, request, signal, async () => withTimeout(limits.timeoutMs, signal, async (attemptSignal) => {
         const answer = await readAnswer(request, await send(wire, request, attemptSignal), limits.maxAnswerBytes);
-        return refusalOf(answer) ?? { value: decodeAnswer(answer) };
+        return refusalOf(answer, wire) ?? { value: decodeAnswer(answer) };
       })),
     stream: (request, signal) =>
       retried<AsyncIterable<Uint8Array>>(wire, request, signal, async () => openStream(wire, request, signal)),
@@ -91,11 +91,11 @@ function attemptsFor(refused: KubeError, limits: TransportLimits): number {
 }
 
 /** Refusals that may go away; `undefined` for an answer that is final. */
-function refusalOf(answer: Answer & { retryAfter?: string | undefined }): { refused: KubeError; retryAfterMs: number | undefined } | undefined {
+function refusalOf(answer: Answer & { retryAfter?: string | undefined }, { clock }: Wire): { refused: KubeError; retryAfterMs: number | undefined } | undefined {
   const passing = answer.code === 429 || answer.code === 401 || (answer.code >= 500 && answer.code !== 501);
   const refused = passing ? errorOf(answer) : undefined;
   if (!refused || refused.reason === "Invalid") return undefined;
-  return { refused, retryAfterMs: parseRetryAfter(answer.retryAfter) ?? retryAfterOf(answer.text) };
+  return { refused, retryAfterMs: parseRetryAfter(answer.retryAfter, clock.nowMs()) ?? retryAfterOf(answer.text) };
 }
 
 /** A request that broke on the way. Aborts and our own errors are thrown on. */
@@ -117,12 +117,12 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-function parseRetryAfter(header: string | undefined): number | undefined {
+function parseRetryAfter(header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined || header === "") return undefined;
   const seconds = Number(header);
   if (Number.isFinite(seconds)) return Math.max(0, seconds * 1_000);
   const atMs = Date.parse(header);
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - Date.now());
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
 }
 
 /** The credentials could not be read, so nothing was sent. */
@@ -195,7 +195,7 @@ async function openStream(wire: Wire, request: HttpRequest, signal: AbortSignal)
   const response = await opening;
   if (response.statusCode === 200) return { value: response.body as AsyncIterable<Uint8Array> };
   const answer = await withTimeout(wire.limits.timeoutMs, signal, async (timeout) => orAborted(readAnswer(request, response, 1024 * 1024), timeout));
-  const refusal = refusalOf(answer);
+  const refusal = refusalOf(answer, wire);
   if (refusal) return refusal;
   throw errorOf(answer);
 }

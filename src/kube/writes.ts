@@ -4,6 +4,7 @@ import { type DeleteOptions, type Kube, KubeError, type WriteOptions } from "./k
 import type { ClientParts } from "./parts.ts";
 import { collectionPath, objectPath, requireNamespace, withQuery } from "./paths.ts";
 import { asObject } from "./reads.ts";
+import { isUnknownPath } from "./status.ts";
 import type { HttpRequest } from "./transport.ts";
 
 /** The writing half of the client. */
@@ -12,7 +13,7 @@ export function writesOf(parts: ClientParts): Pick<Kube, "create" | "apply" | "p
     try {
       return asObject(ref, await parts.transport.json(request, signal));
     } catch (error) {
-      if (error instanceof KubeError && error.code === 404) parts.discovery.forget(ref.apiVersion);
+      if (isUnknownPath(error)) parts.discovery.forget(ref.apiVersion);
       throw error;
     }
   };
