@@ -33,8 +33,8 @@ export interface Workload {
   readonly threshold: number;
   /** Pods that it is known to need. An autoscaler's wish for more does not make it unready; missing: as many as it says. */
   readonly expected?: number | undefined;
-  /** How long it may be unavailable before it counts as stuck. */
-  readonly deadlineMs: number;
+  /** How long it may be unavailable before it counts as stuck. Missing: the caller has a deadline of its own. */
+  readonly deadlineMs?: number | undefined;
   readonly nowMs: number;
 }
 
@@ -78,7 +78,7 @@ function notReady({ status }: Deployment, { trouble, shortfall, workload }: { tr
   if (exceeded) return { state: "stuck", reason: "ProgressDeadlineExceeded", message, commitsFault };
   const lost = status.conditions.find((condition) => condition.type === "Available" && condition.status === "False");
   const since = lost?.lastTransitionTime === undefined ? undefined : Date.parse(lost.lastTransitionTime);
-  const tooLong = since !== undefined && since + workload.deadlineMs <= workload.nowMs;
+  const tooLong = since !== undefined && workload.deadlineMs !== undefined && since + workload.deadlineMs <= workload.nowMs;
   return { state: tooLong ? "stuck" : "progressing", reason: tooLong ? "ReadinessLost" : reason, message, commitsFault };
 }
 

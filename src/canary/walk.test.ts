@@ -4,7 +4,7 @@ import type { CanarySpec, CanaryStatus } from "../api/canary.ts";
 import { checksDue } from "./checks.ts";
 import { type Check, decide, type Decision, type Health, type Phase, type Seen } from "./decide.ts";
 import { nextStatus } from "./status.ts";
-import { drainMs } from "./steps.ts";
+import { drainMs, msUntilDeadline, msUntilDrained, msUntilStep } from "./steps.ts";
 import { primaryRevision } from "./workloads.ts";
 
 /** One step that the machine can take. */
@@ -37,19 +37,35 @@ const specs: [string, CanaryInput][] = [
   ["skipAnalysis", { skipAnalysis: true }],
 ];
 
+/** Every combination of the choices of each field. */
+function combinations<T extends object>(choices: { readonly [Field in keyof T]: readonly T[Field][] }): T[] {
+  const fields = Object.entries(choices) as [string, readonly unknown[]][];
+  return fields.reduce<object[]>((all, [field, values]) => all.flatMap((each) => values.map((value) => ({ ...each, [field]: value }))), [{}]) as T[];
+}
+
+interface Choice {
+  readonly revision: string | undefined;
+  readonly canary: Health;
+  readonly primary: (typeof primaries)[number];
+  readonly gates: Seen["gates"];
+  readonly revert: (typeof reverts)[number];
+  readonly notRouted: string | undefined;
+  readonly deleting: boolean;
+}
+
+const usual = { revision: ["v1", "v2", "v3", undefined], canary: healths, primary: primaries, gates: gatings, revert: reverts.slice(0, 1), notRouted: [undefined], deleting: [false, true] };
+/** Choices that matter only in some phases. */
+const special: Partial<Record<Phase, object>> = { Failed: { revert: reverts }, Progressing: { notRouted: [undefined, "not yet"] } };
+const choicesOf = new Map<Phase | undefined, Choice[]>();
+
 /** Every observation that may matter in this state. */
 function* observations(spec: CanarySpec, status: CanaryStatus, nowMs: number): Generator<Seen> {
-  const { phase } = status;
-  for (const revision of ["v1", "v2", "v3", undefined])
-    for (const canary of healths)
-      for (const primary of primaries)
-        for (const gates of gatings)
-          for (const revert of phase === "Failed" ? reverts : reverts.slice(0, 1))
-            for (const notRouted of phase === "Progressing" ? [undefined, "not yet"] : [undefined])
-              for (const deleting of [false, true]) {
-                const seen = { nowMs, revision, canary, ...primary, gates, ...revert, notRouted, deleting };
-                for (const check of checksOf(spec, status, seen)) yield { ...seen, check };
-              }
+  const choices = choicesOf.get(status.phase) ?? combinations<Choice>({ ...usual, ...(status.phase ? special[status.phase] : {}) });
+  choicesOf.set(status.phase, choices);
+  for (const { primary, revert, ...choice } of choices) {
+    const seen = { nowMs, ...choice, ...primary, ...revert };
+    for (const check of checksOf(spec, status, seen)) yield { ...seen, check };
+  }
 }
 
 function checksOf(spec: CanarySpec, status: CanaryStatus, seen: Seen): (Check | undefined)[] {
@@ -75,16 +91,11 @@ function transitions(spec: CanarySpec, before: CanaryStatus): (seen: Seen) => Tr
   };
 }
 
-const age = (time: string | undefined, nowMs: number): string => {
-  if (time === undefined) return "never";
-  const ms = nowMs - Date.parse(time);
-  return ms < drainMs ? "fresh" : ms < 60_000 ? "young" : ms < 600_000 ? "due" : "old";
-};
-
-/** What of a status matters for what comes next. */
-function keyOf(status: CanaryStatus, nowMs: number): string {
-  const { phase, canaryWeight, failedChecks, iterations, trackedRevision, promotedRevision, steppedAt, startedAt, lastTransitionTime } = status;
-  return JSON.stringify([phase, canaryWeight, failedChecks, iterations, trackedRevision, promotedRevision, age(steppedAt, nowMs), age(startedAt, nowMs), age(lastTransitionTime, nowMs)]);
+/** What of a status matters for what comes next: of its times, how long ago the last step was, and the deadline. */
+function keyOf(spec: CanarySpec, status: CanaryStatus, nowMs: number): string {
+  const { phase, canaryWeight, failedChecks, iterations, trackedRevision, promotedRevision } = status;
+  const waits = [msUntilDrained(status, nowMs), msUntilStep(spec, status, nowMs), msUntilDeadline(spec, status, nowMs)].map((wait) => wait > 0);
+  return JSON.stringify([phase, canaryWeight, failedChecks, iterations, trackedRevision, promotedRevision, waits]);
 }
 
 /** Visits every reachable state once, every observation in it once. */
@@ -94,18 +105,17 @@ function* walk(spec: CanarySpec): Generator<Transition> {
   for (let state = waiting.pop(); state; state = waiting.pop()) {
     const step = transitions(spec, state.status);
     const reached = new Set<CanaryStatus>();
-    for (const seen of observations(spec, state.status, state.nowMs)) {
+    const { status: from, nowMs: at } = state;
+    for (const seen of observations(spec, from, at)) {
       const transition = step(seen);
       yield transition;
       if (transition.decision.do !== "release") reached.add(transition.after);
     }
-    for (const after of reached) {
-      for (const wait of waitsMs) {
-        const nowMs = state.nowMs + wait;
-        const key = keyOf(after, nowMs);
-        if (!known.has(key)) waiting.push({ status: after, nowMs });
-        known.add(key);
-      }
+    const later = combinations<{ status: CanaryStatus; wait: number }>({ status: [...reached], wait: waitsMs });
+    for (const { status, nowMs } of later.map(({ status: after, wait }) => ({ status: after, nowMs: at + wait }))) {
+      const key = keyOf(spec, status, nowMs);
+      if (!known.has(key)) waiting.push({ status, nowMs });
+      known.add(key);
     }
   }
 }
@@ -159,7 +169,7 @@ test.each(specs)("every state reachable with %s keeps every promise, and comes t
   expect(Object.fromEntries(found)).toEqual({});
   const phases = new Set([...reached.keys()].map(({ phase }) => phase));
   expect(["Failed", "Finalising", "Initialized", "Initializing", "Progressing", "Promoting", "Succeeded", "Terminating", "Waiting"].filter((phase) => !phases.has(phase as Phase))).toEqual([]);
-  const states = new Map([...reached].map(([status, nowMs]) => [keyOf(status, nowMs), { status, nowMs }]));
+  const states = new Map([...reached].map(([status, nowMs]) => [keyOf(spec, status, nowMs), { status, nowMs }]));
   expect([...states].filter(([, { status, nowMs }]) => !settled(spec, status, nowMs)).map(([key]) => key)).toEqual([]);
 });
 

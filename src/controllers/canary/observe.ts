@@ -51,7 +51,7 @@ export function observe(deps: Pick<CanaryDeps, "clock" | "defaults" | "routers">
     ...asked,
     nowMs,
     revision: revision?.id,
-    canary: health(cluster, canary, { deployment: target, threshold: canary.spec.analysis.canaryReadyThreshold, nowMs, expected: canary.status.targetReplicas ?? 1 }),
+    canary: health(cluster, { deployment: target, threshold: canary.spec.analysis.canaryReadyThreshold, nowMs, expected: canary.status.targetReplicas ?? 1 }),
     primary: primaryHealth(cluster, canary, { primary, nowMs }),
     primaryServes: serves(primary),
     notRouted: router.notAccepted(routes),
@@ -75,18 +75,19 @@ interface Part {
   readonly deployment: KubeObject | undefined;
   readonly threshold: number;
   readonly expected?: number;
+  readonly deadlineMs?: number;
   readonly nowMs: number;
 }
 
-function health(cluster: Cluster, { spec }: Canary, part: Part): Health {
+function health(cluster: Cluster, part: Part): Health {
   const replicaSets = part.deployment ? cluster.controlledBy("replicaSet", part.deployment) : [];
   const pods = replicaSets.flatMap((replicaSet) => cluster.controlledBy("pod", replicaSet));
-  return healthOf({ ...part, replicaSets, pods, deadlineMs: spec.progressDeadlineSeconds * 1_000 });
+  return healthOf({ ...part, replicaSets, pods });
 }
 
 /** The shared copy may be older than our last write: only a primary that carries its revision's name can be ready with it. */
 function primaryHealth(cluster: Cluster, canary: Canary, { primary, nowMs }: { primary: KubeObject | undefined; nowMs: number }): Health {
-  const live = health(cluster, canary, { deployment: primary, threshold: canary.spec.analysis.primaryReadyThreshold, nowMs });
+  const live = health(cluster, { deployment: primary, threshold: canary.spec.analysis.primaryReadyThreshold, deadlineMs: canary.spec.progressDeadlineSeconds * 1_000, nowMs });
   const wanted = primaryRevision(canary.status);
   if (!primary || wanted === undefined || runs(primary) === wanted) return live;
   return { state: "progressing", reason: "RevisionNotApplied", message: "the primary does not have its revision yet", commitsFault: false };

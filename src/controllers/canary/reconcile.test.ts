@@ -24,6 +24,8 @@ import { canaryWatches } from "./watches.ts";
 
 const deployments = { apiVersion: "apps/v1", kind: "Deployment" };
 const canaries = { apiVersion, kind: "Canary" };
+const services = { apiVersion: "v1", kind: "Service" };
+const selectorOf = (object: KubeObject | undefined) => specOf(object).selector;
 
 let cluster: TestCluster;
 let metrics: RunningMetrics;
@@ -102,7 +104,7 @@ function ingress(name: string): KubeObject {
 
 const load = (name: string, signal: AbortSignal) => startLoad({ url: cluster.gateway.url, host: `${name}.example`, ratePerSecond: 60, signal });
 
-describe.each([
+describe.concurrent.each([
   ["gatewayapi:v1", "gw", {}],
   ["nginx", "ng", { ingressRef: { name: "ng" } }],
 ])("%s", (provider, name, extra) => {
@@ -139,3 +141,145 @@ describe.each([
     expect([versions.get("1")?.failed ?? 0, versions.get("2")?.failed ?? 0]).toEqual([0, 0]);
   });
 });
+
+describe.concurrent("a canary", () => {
+  /** A workload under a Canary, at rest. */
+  async function underCanary(name: string, input: CanaryInput = {}, tag = "1"): Promise<CanaryStatus> {
+    await cluster.apply(shopDeployment(name, { tag }), canary(name, input));
+    const status = await phase(name, "Initialized");
+    await replicas(name, 0);
+    return status;
+  }
+
+  const release = (name: string, tag: string, more: Parameters<typeof shopDeployment>[1] = {}) => cluster.apply(withoutReplicas(shopDeployment(name, { tag, ...more })));
+
+  test("takes over a running workload and its Service: replicas never fall and nobody loses a request", async () => {
+    const name = "adopted";
+    const service = { ...services, metadata: { name, namespace: "shop" }, spec: { selector: { app: name }, ports: [{ name: "http", port: 80, targetPort: "http" }] } };
+    const route = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute", metadata: { name: "users-own", namespace: "shop" }, spec: { parentRefs: [{ name: "web", namespace: "public" }], hostnames: ["own.example"], rules: [{ backendRefs: [{ name, port: 80 }] }] } };
+    await cluster.apply(shopDeployment(name, { tag: "1" }), service, route);
+    await cluster.until(deployments, name, (object) => (object["status"] as { availableReplicas?: number } | undefined)?.availableReplicas === 2);
+    const users = new AbortController();
+    const traffic = startLoad({ url: cluster.gateway.url, host: "own.example", ratePerSecond: 60, signal: users.signal });
+    await until(() => traffic.snapshot().answered > 0);
+    await cluster.apply(canary(name));
+    const taken = await cluster.until(deployments, name, (object) => (object.metadata.managedFields ?? []).some(({ manager }) => manager === "serin-canary"));
+    expect(specOf(taken).replicas).toBe(2);
+    const status = await phase(name, "Initialized");
+    expect(status.conditions).toContainEqual(expect.objectContaining({ type: "ServiceAdopted", status: "True" }));
+    await replicas(name, 0);
+    const adopted = await get(services, name);
+    expect(selectorOf(adopted)).toEqual({ app: `${name}-primary` });
+    expect(adopted?.metadata.ownerReferences ?? []).toEqual([]);
+    users.abort();
+    expect(await traffic.ended).toMatchObject({ lost: 0, failed: 0 });
+  });
+
+  test.each([
+    ["a crash loop", "crash", { reason: "CanaryCrashed", propose: true }],
+    ["an image that does not exist", "missing-1", { reason: "ImageNotFound", propose: true }],
+    ["a registry that does not answer, though not the commit's fault", "broken-registry", { reason: "ProgressDeadlineExceeded", propose: false }],
+  ])("is rolled back by %s", async (_, tag, { reason, propose }) => {
+    const name = `broken-${tag}`;
+    await underCanary(name, tag === "broken-registry" ? { progressDeadlineSeconds: 2 } : {});
+    await release(name, tag);
+    const failed = await phase(name, "Failed");
+    expect(failed).toMatchObject({ canaryWeight: 0, failure: { reason, propose } });
+    await replicas(name, 0);
+    expect(imageOf(await get(deployments, `${name}-primary`))).toBe("serin.dev/shop:1");
+  });
+
+  test("ends quietly when the promoted spec is back, and restarts from zero on a newer one", async () => {
+    const name = "changing";
+    const { promotedRevision } = await underCanary(name);
+    await release(name, "2");
+    const second = await phase(name, "Progressing", ({ canaryWeight = 0 }) => canaryWeight > 0);
+    await release(name, "3");
+    const third = await phase(name, "Progressing", ({ trackedRevision }) => trackedRevision !== second.trackedRevision);
+    expect(third).toMatchObject({ canaryWeight: 0, failedChecks: 0 });
+    expect(third.firstTrafficAt).toBeUndefined();
+    await release(name, "1");
+    const back = await phase(name, "Initialized");
+    expect(back).toMatchObject({ canaryWeight: 0, trackedRevision: promotedRevision, promotedRevision });
+    expect(back.failure).toBeUndefined();
+    expect(imageOf(await get(deployments, `${name}-primary`))).toBe("serin.dev/shop:1");
+    await replicas(name, 0);
+  });
+
+  test("holds without a verdict while its metric server is dead, and fails nobody", async () => {
+    const name = "blind";
+    await underCanary(name, { metricsServer: "http://127.0.0.1:1" });
+    await release(name, "2");
+    const held = await phase(name, "Progressing", ({ verdict }) => verdict === "inconclusive");
+    expect(held).toMatchObject({ canaryWeight: 25, failedChecks: 0 });
+    expect(held.conditions).toContainEqual(expect.objectContaining({ type: "Ready", status: "Unknown", reason: "CheckInconclusive" }));
+  });
+
+  test("takes the traffic back at once when its pods stop being ready", async () => {
+    const name = "flapping";
+    await underCanary(name, { analysis: { metrics: [{ name: "up", query: "vector(1)", thresholdRange: { min: 1 } }], interval: "2s" } });
+    await release(name, "2", { env: { READINESS: "flap", READINESS_FLAP_MS: "3000" } });
+    await phase(name, "Progressing", ({ canaryWeight = 0 }) => canaryWeight > 0);
+    const back = await phase(name, "Progressing", ({ canaryWeight }) => canaryWeight === 0);
+    expect(back.failedChecks).toBe(0);
+  });
+
+  test("copies configs to the primary only when they were analysed, and rolls for a config alone", async () => {
+    const name = "configured";
+    const settings = (title: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: `${name}-settings`, namespace: "shop" }, data: { TITLE: title } });
+    const pod = { containers: [{ name: "app", image: "serin.dev/shop:1", ports: [{ name: "http", containerPort: 8080 }], envFrom: [{ configMapRef: { name: `${name}-settings` } }], readinessProbe: { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 1 } }] };
+    await cluster.apply(settings("one"), shopDeployment(name, { pod }), canary(name, { skipAnalysis: true }));
+    await phase(name, "Initialized");
+    const copy = { apiVersion: "v1", kind: "ConfigMap" };
+    expect((await get(copy, `${name}-settings-primary`))?.["data"]).toEqual({ TITLE: "one" });
+    await cluster.apply(settings("two"));
+    await phase(name, "Succeeded");
+    expect((await get(copy, `${name}-settings-primary`))?.["data"]).toEqual({ TITLE: "two" });
+  });
+
+  test("says what is wrong with a name that is taken, naming both", async () => {
+    const name = "taken";
+    await cluster.apply({ ...services, metadata: { name: `${name}-canary`, namespace: "shop" }, spec: { ports: [{ port: 80 }] } }, shopDeployment(name), canary(name));
+    const stalled = await cluster.until(canaries, name, (object) => statusOf(object).conditions?.some(({ type }) => type === "Stalled") ?? false);
+    expect(statusOf(stalled).conditions).toContainEqual(expect.objectContaining({ type: "Stalled", reason: "NameTaken", message: expect.stringMatching(/Service shop\/taken-canary.*Canary shop\/taken/) as string }));
+    expect(await get(deployments, `${name}-primary`)).toBeUndefined();
+  });
+
+  test("gives everything back before it goes, in the middle of a run", async () => {
+    const name = "leaving";
+    await underCanary(name, { revertOnDeletion: true });
+    const users = new AbortController();
+    const traffic = load(name, users.signal);
+    await release(name, "2");
+    await phase(name, "Progressing", ({ canaryWeight = 0 }) => canaryWeight > 0);
+    await cluster.kube.delete({ ...canaries, namespace: "shop", name }, {}, cluster.signal);
+    await until(async () => (await get(canaries, name)) === undefined);
+    expect(specOf(await get(deployments, name)).replicas).toBe(2);
+    expect(selectorOf(await get(services, name))).toEqual({ app: name });
+    await until(async () => (await get(deployments, `${name}-primary`)) === undefined);
+    const answered = traffic.snapshot().answered;
+    await until(() => traffic.snapshot().answered > answered + 60);
+    users.abort();
+    expect(await traffic.ended).toMatchObject({ lost: 0, failed: 0 });
+  });
+
+  test("ends quietly when its Deployment is deleted in the middle of a run", async () => {
+    const name = "deleted";
+    await underCanary(name);
+    await release(name, "2");
+    await phase(name, "Progressing", ({ canaryWeight = 0 }) => canaryWeight > 0);
+    await cluster.kube.delete({ ...deployments, namespace: "shop", name }, {}, cluster.signal);
+    const left = await phase(name, "Initialized", ({ conditions }) => conditions?.some(({ reason }) => reason === "TargetMissing") ?? false);
+    expect(left.canaryWeight).toBe(0);
+    expect(imageOf(await get(deployments, `${name}-primary`))).toBe("serin.dev/shop:1");
+  });
+});
+
+function withoutReplicas(object: KubeObject): KubeObject {
+  const { replicas: _, ...spec } = specOf(object);
+  return { ...object, spec };
+}
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 20_000; !(await isSo()); await systemClock.sleep(20)) if (Date.now() > deadline) throw new Error("it never came to be so");
+}
