@@ -45,7 +45,7 @@ export async function aGitRemote(options: Omit<GitHttpOptions, "dir"> & { readon
   mkdirSync(work);
   runGit(["init", "-q", "--bare", "-b", "main", bare]);
   const server = await startGitHttp({ dir: join(dir, "served"), ...options });
-  const git = (...args: string[]) => runGit(["--git-dir", bare, "-c", "core.bare=false", "--work-tree", work, ...args]);
+  const git = (...args: string[]) => runGit(["--git-dir", bare, "-c", "core.bare=false", "-c", "core.compression=1", "--work-tree", work, ...args]);
   return {
     dir,
     bare,

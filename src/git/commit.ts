@@ -8,7 +8,7 @@ const signatureHeader = /(?:^|\n)gpgsig [^\n]*(?:\n [^\n]*)*/;
 /** Writes a commit and returns its id, which depends on nothing but the argument. */
 export function writeCommit(store: ObjectStore, commit: NewCommit): string {
   if (commit.tree === emptyTree) store.write("tree", Buffer.alloc(0));
-  if (!store.has(commit.tree)) throw new GitError("CorruptData", `tree ${commit.tree} is not in the repository`);
+  if (!store.has(commit.tree)) throw new GitError("GitOperationFailed", `tree ${commit.tree} is not in the repository; compute it again`);
   const seconds = Math.floor(Date.parse(commit.time) / 1_000);
   if (Number.isNaN(seconds)) throw new GitError("GitOperationFailed", `"${commit.time}" is not a time; write it like 2026-01-31T12:00:00Z`);
   const person = `${nameOf(commit.author)} <${clean(commit.author.email)}> ${seconds} +0000`;

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isCommitSignedBy, writeCommit } from "./commit.ts";
-import { fetchRefs, type Session, withHistory } from "./fetch.ts";
+import { fetchRefs, isDamage, type Session, withHistory } from "./fetch.ts";
 import { filesAt, objectAt, rootTree } from "./files.ts";
-import { GitError, type Remote } from "./git.ts";
+import type { Remote } from "./git.ts";
 import { changesOf, firstParents } from "./history.ts";
 import { createHttp } from "./http.ts";
 import { listRefs } from "./ls-refs.ts";
@@ -35,7 +35,7 @@ export function createGitCore(dir: string): GitCore & { close(): Promise<void> }
     try {
       return await work(session(remote, signal));
     } catch (error) {
-      if (error instanceof GitError && error.reason === "CorruptData") await repository.exclusive(() => Promise.resolve(repository.reset()));
+      if (isDamage(error)) await repository.exclusive(() => Promise.resolve(repository.reset()));
       throw error;
     }
   };

@@ -212,3 +212,53 @@ test("a hook's refusal is passed on in its own words, and a lost race is StaleRe
   // The answer was lost and we try again: it is done.
   await core.push(remote, { ref: main, expected: bad, commit: made }, signal);
 });
+
+test("a server that speaks only protocol v1 is understood", async () => {
+  const seen: (string | undefined)[] = [];
+  const repo = await aGitRemote({
+    beforeRequest: (request) => {
+      seen.push(request.url);
+      delete request.headers["git-protocol"];
+      return false;
+    },
+  });
+  const core = createGitCore(join(repo.dir, "cache"));
+  onTestFinished(async () => {
+    await core.close();
+    await repo.close();
+  });
+  const oid = repo.commit({ "a.yaml": "a: 1\n" });
+  repo.git("tag", "-a", "v1", "-m", "one");
+  repo.git("branch", "main2");
+  expect(await core.listRefs(repo.remote, [main], signal)).toEqual([
+    { name: main, commit: oid },
+    { name: "refs/heads/main2", commit: oid },
+  ]);
+  expect(seen.at(-1)).toBe("/app.git/info/refs?service=git-upload-pack");
+  const tags = await core.listRefs(repo.remote, ["refs/tags/"], signal);
+  expect(tags).toEqual([{ name: "refs/tags/v1", commit: repo.git("rev-parse", "v1") }]);
+  await core.fetch(repo.remote, tags, { depth: 50 }, signal);
+  expect((await core.commit(repo.remote, tags[0]!.commit, signal)).oid).toBe(oid);
+});
+
+test("a redirect on the same host is followed with the credentials, and a bearer token is sent as one", async () => {
+  const seen: (string | undefined)[] = [];
+  const repo = await aGitRemote({
+    beforeRequest: (request, response) => {
+      seen.push(request.headers.authorization);
+      if (!request.url?.startsWith("/old.git")) return false;
+      request.resume();
+      response.writeHead(301, { location: request.url.replace("old", "app") }).end();
+      return true;
+    },
+  });
+  const core = createGitCore(join(repo.dir, "cache"));
+  onTestFinished(async () => {
+    await core.close();
+    await repo.close();
+  });
+  const commit = repo.commit({ "a.yaml": "a: 1\n" });
+  const moved = { ...repo.remote, url: repo.remote.url.replace("app", "old"), auth: { bearerToken: "t0ken" } };
+  expect(await core.listRefs(moved, [main], signal)).toEqual([{ name: main, commit }]);
+  expect(seen).toEqual(["Bearer t0ken", "Bearer t0ken"]);
+});

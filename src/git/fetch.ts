@@ -5,7 +5,7 @@ import { GitError, type Ref, type Remote } from "./git.ts";
 import { type Http, isomorphicTransport, remoteName } from "./http.ts";
 import { listRefs } from "./ls-refs.ts";
 import type { ObjectStore } from "./objects.ts";
-import { printable } from "./pkt-line.ts";
+import { DamagedTransferError, printable } from "./pkt-line.ts";
 import type { Repository } from "./repository.ts";
 import { entryKind, MissingCommitError, peelToCommit, readCommit, readTree } from "./tree.ts";
 
@@ -37,16 +37,28 @@ export function fetchRefs(session: Session, refs: readonly Ref[], depth: number)
 
 async function bring(session: Session, refs: readonly Ref[], depth: number): Promise<void> {
   const { repository } = session;
+  const wasInUse = repository.published().size > 0;
+  try {
+    await bringOnce(session, refs, depth);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    repository.reset();
+    if (!wasInUse) throw error;
+    await bringOnce(session, refs, depth);
+  }
+}
+
+/** Whether what we have on disk is to be doubted. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof GitError && error.reason === "CorruptData" && !(error instanceof DamagedTransferError);
+}
+
+async function bringOnce(session: Session, refs: readonly Ref[], depth: number): Promise<void> {
+  const { repository } = session;
   const wanted = refs.filter(({ commit }) => !isComplete(repository.store(), commit, depth));
   if (wanted.length > 0) await receive(session, { wants: wanted.map(({ commit }) => commit), depth });
   const published = repository.published();
-  try {
-    for (const ref of refs) if (published.get(ref.name) !== ref.commit) verify(repository.store(), ref, published);
-  } catch (error) {
-    if (!(error instanceof GitError) || error.reason !== "CorruptData" || published.size === 0) throw error;
-    repository.reset();
-    return bring(session, refs, depth);
-  }
+  for (const ref of refs) if (published.get(ref.name) !== ref.commit) verify(repository.store(), ref, published);
   repository.publish(new Map(refs.map(({ name, commit }) => [name, commit])));
 }
 
@@ -90,7 +102,10 @@ async function receive({ http, remote, repository, signal }: Session, { wants, d
 
 function transferError(remote: Remote, error: unknown, signal: AbortSignal): unknown {
   if (error instanceof GitError || signal.aborted) return error;
-  return new GitError("GitOperationFailed", `fetch from ${remoteName(remote)}: ${printable(messageOf(error))}`, { cause: error });
+  // The transport has checked what was received, so these are about the objects that were there before.
+  const damage = error instanceof Error && "code" in error && (error.code === "NotFoundError" || error.code === "InternalError");
+  const reason = damage ? "CorruptData" : "GitOperationFailed";
+  return new GitError(reason, `fetch from ${remoteName(remote)}: ${printable(messageOf(error))}`, { cause: error });
 }
 
 /** Throws unless the commit, its trees and the presence of all its files are as they should be. */

@@ -1,10 +1,13 @@
 import { type Commit, type FileChange, GitError } from "./git.ts";
 import { lineDiff } from "./line-diff.ts";
-import type { ObjectStore } from "./objects.ts";
+import { metered, type ObjectStore } from "./objects.ts";
 import { isBinary, linesOf } from "./merge-text.ts";
 import { emptyTree, entryKind, joinPath, peelToCommit, readCommit, readSafeTree, type TreeEntry } from "./tree.ts";
 
 const maxCommits = 1_000;
+const maxInflatedBytes = 256 * 1024 * 1024;
+/** Larger files are no manifests; their changes are not parted. */
+const maxTextBytes = 1024 * 1024;
 
 /** First-parent history, newest first, from `to` back to but without `from`. Throws HistoryUnavailable when `from` is not on it. */
 export function firstParents(store: ObjectStore, { from, to }: { from: string; to: string }): Commit[] {
@@ -55,11 +58,12 @@ function entriesByName(store: ObjectStore, tree: string, path: string): Map<stri
 
 /** Files that a commit changed against its first parent. */
 export function changesOf(store: ObjectStore, oid: string): FileChange[] {
-  const { before, after } = treesOf(store, peelToCommit(store, oid));
-  return differences(store, before, after).map((difference) => ({
+  const limited = metered(store, maxInflatedBytes);
+  const { before, after } = treesOf(limited, peelToCommit(limited, oid));
+  return differences(limited, before, after).map((difference) => ({
     path: difference.path,
     kind: difference.before ? (difference.after ? "modified" : "deleted") : "added",
-    hunks: textChange(store, difference)?.hunks.length ?? 0,
+    hunks: textChange(limited, difference)?.hunks.length ?? 0,
   }));
 }
 
@@ -67,7 +71,7 @@ export function changesOf(store: ObjectStore, oid: string): FileChange[] {
 export function textChange(store: ObjectStore, { path, before, after }: Difference): { before: string[]; after: string[]; hunks: ReturnType<typeof lineDiff> } | undefined {
   if (!before || !after || before.mode !== after.mode || entryKind(before) !== "file") return undefined;
   const [old, now] = [blobBytes(store, before.oid, path), blobBytes(store, after.oid, path)];
-  if (isBinary(old) || isBinary(now)) return undefined;
+  if (isBinary(old) || isBinary(now) || Math.max(old.length, now.length) > maxTextBytes) return undefined;
   const lines = { before: linesOf(old), after: linesOf(now) };
   return { ...lines, hunks: lineDiff(lines.before, lines.after) };
 }

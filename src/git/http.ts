@@ -1,5 +1,5 @@
 import type { HttpClient } from "isomorphic-git";
-import { Agent, type Dispatcher, request } from "undici";
+import { Agent, type Dispatcher, errors, request } from "undici";
 import { messageOf } from "../lib/errors.ts";
 import { GitError, type Remote } from "./git.ts";
 import { checkPack } from "./pack-check.ts";
@@ -127,7 +127,7 @@ async function guarded<T>(remote: Remote, signal: AbortSignal, work: (signal: Ab
     signal.throwIfAborted();
     const where = remoteName(remote);
     if (total.aborted) throw new GitError("LimitExceeded", `${where} did not answer completely within ${remote.timeoutMs} ms (spec.timeout)`);
-    const idle = error instanceof Error && /Headers Timeout|Body Timeout/i.test(error.message);
+    const idle = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
     if (idle) throw new GitError("LimitExceeded", `${where} fell silent for ${idleMs / 1_000} s`);
     throw new GitError("GitOperationFailed", `cannot talk to ${where}: ${printable(messageOf(error))}`, { cause: error });
   }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { GitError } from "./git.ts";
 import { deltaSizes, inflate, parseEntryHeader } from "./pack.ts";
+import { DamagedTransferError } from "./pkt-line.ts";
 
 const maxInflatedBytes = 256 * 1024 * 1024;
 const maxObjectBytes = 64 * 1024 * 1024;
@@ -12,12 +13,21 @@ const trailerBytes = 20;
  * inflates to what it states, and that no object and not all of them together are larger than our limits.
  */
 export function checkPack(pack: Buffer): void {
+  try {
+    checkEntries(pack);
+  } catch (error) {
+    if (!(error instanceof GitError) || error.reason !== "CorruptData") throw error;
+    throw new DamagedTransferError(error.message, { cause: error });
+  }
+}
+
+function checkEntries(pack: Buffer): void {
   const end = pack.length - trailerBytes;
   if (end < headerBytes || pack.toString("latin1", 0, 4) !== "PACK" || pack.readUInt32BE(4) !== 2) {
-    throw new GitError("CorruptData", "the remote sent something that is not a pack");
+    throw new DamagedTransferError("the remote sent something that is not a pack");
   }
   if (!createHash("sha1").update(pack.subarray(0, end)).digest().equals(pack.subarray(end))) {
-    throw new GitError("CorruptData", "the pack was damaged or cut off on its way: its checksum differs");
+    throw new DamagedTransferError("the pack was damaged or cut off on its way: its checksum differs");
   }
   let inflated = 0;
   let at = headerBytes;
@@ -30,7 +40,7 @@ export function checkPack(pack: Buffer): void {
     if (header.base) refuseAbove(deltaSizes(bytes).result, maxObjectBytes, "an object of the pack is");
     at += header.length + consumed;
   }
-  if (at !== end) throw new GitError("CorruptData", "the pack holds more than the objects it states");
+  if (at !== end) throw new DamagedTransferError("the pack holds more than the objects it states");
 }
 
 function refuseAbove(bytes: number, maxBytes: number, what: string): void {

@@ -3,6 +3,14 @@ import { GitError } from "./git.ts";
 /** One frame of Git's wire format: its payload, or one of the three marks. */
 export type PktLine = Buffer | "flush" | "delimiter" | "end";
 
+/** What the remote sent is damaged or cut off. Says nothing about what we have on disk. */
+export class DamagedTransferError extends GitError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("CorruptData", message, options);
+    this.name = "DamagedTransferError";
+  }
+}
+
 /** A frame that ends a list. */
 export const flushPkt: Buffer = Buffer.from("0000");
 /** A frame that parts a protocol v2 command from its arguments. */
@@ -25,7 +33,7 @@ export function parsePktLines(bytes: Buffer): PktLine[] {
       at += 4;
       continue;
     }
-    if (at + length > bytes.length) throw new GitError("CorruptData", "the remote's reply ends in the middle of a line");
+    if (at + length > bytes.length) throw new DamagedTransferError("the remote's reply ends in the middle of a line");
     lines.push(bytes.subarray(at + 4, at + length));
     at += length;
   }
@@ -35,7 +43,7 @@ export function parsePktLines(bytes: Buffer): PktLine[] {
 function frameLength(bytes: Buffer, at: number): number {
   const digits = bytes.toString("latin1", at, at + 4);
   const length = /^[0-9a-fA-F]{4}$/.test(digits) ? Number.parseInt(digits, 16) : Number.NaN;
-  if (Number.isNaN(length) || length === 3) throw new GitError("CorruptData", "the remote's reply is not in Git's line format");
+  if (Number.isNaN(length) || length === 3) throw new DamagedTransferError("the remote's reply is not in Git's line format");
   return length;
 }
 

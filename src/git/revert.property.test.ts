@@ -6,7 +6,7 @@ import { type Profile, randomHistory, revertByGit } from "../../test/random-hist
 import { openObjects } from "./objects.ts";
 import { revert } from "./revert.ts";
 
-const histories = 8;
+const histories = 5;
 const seed = Math.floor(Math.random() * 1_000_000);
 const dir = mkdtempSync(join(tmpdir(), "serin-property-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));

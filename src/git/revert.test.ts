@@ -113,8 +113,11 @@ test("a merge of two sides is what a merge button makes of them", async () => {
 });
 
 test("history is deepened when it is needed, step by step, and its end is named", async () => {
-  const { core, remote, commit, fetch } = await setUp();
-  const oids = Array.from({ length: 70 }, (_, index) => commit({ "a.yaml": `a: ${index}\n` }));
+  const { core, remote, commit, fetch, bare, source } = await setUp();
+  commit({ "a.yaml": "a\n" });
+  const more = Array.from({ length: 69 }, (_, index) => `commit ${main}\ncommitter a <a@x> ${1_700_000_000 + index} +0000\ndata 1\nm\n${index === 0 ? `from ${main}^0\n` : ""}M 644 inline a.yaml\ndata 2\n${index % 10}\n\n`);
+  runGit(["--git-dir", bare, "fast-import", "--quiet"], more.join(""));
+  const oids = source("rev-list", "--reverse", main).split("\n");
   const head = await fetch(2);
   const from = oids[0]!;
   await expect(core.commit(remote, from, signal)).rejects.toMatchObject({ reason: "HistoryUnavailable" });

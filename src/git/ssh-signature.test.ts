@@ -65,7 +65,7 @@ describe.each(keyTypes)("%s", (name, args) => {
       const store = openObjects(join(repository, ".git"));
       expect(isCommitSignedBy(store, oid, pub)).toBe(true);
       expect(readCommit(store, oid).message).toBe("caf\u00e9\n");
-      const forged = store.write("commit", Buffer.from(store.find(oid)!.bytes.toString("latin1").replace("caf", "bar"), "latin1"));
+      const forged = store.write("commit", Buffer.from(store.find(oid)!.bytes.toString("latin1").replace("\n\ncaf", "\n\nbar"), "latin1"));
       expect(isCommitSignedBy(store, forged, pub)).toBe(false);
       store.close();
     }
