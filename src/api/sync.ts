@@ -30,7 +30,7 @@ const spec = z.object({
 export const inventoryEntry = z.object({
   id: z.string().describe("namespace_name_group_kind, as Flux writes it."),
   v: z.string().describe("Version of the kind."),
-  digest: z.string().optional().describe("Of the manifest that was applied; missing while the apply is under way."),
+  digest: z.string().optional().describe("Of the manifest that was applied and of what Git said; missing while the apply is under way."),
   live: z.string().optional().describe("Of the fields Sync owns as the API server returned them: a difference is drift."),
   commit: z.string().optional().describe("Commit that last changed it."),
 });

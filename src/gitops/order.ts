@@ -1,4 +1,4 @@
-import { groupOf, keyOf, type KubeObject, type ObjectRef, refOf } from "../api/object.ts";
+import { groupOf, keyOf, type ObjectRef } from "../api/object.ts";
 
 /** Kinds in the order in which they are applied within a stage; all others come after these and before webhooks. */
 const kindOrder = [
@@ -18,12 +18,7 @@ export function stageOf({ kind }: { readonly kind: string }): Stage {
   return kind.endsWith("Class") ? 1 : 2;
 }
 
-/** Objects in the order of apply; the reverse is the order of deletion. */
-export function inApplyOrder(objects: readonly KubeObject[]): KubeObject[] {
-  return objects.toSorted((a, b) => compareRefs(refOf(a), refOf(b)));
-}
-
-/** Sorts references into the order of apply. */
+/** Sorts references into the order of apply; the reverse is the order of deletion. */
 export function compareRefs(a: ObjectRef, b: ObjectRef): number {
   return stageOf(a) - stageOf(b) || rankOf(a) - rankOf(b) || compareText(textOf(a), textOf(b));
 }

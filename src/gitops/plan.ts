@@ -3,7 +3,7 @@ import { type KubeObject, type ObjectRef, refOf } from "../api/object.ts";
 import type { InventoryEntry } from "../api/sync.ts";
 import { entryId, versionOf } from "./inventory.ts";
 import { belongsTo, type Owner, withCommit } from "./manifest.ts";
-import { inApplyOrder } from "./order.ts";
+import { compareRefs } from "./order.ts";
 import { digestOf, ownedDigest } from "./project.ts";
 import { mustTakeOver } from "./takeover.ts";
 
@@ -33,10 +33,17 @@ export interface Plan {
   readonly stale: readonly InventoryEntry[];
 }
 
+/** One object that shall exist. */
+export interface Desired {
+  /** Prepared manifest, without the commit annotation. */
+  readonly object: KubeObject;
+  /** What Git says of it, before anything was held back or handed over: when this is the same, no commit changed it. */
+  readonly written: KubeObject;
+}
+
 /** What a plan is made from. */
 export interface PlanInput {
-  /** Prepared manifests, without the commit annotation. */
-  readonly desired: readonly KubeObject[];
+  readonly desired: readonly Desired[];
   readonly inventory: readonly InventoryEntry[];
   readonly live: (ref: ObjectRef) => KubeObject | undefined;
   readonly owner: Owner;
@@ -47,19 +54,26 @@ export interface PlanInput {
 /** Compares what Git says with what was applied and with what runs. Only what differs is written. */
 export function plan({ desired, inventory, live, owner, commit }: PlanInput): Plan {
   const entries = new Map(inventory.map((entry) => [entry.id, entry]));
-  const steps = inApplyOrder(desired).map((object) => {
+  const steps = desired.toSorted((a, b) => compareRefs(refOf(a.object), refOf(b.object))).map(({ object, written }): Step => {
     const ref = refOf(object);
-    const [id, digest] = [entryId(ref), digestOf(object)];
+    const id = entryId(ref);
     const before = entries.get(id);
-    const sameManifest = before?.digest === digest;
+    const [applied, said] = digestsOf(before);
+    const [manifest, now] = [digestOf(object), digestOf(written)];
     const found = live(ref);
-    const action = actionFor({ before, sameManifest, live: found, owner });
-    // An object that only drifted was last changed by the commit that it had before.
-    const changedBy = sameManifest ? (before.commit ?? commit) : commit;
-    return { action, ref, object: withCommit(object, changedBy), live: found, entry: { id, v: versionOf(ref.apiVersion), digest, commit: changedBy } };
+    const action = actionFor({ before, sameManifest: applied === manifest, live: found, owner });
+    // An object that drifted, or of which a Canary took a field, was last changed by the commit that it had before.
+    const changedBy = said === now ? (before?.commit ?? commit) : commit;
+    const entry = { id, v: versionOf(ref.apiVersion), digest: `${manifest}-${now}`, commit: changedBy };
+    return { action, ref, object: withCommit(object, changedBy), live: found, entry };
   });
   const kept = new Set(steps.map(({ entry }) => entry.id));
   return { steps, stale: inventory.filter(({ id }) => !kept.has(id)) };
+}
+
+/** Digests of the manifest that was applied and of what Git said then. */
+function digestsOf(entry: InventoryEntry | undefined): (string | undefined)[] {
+  return entry?.digest?.split("-") ?? [];
 }
 
 interface Compared {

@@ -1,6 +1,7 @@
 import { describeRef, type KubeObject } from "../../api/object.ts";
 import type { Sync } from "../../api/sync.ts";
 import { describeDrift, driftOf } from "../../gitops/drift.ts";
+import { entryId } from "../../gitops/inventory.ts";
 import type { Action, Step } from "../../gitops/plan.ts";
 import type { SyncDeps } from "./deps.ts";
 import type { Planned } from "./observe.ts";
@@ -42,9 +43,10 @@ export function tellDrift({ events, log }: SyncDeps, sync: Sync, { done, revisio
 }
 
 /** Services whose selector and ports are a Canary's from now on. */
-export function tellAdopted({ events }: SyncDeps, sync: Sync, { adopted }: Planned): void {
-  for (const ref of adopted) {
-    events.normal(resourceOf(sync), "ServiceAdopted", `${describeRef(ref)}: selector and ports are the Canary's, all else stays as it is in Git`);
+export function tellAdopted({ events }: SyncDeps, sync: Sync, { adopted }: Planned, { done, revision }: Told): void {
+  const written = new Set(done.map(({ step }) => step.entry.id));
+  for (const ref of adopted.filter((candidate) => written.has(entryId(candidate)))) {
+    events.normal(resourceOf(sync), "ServiceAdopted", `${revision}: ${describeRef(ref)}: selector and ports are the Canary's, all else stays as it is in Git`);
   }
 }
 

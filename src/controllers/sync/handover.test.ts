@@ -59,6 +59,8 @@ test("replicas, selector and ports go over to the Canary without ever changing i
     }, () => `${field} is still Sync's`);
   await released("Deployment", "replicas");
   await released("Service", "selector");
+  // No commit changed the Deployment: it still names the one that did.
+  expect((await world.kube.get(ref("Deployment"), signal)).metadata.annotations?.["serin.dev/commit"]).toBe(first);
   await spec("Deployment", { replicas: 0 });
 
   const third = app.source.commit({ "web.yaml": workload("x:2"), "service.yaml": service.replace("team: a", "team: b"), "canary.yaml": canary() });

@@ -87,7 +87,7 @@ async function planFrom(deps: SyncDeps, from: PlanFrom, signal: AbortSignal): Pr
   refuseGenerated(objects, [...staying, ...described], (ref) => place(ref) ?? "");
   const handed = handOver(objects, canaries, (ref) => deps.live.find(ref));
   const owner = ownerOf(sync);
-  const desired = handed.objects.map((object) => prepare(object, owner));
+  const desired = rendered.map(({ object: written }, index) => ({ object: prepare(handed.objects[index] ?? written, owner), written }));
   const found = await confirmed(deps, { desired, inventory, owner, commit: source.commit }, signal);
   return { plan: found, holding, adopted: handed.adopted, shared: handed.shared, placeOf: place };
 }

@@ -54,7 +54,10 @@ async function carryOut(deps: SyncDeps, sync: Sync, seen: Observation, signal: A
   const recorded = planned.plan.steps.some(isNew) ? await deps.syncs.patchStatus(sync, applying(sync, { seen, inventory: ahead, nowMs: deps.clock.nowMs() }), signal) : sync;
   const { done, refused, waitingFor } = await applyPlan(deps, planned.plan, { impersonate: impersonated(sync), shared: planned.shared }, signal);
   const after = afterApply(ahead, done);
-  tellAll(deps, sync, planned, { done, revision: seen.source.revision });
+  const told = { done, revision: seen.source.revision };
+  tellApplied(deps, sync, told);
+  tellDrift(deps, sync, told);
+  tellAdopted(deps, sync, planned, told);
   if (refused.length === 0) return conclude(deps, { sync: recorded, seen, wrote: done.some(({ step }) => isNew(step)), inventory: after, waitingFor }, signal);
   await deps.syncs.patchStatus(recorded, withInventory(recorded, after), signal);
   throw refusalError(sync, refused, planned.placeOf);
@@ -67,12 +70,6 @@ function refuseTaken({ plan, placeOf }: Planned): void {
   const labels = taken.live?.metadata.labels ?? {};
   const other = `${labels[names.syncNamespace]}/${labels[names.syncName]}`;
   throw new StalledError("OwnedByAnother", `${describeStep(taken.ref, placeOf(taken.ref))} is also applied by Sync ${other}; remove it from one of them`);
-}
-
-function tellAll(deps: SyncDeps, sync: Sync, planned: Planned, applied: Parameters<typeof tellApplied>[2]): void {
-  tellApplied(deps, sync, applied);
-  tellDrift(deps, sync, applied);
-  tellAdopted(deps, sync, planned);
 }
 
 async function addFinalizer({ kube }: SyncDeps, { apiVersion, kind, metadata }: Sync, signal: AbortSignal): Promise<ReconcileResult> {
