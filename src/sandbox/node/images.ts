@@ -16,7 +16,7 @@ export interface ProgramContext {
   /** Aborts when the container is asked to stop; requests are still served for a while. */
   readonly signal: AbortSignal;
   /** Ends the container, as `process.exit` would. Not zero: a crash. */
-  exit(code: number): void;
+  readonly exit: (code: number) => void;
 }
 
 /** A started program. Without `serve` it is a job that has ended well. */
