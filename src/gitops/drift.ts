@@ -39,7 +39,7 @@ function othersSet({ manager, subresource, fieldsV1 }: ManagedFields): { manager
 function lostFields(walk: Walk): Drift[] {
   const { path, value, ours, theirs } = walk;
   if (isEmpty(value) || ours.some(isLeaf)) return [];
-  if (ours.length === 0) return [{ path, manager: theirs.at(0)?.manager }];
+  if (ours.length === 0 && !isRecord(value)) return [{ path, manager: theirs.at(0)?.manager }];
   if (Array.isArray(value)) return value.flatMap((item: unknown, index) => lostFields(step(walk, nameOf(item, index), item, (set) => itemFields(set, item))));
   if (!isRecord(value)) return [];
   return Object.entries(value).flatMap(([field, inner]) => lostFields(step(walk, path === "" ? field : `.${field}`, inner, (set) => child(set, `f:${field}`))));

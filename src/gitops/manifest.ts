@@ -16,8 +16,9 @@ export function prepare(object: KubeObject, owner: Owner): KubeObject {
   const { status: _, ...rest } = withEncodedData(object);
   const kept = Object.fromEntries(Object.entries(object.metadata).filter(([field]) => !serverFields.has(field))) as unknown as ObjectMeta;
   const labels = { ...kept.labels, [names.syncName]: owner.name, [names.syncNamespace]: owner.namespace };
-  const { [names.commit]: __, ...annotations } = kept.annotations ?? {};
-  const metadata = { ...kept, labels, ...(Object.keys(annotations).length > 0 ? { annotations } : {}) };
+  const { annotations: written = {}, ...others } = kept;
+  const { [names.commit]: __, ...annotations } = written;
+  const metadata = { ...others, labels, ...(Object.keys(annotations).length > 0 ? { annotations } : {}) };
   return { ...rest, apiVersion: object.apiVersion, kind: object.kind, metadata };
 }
 
