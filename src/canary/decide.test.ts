@@ -24,7 +24,7 @@ function rollout(seen: Partial<Seen> = {}, status: CanaryStatus = {}, spec: Cana
   return {
     spec: canarySpec(spec),
     status: { phase: "Progressing", canaryWeight: 20, trackedRevision: "v2", promotedRevision: "v1", startedAt: ago(300), steppedAt: ago(60), lastTransitionTime: ago(300), ...status },
-    seen: { nowMs, revision: "v2", canary: ready, primary: ready, primaryServes: true, check: passed, gates: {}, held: false, declined: false, deleting: false, ...seen },
+    seen: { nowMs, revision: "v2", canary: ready, primary: ready, primaryServes: true, check: passed, gates: {}, canaryGone: true, onlyConfigs: false, complete: true, held: false, declined: false, deleting: false, ...seen },
   };
 }
 
@@ -46,6 +46,7 @@ describe("a run", () => {
     ["cancels when the promoted spec is back", rollout({ revision: "v1", canary: crashed, check: decisive }), { do: "cancel" }],
     ["cancels when the target is deleted", rollout({ revision: undefined, canary: progressing }), { do: "cancel" }],
     ["restarts on a newer revision", rollout({ revision: "v3", check: decisive }), { do: "start" }],
+    ["begins anew when only configs changed: running pods do not notice", rollout({ revision: "v3", onlyConfigs: true }), { do: "cancel" }],
     ["takes the traffic at once when the canary stops being ready", rollout({ canary: progressing, ...unseen }), { do: "shift", weight: 0 }],
     ["goes on when the primary is stuck: it needs the new revision", rollout({ primary: crashed, primaryServes: false }), { do: "shift", weight: 40 }],
   ])("%s", (_, input, want) => {
@@ -107,6 +108,7 @@ describe("the beginning", () => {
   test.each<[string, Input, string]>([
     ["rests on the promoted revision", at("Succeeded", { revision: "v1" }), "hold"],
     ["starts on a newer revision", at("Succeeded", {}), "start"],
+    ["waits until the pods of the run before are gone", at("Succeeded", { canaryGone: false }), "hold"],
     ["starts though the primary does not serve: the fix must get out", at("Succeeded", { primary: crashed, primaryServes: false }), "start"],
     ["waits when a confirm-rollout hook does not agree", at("Initialized", { gates: { rollout: closed } }), "await"],
     ["starts when the hook agrees", at("Waiting", { gates: { rollout: open } }, { trackedRevision: "v2" }), "start"],
@@ -134,6 +136,7 @@ describe("a promotion", () => {
     ["takes the traffic from a canary that dies meanwhile", promoting({ canary: crashed }), { do: "shift", weight: 0 }],
     ["fails when the primary never gets ready, back to its old pods", promoting({}, late), { do: "rollBack", weight: 0, reason: "PromotionFailed" }],
     ["leaves the traffic on the canary when no primary pod serves", promoting({ primaryServes: false, primary: crashed }, { canaryWeight: 60 }), { do: "rollBack", weight: 60 }],
+    ["is cancelled when what was analysed is not to be had any more", promoting({ complete: false }), { do: "cancel" }],
     ["is cancelled when the promoted spec is back", promoting({ revision: "v1" }), { do: "cancel" }],
   ])("%s", (_, input, want) => {
     expect(decide(input)).toMatchObject(want);

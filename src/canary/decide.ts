@@ -57,6 +57,12 @@ export interface Seen {
   /** Missing: no check was due. */
   readonly check?: Check | undefined;
   readonly gates: Gates;
+  /** The target has no pods: those of an earlier run cannot be taken for the next one's. */
+  readonly canaryGone: boolean;
+  /** Since the tracked revision only configs changed: running pods do not notice. */
+  readonly onlyConfigs: boolean;
+  /** Everything that the tracked revision consists of is still to be had. */
+  readonly complete: boolean;
   /** A Revert of this Canary keeps a failed change out of the target. */
   readonly held: boolean;
   /** A person declined the Revert of the tracked revision: it gets one more try. */
@@ -141,7 +147,8 @@ function rest({ status, seen }: Input): Decision {
   return begin(seen);
 }
 
-function begin({ gates }: Seen): Decision {
+function begin({ gates, canaryGone }: Seen): Decision {
+  if (!canaryGone) return hold("CanaryEnding", "the pods of the run before have to end first");
   if (isClosed(gates.rollout)) return { do: "await", phase: "Waiting", message: gates.rollout.message };
   return { do: "start" };
 }
@@ -154,8 +161,7 @@ function wait({ spec, status, seen }: Input): Decision {
 
 function progress(input: Input): Decision {
   const { spec, status, seen } = input;
-  if (seen.revision === undefined || seen.revision === status.promotedRevision) return { do: "cancel" };
-  if (seen.revision !== status.trackedRevision) return { do: "start" };
+  if (seen.revision !== status.trackedRevision) return moved(input);
   const failure = failureOf(input);
   if (failure) return { do: "rollBack", weight: 0, ...failure };
   if (seen.canary.state !== "ready") return withoutTraffic(status) ? hold("CanaryNotReady", seen.canary.message) : { do: "shift", weight: 0 };
@@ -165,6 +171,13 @@ function progress(input: Input): Decision {
   // Any watch event wakes us; a step is still taken only once per interval.
   if (msUntilStep(spec, status, seen.nowMs) > 0) return hold("StepNotDue", "the next step is not due yet");
   return step(input);
+}
+
+/** The target is no longer what is analysed. Either way all traffic goes to the primary first. */
+function moved({ status, seen }: Input): Decision {
+  if (seen.revision === undefined || seen.revision === status.promotedRevision) return { do: "cancel" };
+  // A new pod template rolls the pods; for new configs alone they have to go and come again.
+  return { do: seen.onlyConfigs ? "cancel" : "start" };
 }
 
 /** The normal step: what a passed check earns. */
@@ -219,6 +232,8 @@ function withoutTraffic({ canaryWeight }: CanaryStatus): boolean {
 function promote(input: Input): Decision {
   const { status, seen } = input;
   if (seen.revision === status.promotedRevision && seen.primaryServes) return { do: "cancel" };
+  // A Secret changed before it could be copied: nobody has what was analysed any more.
+  if (!seen.complete) return { do: "cancel" };
   if (!withoutTraffic(status) && mustLeave(input)) return { do: "shift", weight: 0 };
   if (seen.primary.state === "ready") return { do: "handBack" };
   return unpromoted(input, seen.primary);

@@ -41,7 +41,7 @@ const onEnter: Partial<Record<Phase, (before: CanaryStatus, after: CanaryStatus)
   Initialized: (before, { promotedRevision }) => {
     if (before.phase === "Initializing") return normal("CanaryInitialized", `the primary runs ${promotedRevision} and has all traffic`);
     if (before.phase === "Failed") return normal("CanarySettled", `the target is back at the promoted revision ${promotedRevision}`);
-    return normal("CanaryCancelled", `the promoted revision ${promotedRevision} is back; the run of ${before.trackedRevision} ends without a verdict`);
+    return normal("CanaryCancelled", `the run of ${before.trackedRevision} ends without a verdict; the primary keeps ${promotedRevision}`);
   },
   Waiting: (_, { trackedRevision }) => normal("WaitingForRollout", `a confirm-rollout hook holds ${trackedRevision}`),
   WaitingPromotion: (_, { trackedRevision }) => normal("WaitingForPromotion", `a confirm-promotion hook holds ${trackedRevision}`),

@@ -146,7 +146,7 @@ const outcomes: Record<Phase, Outcome> = {
 };
 
 /** Holds that are the ordinary course of things and not worth a word in the conditions. */
-const ordinary = new Set(["UpToDate", "StepNotDue", "CheckNotDue", "Draining", "RevisionFailed", "ChangeHeld", "GateClosed"]);
+const ordinary = new Set(["UpToDate", "CanaryEnding", "StepNotDue", "CheckNotDue", "Draining", "RevisionFailed", "ChangeHeld", "GateClosed"]);
 
 function outcomeOf(status: CanaryStatus, decision: Decision, before: Condition | undefined): Outcome {
   const { phase = "Initializing", failure } = status;

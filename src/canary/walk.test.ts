@@ -51,11 +51,19 @@ interface Choice {
   readonly revert: (typeof reverts)[number];
   readonly notRouted: string | undefined;
   readonly deleting: boolean;
+  readonly canaryGone: boolean;
+  readonly onlyConfigs: boolean;
+  readonly complete: boolean;
 }
 
-const usual = { revision: ["v1", "v2", "v3", undefined], canary: healths, primary: primaries, gates: gatings, revert: reverts.slice(0, 1), notRouted: [undefined], deleting: [false, true] };
+const usual = { revision: ["v1", "v2", "v3", undefined], canary: healths, primary: primaries, gates: gatings, revert: reverts.slice(0, 1), notRouted: [undefined], deleting: [false, true], canaryGone: [true], onlyConfigs: [false], complete: [true] };
 /** Choices that matter only in some phases. */
-const special: Partial<Record<Phase, object>> = { Failed: { revert: reverts }, Progressing: { notRouted: [undefined, "not yet"] } };
+const special: Partial<Record<Phase, object>> = {
+  Initialized: { canaryGone: [true, false] },
+  Failed: { revert: reverts, canaryGone: [true, false] },
+  Progressing: { notRouted: [undefined, "not yet"], onlyConfigs: [false, true] },
+  Promoting: { complete: [true, false] },
+};
 const choicesOf = new Map<Phase | undefined, Choice[]>();
 
 /** Every observation that may matter in this state. */
@@ -180,7 +188,7 @@ function settled(spec: CanarySpec, from: CanaryStatus, fromMs: number): boolean 
   for (let step = 1; step <= 20; step += 1) {
     const nowMs = fromMs + step * 60_000;
     const deleting = status.phase === "Terminating";
-    const seen: Seen = { nowMs, revision, canary: { state: "ready" }, primary: { state: "ready" }, primaryServes: true, gates: {}, held: false, declined: false, deleting };
+    const seen: Seen = { nowMs, revision, canary: { state: "ready" }, primary: { state: "ready" }, primaryServes: true, gates: {}, canaryGone: true, onlyConfigs: false, complete: true, held: false, declined: false, deleting };
     const check = checksOf(spec, status, seen)[1];
     const transition = next(spec, status, { ...seen, check });
     if (transition.decision.do === "release") return true;

@@ -4,6 +4,7 @@ import { groupOf, type KindRef, keyOf, type KubeObject, type ObjectRef } from ".
 import type { ConfigKind } from "../../canary/configs.ts";
 import { recordKind } from "../../canary/history.ts";
 import type { Informer, Informers } from "../../kube/kube.ts";
+import { isRecord } from "../../lib/json.ts";
 
 /** Kinds that a Canary reads, by the words used here. */
 export const kindsRead = {
@@ -25,12 +26,14 @@ const canaryIndex = "canary: label";
 
 /** What the shared copies of the cluster say about one Canary's namespace. */
 export interface Cluster {
+  /** Resolves when all that is read here is known. */
+  whenSynced(signal: AbortSignal): Promise<void>;
   /** The live object, from the shared copy. */
   find(ref: ObjectRef): KubeObject | undefined;
   config(kind: ConfigKind, namespace: string | undefined, name: string): KubeObject | undefined;
   /** Objects of this kind that are controlled by this one. */
   controlledBy(kind: "replicaSet" | "pod", owner: KubeObject): KubeObject[];
-  /** Objects of this kind that carry the Canary's label. */
+  /** Objects of this kind that carry the Canary's label; Reverts that name it. */
   labelled(kind: "record" | "ConfigMap" | "Secret" | "revert", canary: Canary): KubeObject[];
 }
 
@@ -41,8 +44,10 @@ export function clusterOf(informers: Informers): Cluster {
   for (const kind of ["replicaSet", "pod"] as const) {
     copy(kindsRead[kind]).addIndex(ownerIndex, ({ metadata }) => (metadata.ownerReferences ?? []).filter(({ controller }) => controller).map(({ uid }) => uid));
   }
-  for (const kind of ["record", "ConfigMap", "Secret", "revert"] as const) copy(kindsRead[kind]).addIndex(canaryIndex, ({ metadata }) => labelKey(metadata));
+  for (const kind of ["record", "ConfigMap", "Secret"] as const) copy(kindsRead[kind]).addIndex(canaryIndex, ({ metadata }) => labelKey(metadata));
+  copy(kindsRead.revert).addIndex(canaryIndex, revertKey);
   return {
+    whenSynced: async (signal) => void (await Promise.all([...copies.values()].map((each) => each.whenSynced(signal)))),
     find: (ref) => copy(ref).find(keyOf(ref)),
     config: (kind, namespace, name) => copy(kindsRead[kind]).find(keyOf({ namespace, name })),
     controlledBy: (kind, { metadata }) => (metadata.uid === undefined ? [] : copy(kindsRead[kind]).byIndex(ownerIndex, metadata.uid)),
@@ -54,6 +59,12 @@ export function clusterOf(informers: Informers): Cluster {
 export function labelKey({ namespace, labels }: KubeObject["metadata"]): string[] {
   const name = labels?.[names.canary];
   return name === undefined ? [] : [keyOf({ namespace, name })];
+}
+
+/** The keys of the Canary that a Revert names: one or none. */
+export function revertKey({ metadata, spec }: KubeObject): string[] {
+  const ref = isRecord(spec) ? spec["canaryRef"] : undefined;
+  return isRecord(ref) && typeof ref["name"] === "string" ? [keyOf({ namespace: metadata.namespace, name: ref["name"] })] : [];
 }
 
 function keyOfKind({ apiVersion: version, kind }: KindRef): string {

@@ -9,8 +9,8 @@ import { isOurs } from "../../canary/owned.ts";
 import { type Revision, revisionOf } from "../../canary/revision.ts";
 import { apexName } from "../../canary/services.ts";
 import type { Facts } from "../../canary/status.ts";
-import { commitOf, keptName, type Live, primaryName, primaryRevision, revisionAnnotation } from "../../canary/workloads.ts";
-import { isRecord } from "../../lib/json.ts";
+import { commitOf, isComplete, keptName, type Live, primaryName, primaryRevision, revisionAnnotation } from "../../canary/workloads.ts";
+import { isRecord, sameJson } from "../../lib/json.ts";
 import type { Router } from "../../routing/router.ts";
 import { type Cluster, kindsRead } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
@@ -47,6 +47,8 @@ export function observe(deps: Pick<CanaryDeps, "clock" | "defaults" | "routers">
   const router = deps.routers[routerOf(deps.defaults, canary)];
   const routes = router.outputs(canary).flatMap((ref) => cluster.find(ref) ?? []);
   const apex = cluster.find({ ...kindsRead.service, namespace, name: apexName(canary) });
+  const history = historyOf(canary, cluster.labelled("record", canary));
+  const trackedContent = pinned({ history, revision }, canary.status.trackedRevision);
   const seen: Seen = {
     ...asked,
     nowMs,
@@ -55,6 +57,9 @@ export function observe(deps: Pick<CanaryDeps, "clock" | "defaults" | "routers">
     primary: primaryHealth(cluster, canary, { primary, nowMs }),
     primaryServes: serves(primary),
     notRouted: router.notAccepted(routes),
+    canaryGone: podsOf(target) === 0,
+    onlyConfigs: trackedContent !== undefined && revision !== undefined && sameJson(trackedContent.template, revision.content.template),
+    complete: trackedContent === undefined || isComplete(trackedContent, secretsOf(cluster, canary)),
     deleting: canary.metadata.deletionTimestamp !== undefined,
   };
   return {
@@ -63,7 +68,7 @@ export function observe(deps: Pick<CanaryDeps, "clock" | "defaults" | "routers">
     target,
     primary,
     revision,
-    history: historyOf(canary, cluster.labelled("record", canary)),
+    history,
     apexAdopted: apex !== undefined && !apex.metadata.ownerReferences?.some(({ uid }) => uid === canary.metadata.uid),
     router,
     inputs: router.inputs(canary).flatMap((ref) => cluster.find(ref) ?? []),
@@ -124,9 +129,6 @@ function autoscalerOf(cluster: Cluster, { metadata, spec }: Canary): KubeObject 
 
 /** What the wanted objects are made from, once the next status is known. */
 export function liveFor(cluster: Cluster, canary: Canary, { target, primary, apexAdopted, seen, ...rest }: Observation): Live {
-  const { namespace } = canary.metadata;
-  const secret = (name: string) => cluster.config("Secret", namespace, name) ?? [];
-  const copyName = copyNames(cluster, canary);
   return {
     nowMs: seen.nowMs,
     target,
@@ -135,9 +137,23 @@ export function liveFor(cluster: Cluster, canary: Canary, { target, primary, ape
     apexAdopted,
     content: pinned(rest, primaryRevision(canary.status)),
     promoted: pinned(rest, canary.status.promotedRevision),
-    copyName,
-    secrets: (name) => [secret(name), secret(copyName("Secret", name)), secret(keptName(copyName("Secret", name)))].flat(),
+    copyName: copyNames(cluster, canary),
+    secrets: secretsOf(cluster, canary),
   };
+}
+
+/** The Secret itself, the primary's copy of it, and what was kept aside. */
+function secretsOf(cluster: Cluster, canary: Canary): Live["secrets"] {
+  const copyName = copyNames(cluster, canary);
+  return (name) => {
+    const copy = copyName("Secret", name);
+    return [name, copy, keptName(copy)].flatMap((each) => cluster.config("Secret", canary.metadata.namespace, each) ?? []);
+  };
+}
+
+/** Pods that the target wants or still has, as it says. */
+function podsOf(target: KubeObject | undefined): number {
+  return Number(at(target, ["spec", "replicas"]) ?? 0) + Number(at(target, ["status", "replicas"]) ?? 0);
 }
 
 /** What a revision consists of: from the history, or as just seen. */

@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { shopDeployment, startTestCluster, type TestCluster } from "../../../test/sandbox-cluster.ts";
 import { type CanaryInput, canaryInput } from "../../../test/builders.ts";
@@ -16,6 +18,7 @@ import { metricProviders } from "../../metrics/providers.ts";
 import { routers } from "../../routing/routers.ts";
 import { startLoad } from "../../sandbox/load/load.ts";
 import { type RunningMetrics, startMetrics } from "../../sandbox/metrics/start.ts";
+import type { Images } from "../../sandbox/node/images.ts";
 import { shopImages } from "../../sandbox/node/programs.ts";
 import type { Failure } from "../failure.ts";
 import { resourcesOf } from "../resources.ts";
@@ -32,8 +35,20 @@ let metrics: RunningMetrics;
 let events: EventRecorder;
 const failures: Failure[] = [];
 
+/** The shop; its tag `only-as-canary` never gets ready in pods that call themselves a primary. */
+function brokenAsPrimary(faults: Parameters<typeof shopImages>[0]): Images {
+  const usual = shopImages(faults);
+  return {
+    find: (image) => {
+      const found = usual.find(image);
+      if (!image.endsWith(":only-as-canary") || typeof found === "string") return found;
+      return (context) => found(context.env["APP"]?.endsWith("-primary") ? { ...context, env: { ...context.env, READINESS: "never" } } : context);
+    },
+  };
+}
+
 beforeAll(async () => {
-  cluster = await startTestCluster({ images: shopImages({ bad: { ERROR_PERCENT: "50" }, crash: { CRASH_AFTER_MS: "100" } }) });
+  cluster = await startTestCluster({ images: brokenAsPrimary({ bad: { ERROR_PERCENT: "50" }, crash: { CRASH_AFTER_MS: "100" } }) });
   const { kube, signal, gateway } = cluster;
   await cluster.apply(...kinds.map((kind) => crdOf(kind)));
   await cluster.apply({ apiVersion: "networking.k8s.io/v1", kind: "IngressClass", metadata: { name: "nginx" }, spec: { controller: "k8s.io/ingress-nginx" } });
@@ -217,7 +232,7 @@ describe.concurrent("a canary", () => {
 
   test("takes the traffic back at once when its pods stop being ready", async () => {
     const name = "flapping";
-    await underCanary(name, { analysis: { metrics: [{ name: "up", query: "vector(1)", thresholdRange: { min: 1 } }], interval: "2s" } });
+    await underCanary(name, { analysis: { metrics: [{ name: "up", interval: "1s", query: "vector(1)", thresholdRange: { min: 1 } }], interval: "2s" } });
     await release(name, "2", { env: { READINESS: "flap", READINESS_FLAP_MS: "3000" } });
     await phase(name, "Progressing", ({ canaryWeight = 0 }) => canaryWeight > 0);
     const back = await phase(name, "Progressing", ({ canaryWeight }) => canaryWeight === 0);
@@ -235,6 +250,66 @@ describe.concurrent("a canary", () => {
     await cluster.apply(settings("two"));
     await phase(name, "Succeeded");
     expect((await get(copy, `${name}-settings-primary`))?.["data"]).toEqual({ TITLE: "two" });
+  });
+
+  test("never puts a newer spec on the primary before it was analysed, not even during a promotion", async () => {
+    const name = "overtaken";
+    await underCanary(name, { analysis: { metrics: [{ name: "up", interval: "1s", query: "vector(1)", thresholdRange: { min: 1 } }] } });
+    await release(name, "2");
+    const second = await phase(name, "Promoting");
+    await release(name, "bad");
+    const images = new Set<string | undefined>();
+    await until(async () => {
+      images.add(imageOf(await get(deployments, `${name}-primary`)));
+      const now = statusOf((await get(canaries, name)) ?? canary(name));
+      return now.phase === "Progressing" && now.trackedRevision !== second.trackedRevision;
+    });
+    expect(images).not.toContain("serin.dev/shop:bad");
+    expect(imageOf(await get(deployments, `${name}-primary`))).toBe("serin.dev/shop:2");
+  });
+
+  test("goes back to the promoted revision when the primary never gets ready with the new one, and analyses the next one", async () => {
+    const name = "unpromotable";
+    // The primary's pods are told by their label: as primary, this release never gets ready.
+    await underCanary(name, { skipAnalysis: true, progressDeadlineSeconds: 3 });
+    const env = [{ name: "APP", valueFrom: { fieldRef: { fieldPath: "metadata.labels['app']" } } }];
+    await release(name, "only-as-canary", { pod: { containers: [{ name: "app", image: "serin.dev/shop:only-as-canary", ports: [{ name: "http", containerPort: 8080 }], env, readinessProbe: { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 1, failureThreshold: 1 } }] } });
+    const failed = await phase(name, "Failed");
+    expect(failed).toMatchObject({ canaryWeight: 0, failure: { reason: "PromotionFailed" } });
+    await cluster.until(deployments, `${name}-primary`, (object) => imageOf(object) === "serin.dev/shop:1");
+    await release(name, "2");
+    await phase(name, "Succeeded");
+    expect(imageOf(await get(deployments, `${name}-primary`))).toBe("serin.dev/shop:2");
+  });
+
+  test("asks its gates, and is rolled back by a person without blaming a commit", async () => {
+    const name = "gated";
+    const open = new Set<string>();
+    const server = createServer((request, response) => response.writeHead(open.has(request.url ?? "") ? 204 : 403).end());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const webhooks = (["confirm-rollout", "confirm-promotion", "rollback"] as const).map((type) => ({ name: type, type, url: `${url}/${type}` }));
+    await underCanary(name, { analysis: { webhooks, metrics: [{ name: "up", interval: "1s", query: "vector(1)", thresholdRange: { min: 1 } }] } });
+    await release(name, "2");
+    await phase(name, "Waiting");
+    expect(specOf(await get(deployments, name)).replicas).toBe(0);
+    open.add("/confirm-rollout");
+    const held = await phase(name, "WaitingPromotion");
+    expect(held.canaryWeight).toBe(50);
+    open.add("/rollback");
+    expect(await phase(name, "Failed")).toMatchObject({ canaryWeight: 0, failure: { reason: "RollbackRequested", propose: false } });
+    server.close();
+  });
+
+  test("leaves everything as it is while suspended, and says so", async () => {
+    const name = "suspended";
+    await underCanary(name);
+    await cluster.apply(canary(name, { suspend: true }));
+    await release(name, "2");
+    const found = await cluster.until(canaries, name, (object) => statusOf(object).conditions?.some(({ reason }) => reason === "Suspended") ?? false);
+    expect(statusOf(found)).toMatchObject({ phase: "Initialized", observedGeneration: found.metadata.generation });
+    await cluster.apply(canary(name, { suspend: false }));
+    await phase(name, "Progressing");
   });
 
   test("says what is wrong with a name that is taken, naming both", async () => {

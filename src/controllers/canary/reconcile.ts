@@ -2,6 +2,7 @@ import type { Canary, CanaryStatus } from "../../api/canary.ts";
 import { findCondition, nextConditions, setCondition } from "../../api/conditions.ts";
 import { managers, names } from "../../api/meta.ts";
 import { keyOf, type KubeObject, refOf } from "../../api/object.ts";
+import { isUrgent } from "../../canary/checks.ts";
 import { type Decision, decide } from "../../canary/decide.ts";
 import { eventsOf } from "../../canary/events.ts";
 import { nextStatus } from "../../canary/status.ts";
@@ -22,6 +23,7 @@ export function canaryReconciler(deps: CanaryDeps): Reconcile {
   const cluster = clusterOf(deps.informers);
   const observer = createObserver(deps, cluster, (canary, due, signal) => runCheck(deps, canary, due, signal));
   return async (key, signal) => {
+    await cluster.whenSynced(signal);
     const found = deps.canaries.find(key);
     if (!found) return {};
     const deleting = found.metadata.deletionTimestamp !== undefined;
@@ -40,7 +42,7 @@ async function take(parts: Parts, canary: Canary, signal: AbortSignal): Promise<
   const { spec, status: before } = canary;
   const decision = decide({ spec, status: before, seen: seen.seen }); // think
   if (decision.do === "release") return release(parts, canary, signal);
-  if (beginsSomething.has(decision.do)) await validateStart(parts, canary, seen, signal);
+  if (beginsSomething.has(decision.do) && !isUrgent(decision, before)) await validateStart(parts, canary, seen, signal);
   const after = withAdoption(nextStatus(before, decision, seen.facts), canary, seen);
   const stored = await canaries.patchStatus(canary, after, signal); // record; a conflict throws before anything is touched
   tell(parts, canary, { before, after, decision });

@@ -3,7 +3,7 @@ import { keyOf, type KubeObject } from "../../api/object.ts";
 import type { Watched } from "../../kube/controller.ts";
 import type { Change, Informer, Informers } from "../../kube/kube.ts";
 import { isRecord } from "../../lib/json.ts";
-import { kindsRead, labelKey } from "./cluster.ts";
+import { kindsRead, labelKey, revertKey } from "./cluster.ts";
 
 const uses = "canary: uses";
 
@@ -27,11 +27,12 @@ export function canaryWatches(informers: Informers): Watched[] {
     keysOf: (change) => keysBoth(change, keysOf),
     priority: urgent.has(informer.kind.kind) ? "now" : "normal",
   });
-  const { service, ConfigMap, Secret, autoscaler, httpRoute, ingress, revert } = kindsRead;
+  const { service, ConfigMap, Secret, autoscaler, httpRoute, ingress, revert, record } = kindsRead;
   return [
     watched(deployments, byUse),
     watched(informers.of(kindsRead.pod), throughOwner(replicaSets, byDeployment)),
-    ...[service, ConfigMap, Secret, autoscaler, httpRoute, ingress, revert].map((kind) => watched(informers.of(kind), byUse)),
+    ...[service, ConfigMap, Secret, autoscaler, httpRoute, ingress, record].map((kind) => watched(informers.of(kind), byUse)),
+    watched(informers.of(revert), revertKey),
   ];
 }
 
