@@ -82,6 +82,7 @@ async function build({ binary, directory, path, closure, options }: Build, signa
   );
   const told = explain(result.errors, { root, directory });
   if (result.outcome === "limit") throw new StalledError(buildFailed, `kustomize build of ${describePath(path)} wrote more than it may`);
+  signal.throwIfAborted();
   if (result.outcome === "killed") throw new Error(`kustomize build of ${describePath(path)} took longer than ${timeoutMs / 1000}s`);
   if (result.outcome === "failed") throw new StalledError(buildFailed, `kustomize build of ${describePath(path)}: ${told}`);
   return result.output;

@@ -9,6 +9,7 @@ import { parseDurationMs } from "../../lib/duration.ts";
 import type { SyncDeps } from "./deps.ts";
 import { nameSome, resourceOf } from "./events.ts";
 import type { Observation } from "./observe.ts";
+import { podCause } from "./pods.ts";
 import { prune } from "./prune.ts";
 import { applied } from "./status.ts";
 
@@ -23,6 +24,8 @@ export interface Done {
   readonly waitingFor?: string | undefined;
 }
 
+/** How many unhealthy workloads are explained by their pods, each for one request. */
+const maxExplained = 3;
 /** A stage that waits for another is looked at again by watch, and after this time. */
 const stageRetryMs = 2_000;
 
@@ -31,7 +34,7 @@ export async function conclude(deps: SyncDeps, done: Done, signal: AbortSignal):
   if (done.waitingFor !== undefined) return waitForStage(deps, done, signal);
   const { sync, seen, wrote } = done;
   const { kept, stale } = partition(done);
-  const verdict = sync.spec.wait || (sync.spec.prune && stale.length > 0) ? judge(deps, done, kept) : ({ state: "healthy" } as const);
+  const verdict = sync.spec.wait || (sync.spec.prune && stale.length > 0) ? await judge(deps, done, kept, signal) : ({ state: "healthy" } as const);
   const pruned = await pruneWhenHealthy(deps, { done, verdict, kept, stale }, signal);
   const outcome = pruned.outcome ?? outcomeOf(verdict, seen, stale);
   const inventory = [...kept, ...stale.filter(({ id }) => !pruned.gone.has(id))].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -70,14 +73,16 @@ function nextMs({ spec: { interval, retryInterval } }: Sync, verdict: Verdict, o
 type Verdict = { readonly state: "healthy" } | { readonly state: "progressing"; readonly message: string; readonly retryMs: number } | { readonly state: "failed"; readonly message: string };
 
 /** How what was applied is doing, and how long it may still take. */
-function judge({ live, clock }: SyncDeps, { sync, wrote }: Done, kept: readonly InventoryEntry[]): Verdict {
+async function judge({ kube, live, clock }: SyncDeps, { sync, wrote }: Done, kept: readonly InventoryEntry[], signal: AbortSignal): Promise<Verdict> {
   const ill = kept.flatMap((entry): { ref: ObjectRef; health: Exclude<Health, { state: "healthy" }> }[] => {
     const ref = refOfEntry(entry);
     const health = healthOf(live.find(ref));
     return health.state === "healthy" ? [] : [{ ref, health }];
   });
   if (ill.length === 0) return { state: "healthy" };
-  const message = nameSome(ill.map(({ ref, health }) => describeHealth(ref, health)));
+  const causes = await Promise.all(ill.slice(0, maxExplained).map(({ ref }) => podCause(kube, live.find(ref), signal)));
+  const told = ill.map(({ ref, health }, index) => [describeHealth(ref, health), causes[index]].filter((part) => part !== undefined).join(" — "));
+  const message = nameSome(told);
   const startedMs = wrote || sync.status.appliedAt === undefined ? clock.nowMs() : Date.parse(sync.status.appliedAt);
   const leftMs = startedMs + timeoutMs(sync) - clock.nowMs();
   if (leftMs <= 0 || ill.some(({ health }) => health.state === "failed")) return { state: "failed", message };

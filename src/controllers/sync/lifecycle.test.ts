@@ -44,10 +44,15 @@ test("what does not become healthy in time keeps what it should have replaced", 
   app.source.commit({ "a.yaml": deployment("a", "x:1"), "old.yaml": configMap("old", { k: "1" }) });
   await app.create({ timeout: "1s" });
   await report("late", "a", true);
+  const pod = { apiVersion: "v1", kind: "Pod", metadata: { namespace: "late", name: "a-1", labels: { app: "a" } }, spec: { containers: [{ name: "app", image: "x:2" }] } };
+  await world.kube.create(pod, { fieldManager: "test" }, signal);
+  const containerStatuses = [{ name: "app", image: "x:2", imageID: "", ready: false, restartCount: 0, state: { waiting: { reason: "ImagePullBackOff", message: "no such image" } } }];
+  await world.kube.patch({ ...pod, namespace: "late", name: "a-1" }, { status: { phase: "Pending", containerStatuses } }, { fieldManager: "test", subresource: "status" }, signal);
   const second = app.source.commit({ "a.yaml": deployment("a", "x:2") });
   await app.poke();
   const { message } = await app.becomes(second, "False", "HealthCheckFailed");
-  expect(message).toContain("Deployment/late/a");
+  expect(message).toContain("Deployment/late/a ");
+  expect(message).toContain("Pod/late/a-1: ImagePullBackOff in container app: no such image");
   expect(await app.find("ConfigMap", "old")).toBeDefined();
   await report("late", "a", true);
   await app.becomes(second, "True");
