@@ -56,7 +56,7 @@ async function goodRelease(scene: Scene, load: Load): Promise<void> {
 
 async function badRelease(scene: Scene, load: Load): Promise<void> {
   const { screen, stage, view, signal } = scene;
-  screen.chapter("A bad release: shop 3 answers every third request with an error");
+  screen.chapter("A bad release: shop 3 answers three of ten requests with an error");
   const commit = await stage.shopTeam.push("Release shop 3", { "apps/shop.yaml": shop("3") }, signal);
   screen.say(`${commit.slice(0, 7)} Release shop 3`);
   const before = load.snapshot();
@@ -64,7 +64,7 @@ async function badRelease(scene: Scene, load: Load): Promise<void> {
   const after = load.snapshot();
   screen.say(`traffic is back; users lost ${after.failed + after.lost - before.failed - before.lost} of ${after.sent - before.sent} requests`);
   await until(scene, "the change to be held back", () => view.image("shop") === "serin.dev/shop:2" && view.sync()?.revision?.includes("holding shop") === true);
-  screen.say(`Git still says shop 3, the cluster runs ${view.sync()?.revision ?? ""}`);
+  screen.say(`Git still says shop 3, the cluster runs ${short(view.sync()?.revision ?? "")}`);
   await until(scene, "the pull request", () => view.revert()?.pullRequest !== undefined);
   screen.say(`pull request: ${view.revert()?.pullRequest ?? ""}`);
   await otherTeamShips(scene);
@@ -104,6 +104,10 @@ async function merge(scene: Scene): Promise<void> {
 /** Which specs the workloads have: a change of any shows. */
 function generations(view: View): string {
   return ["shop", "shop-primary", "cart"].map((name) => `${name} ${view.deployment(name)?.metadata.generation ?? 0}`).join(", ");
+}
+
+function short(revision: string): string {
+  return revision.replace(/([0-9a-f]{7})[0-9a-f]{33}/g, "$1…");
 }
 
 function replicas(view: View, name: string): number | undefined {
