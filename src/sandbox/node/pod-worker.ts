@@ -56,7 +56,9 @@ export function startPod(pod: Pod, deps: PodDeps): PodWorker {
     deps.log.error({ pod: pod.metadata.name, error: messageOf(error) }, "sandbox pod failed");
   });
   const ended = Promise.withResolvers<void>();
+  let killed = false;
   const kill = (): void => {
+    killed = true;
     stopping.abort();
     life.abort();
     stopped.then(ended.resolve, ended.resolve);
@@ -67,13 +69,15 @@ export function startPod(pod: Pod, deps: PodDeps): PodWorker {
     report();
     void clock.sleep(graceMs, life.signal).then(() => life.abort(), () => {});
     await stopped;
-    await removePod(kube, pod);
+    if (!killed) await removePod(kube, pod);
   };
   return {
     terminate: (graceMs) => {
       if (stopping.signal.aborted) return;
       terminate(graceMs)
-        .catch((error: unknown) => deps.log.error({ pod: pod.metadata.name, error: messageOf(error) }, "sandbox pod not removed"))
+        .catch((error: unknown) => {
+          if (!killed) deps.log.error({ pod: pod.metadata.name, error: messageOf(error) }, "sandbox pod not removed");
+        })
         .finally(kill);
     },
     kill,
