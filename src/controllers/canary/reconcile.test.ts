@@ -6,7 +6,7 @@ import { type CanaryInput, canaryInput } from "../../../test/builders.ts";
 import { type CanaryStatus, canary as canaryKind } from "../../api/canary.ts";
 import { crdOf } from "../../api/crd.ts";
 import { kinds } from "../../api/kinds.ts";
-import { apiVersion } from "../../api/meta.ts";
+import { apiVersion, managers } from "../../api/meta.ts";
 import { metricTemplate } from "../../api/metric-template.ts";
 import type { KubeObject } from "../../api/object.ts";
 import { runController } from "../../kube/controller.ts";
@@ -299,6 +299,27 @@ describe.concurrent("a canary", () => {
     open.add("/rollback");
     expect(await phase(name, "Failed")).toMatchObject({ canaryWeight: 0, failure: { reason: "RollbackRequested", propose: false } });
     server.close();
+  });
+
+  test("changes nothing that is right already, and puts back what somebody changed", async () => {
+    const name = "idle";
+    await underCanary(name);
+    const route = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute" };
+    const made: [typeof deployments, string][] = [[deployments, name], [deployments, `${name}-primary`], [services, name], [services, `${name}-primary`], [services, `${name}-canary`], [route, name]];
+    const writes = async () => Promise.all(made.map(async ([kind, each]) => (await get(kind, each))?.metadata.managedFields?.filter(({ manager }) => manager === managers.canary)));
+    const asked = async (at: string) => {
+      await cluster.kube.patch({ ...canaries, namespace: "shop", name }, { metadata: { annotations: { "serin.dev/requestedAt": at } } }, { fieldManager: "test" }, cluster.signal);
+      await phase(name, "Initialized", ({ lastHandledReconcileAt }) => lastHandledReconcileAt === at);
+    };
+    await asked("1");
+    const before = await writes();
+    await asked("2");
+    await asked("3");
+    expect(await writes()).toEqual(before);
+    await cluster.kube.patch({ ...deployments, namespace: "shop", name }, { spec: { replicas: 1 } }, { fieldManager: "test" }, cluster.signal);
+    await replicas(name, 0);
+    await cluster.kube.delete({ ...route, namespace: "shop", name }, {}, cluster.signal);
+    await until(async () => (await get(route, name)) !== undefined);
   });
 
   test("leaves everything as it is while suspended, and says so", async () => {
