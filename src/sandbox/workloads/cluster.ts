@@ -1,6 +1,7 @@
 import type { KindRef, KubeObject } from "../../api/object.ts";
 import { keyOf } from "../../api/object.ts";
 import type { Informers, Kube } from "../../kube/kube.ts";
+import { KubeError } from "../../kube/kube.ts";
 import { fieldManager } from "../kinds.ts";
 import type { Write } from "./writes.ts";
 
@@ -45,12 +46,9 @@ export function createCluster(kube: Kube, informers: Informers, watched: readonl
     return [...rest, ...[...own.values()].filter(belongs)];
   };
   const remember = (object: KubeObject): void => {
-    // A Binding is answered by a Status: that is nothing to remember.
-    const own = ahead.get(object.kind);
-    if (!own) return;
     const key = keyOf(object.metadata);
     const seen = informers.of(object).find(key);
-    if (!seen || !caughtUp(seen, object)) own.set(key, object);
+    if (!seen || !caughtUp(seen, object)) ahead.get(object.kind)?.set(key, object);
   };
   const find = (kind: KindRef, key: string): KubeObject | undefined => ahead.get(kind.kind)?.get(key) ?? informers.of(kind).find(key);
   return {
@@ -66,7 +64,7 @@ export function createCluster(kube: Kube, informers: Informers, watched: readonl
     perform: async (write, signal) => {
       switch (write.do) {
         case "create":
-          return remember(await kube.create(write.object, { fieldManager }, signal));
+          return await create(kube, { find, remember }, write, signal);
         case "patch":
           return await patch(kube, { find, remember }, write, signal);
         case "delete":
@@ -82,6 +80,15 @@ export function createCluster(kube: Kube, informers: Informers, watched: readonl
 }
 
 type Memory = Pick<Cluster, "find"> & { remember: (object: KubeObject) => void };
+
+async function create(kube: Kube, { remember }: Memory, { object }: Write & { do: "create" }, signal: AbortSignal): Promise<void> {
+  const created = kube.create(object, { fieldManager }, signal);
+  if (object.kind !== "Binding") return remember(await created);
+  // A real API server answers a Binding by a Status without metadata: done all the same.
+  await created.catch((error: unknown) => {
+    if (!(error instanceof KubeError && error.reason === "NotKubernetes")) throw error;
+  });
+}
 
 async function patch(kube: Kube, { find, remember }: Memory, write: Write & { do: "patch" }, signal: AbortSignal): Promise<void> {
   const known = find(write.ref, keyOf(write.ref));
