@@ -83,10 +83,17 @@ async function judge({ kube, live, clock }: SyncDeps, { sync, wrote }: Done, kep
   const causes = await Promise.all(ill.slice(0, maxExplained).map(({ ref }) => podCause(kube, live.find(ref), signal)));
   const told = ill.map(({ ref, health }, index) => [describeHealth(ref, health), causes[index]].filter((part) => part !== undefined).join(" — "));
   const message = nameSome(told);
-  const startedMs = wrote || sync.status.appliedAt === undefined ? clock.nowMs() : Date.parse(sync.status.appliedAt);
-  const leftMs = startedMs + timeoutMs(sync) - clock.nowMs();
+  const leftMs = (wrote ? clock.nowMs() : illSinceMs(sync, clock.nowMs())) + timeoutMs(sync) - clock.nowMs();
   if (leftMs <= 0 || ill.some(({ health }) => health.state === "failed")) return { state: "failed", message };
   return { state: "progressing", message, retryMs: Math.max(leftMs, 1_000) };
+}
+
+/** Since when something is not healthy: the last apply, or when what had been healthy ceased to be. Failed stays failed until it is healthy. */
+function illSinceMs({ status: { appliedAt, conditions } }: Sync, nowMs: number): number {
+  const ready = findCondition(conditions, "Ready");
+  if (ready?.status === "True" || appliedAt === undefined) return nowMs;
+  if (ready?.reason === "HealthCheckFailed") return 0;
+  return Math.max(Date.parse(appliedAt), ready?.status === "Unknown" ? Date.parse(ready.lastTransitionTime) : 0);
 }
 
 function timeoutMs({ spec: { timeout, interval } }: Sync): number {

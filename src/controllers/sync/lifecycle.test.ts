@@ -37,6 +37,12 @@ test("with wait, Ready waits for health without holding a worker; pruning comes 
   await report("health", "a", true);
   await app.becomes(second, "True");
   expect(await app.find("ConfigMap", "old")).toBeUndefined();
+
+  // A pod that moves is no failed release: it gets its time again.
+  await report("health", "a", false);
+  await said(second, "Deployment/health/a");
+  await report("health", "a", true);
+  await app.becomes(second, "True");
 });
 
 test("what does not become healthy in time keeps what it should have replaced", async () => {
