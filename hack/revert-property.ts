@@ -18,12 +18,19 @@ const dir = mkdtempSync(join(tmpdir(), "serin-property-"));
 let wrong = 0;
 
 /** Outcome of one commit in a few words, beside git's. */
-function compare(history: RandomHistory, store: ObjectStore, commit: RandomHistory["commits"][number]): { words: string[]; different: boolean } {
+function compare(
+  history: RandomHistory,
+  store: ObjectStore,
+  commit: RandomHistory["commits"][number],
+): { words: string[]; different: boolean } {
   const git = revertByGit(history, commit);
   const ours = revert(store, { head: history.head, commits: [commit.oid] });
   const different = ours.outcome === "clean" && git.outcome === "clean" && ours.tree !== git.tree;
   const agrees = renamedMerge(store, history.head, commit.oid) === (git.outcome === "clean" ? git.tree : git.outcome);
-  const words = [`ours ${ours.outcome}, git ${git.outcome}${different ? ", DIFFERENT TREE" : ""}`, `one merge with renames ${agrees ? "agrees" : "differs"}`];
+  const words = [
+    `ours ${ours.outcome}, git ${git.outcome}${different ? ", DIFFERENT TREE" : ""}`,
+    `one merge with renames ${agrees ? "agrees" : "differs"}`,
+  ];
   return { words, different };
 }
 

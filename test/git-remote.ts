@@ -34,7 +34,9 @@ export function runGit(args: readonly string[], input?: string | Buffer): string
     GIT_TERMINAL_PROMPT: "0",
   };
   const options = { env, maxBuffer: 1 << 29, stdio: ["pipe", "pipe", "pipe"] as ["pipe", "pipe", "pipe"] };
-  return execFileSync("git", args, input === undefined ? options : { ...options, input }).toString().trim();
+  return execFileSync("git", args, input === undefined ? options : { ...options, input })
+    .toString()
+    .trim();
 }
 
 /** Starts one with an empty branch `main`. */
@@ -45,7 +47,8 @@ export async function aGitRemote(options: Omit<GitHttpOptions, "dir"> & { readon
   mkdirSync(work);
   runGit(["init", "-q", "--bare", "-b", "main", bare]);
   const server = await startGitHttp({ dir: join(dir, "served"), ...options });
-  const git = (...args: string[]) => runGit(["--git-dir", bare, "-c", "core.bare=false", "-c", "core.compression=1", "--work-tree", work, ...args]);
+  const git = (...args: string[]) =>
+    runGit(["--git-dir", bare, "-c", "core.bare=false", "-c", "core.compression=1", "--work-tree", work, ...args]);
   return {
     dir,
     bare,

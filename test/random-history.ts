@@ -14,7 +14,10 @@ export interface RandomHistory {
 }
 
 /** What undoing one commit gave. */
-export type Outcome = { readonly outcome: "clean"; readonly tree: string } | { readonly outcome: "empty" } | { readonly outcome: "conflict"; readonly paths: readonly string[] };
+export type Outcome =
+  | { readonly outcome: "clean"; readonly tree: string }
+  | { readonly outcome: "empty" }
+  | { readonly outcome: "conflict"; readonly paths: readonly string[] };
 
 interface File {
   readonly mode: string;
@@ -57,7 +60,12 @@ function changer(random: Dice) {
     `  name: app-${below(50)}`,
     "spec:",
     ...Array.from({ length: 6 + below(30) }, (_, index) =>
-      pick([`  key${index}: value-${below(1e6)}`, `  - item-${below(12)}`, `    replicas: ${below(9)}`, `  env${below(1_000)}: "${below(1e5)}"`]),
+      pick([
+        `  key${index}: value-${below(1e6)}`,
+        `  - item-${below(12)}`,
+        `    replicas: ${below(9)}`,
+        `  env${below(1_000)}: "${below(1e5)}"`,
+      ]),
     ),
   ];
   const somePath = () => {
@@ -104,7 +112,9 @@ function changer(random: Dice) {
     files.set(`${path}/inner.yaml`, file);
   };
   const moveDirectory: Change = (files) => {
-    const directories = [...new Set([...files.keys()].filter((path) => path.includes("/")).map((path) => path.slice(0, path.lastIndexOf("/"))))];
+    const directories = [
+      ...new Set([...files.keys()].filter((path) => path.includes("/")).map((path) => path.slice(0, path.lastIndexOf("/")))),
+    ];
     if (directories.length === 0) return;
     const from = pick(directories);
     for (const [path, file] of Array.from(files)) {
@@ -121,10 +131,23 @@ function changer(random: Dice) {
   const remove: Change = (files, path) => void files.delete(path);
   const exactMove: Change = (files, path, file) => move(files, path, file);
   const changes: Record<Profile, readonly (readonly [number, Change])[]> = {
-    gitops: [[0.05, add], [0.08, remove], [0.09, changeMode], [1, edit]],
+    gitops: [
+      [0.05, add],
+      [0.08, remove],
+      [0.09, changeMode],
+      [1, edit],
+    ],
     nasty: [
-      [0.08, add], [0.15, remove], [0.23, exactMove], [0.31, moveAndEdit], [0.36, changeMode],
-      [0.38, changeType], [0.39, fileToDirectory], [0.41, moveDirectory], [0.43, copy], [1, edit],
+      [0.08, add],
+      [0.15, remove],
+      [0.23, exactMove],
+      [0.31, moveAndEdit],
+      [0.36, changeMode],
+      [0.38, changeType],
+      [0.39, fileToDirectory],
+      [0.41, moveDirectory],
+      [0.43, copy],
+      [1, edit],
     ],
   };
   return {
@@ -149,7 +172,9 @@ export function randomHistory(dir: string, seed: number, profile: Profile): Rand
   const commits: string[] = [];
   const write = (branch: string, files: Files, from?: string) => {
     mark++;
-    commits.push(`commit refs/heads/${branch}\nmark :${mark}\ncommitter a <a@x> ${1_700_000_000 + mark * 60} +0000\ndata <<E\nc${mark}\nE\n`);
+    commits.push(
+      `commit refs/heads/${branch}\nmark :${mark}\ncommitter a <a@x> ${1_700_000_000 + mark * 60} +0000\ndata <<E\nc${mark}\nE\n`,
+    );
     commits.push(from === undefined ? "" : `from ${from}\n`, "deleteall\n", ...[...files].map(([path, file]) => fileCommand(path, file)));
   };
   const flush = () => {
@@ -182,7 +207,10 @@ export function randomHistory(dir: string, seed: number, profile: Profile): Rand
   }
   git("checkout", "-q", "-f", "main");
   git("reset", "-q", "--hard");
-  const all = git("rev-list", "--parents", "main").split("\n").map((line) => line.split(" ")).map(([oid, ...parents]) => ({ oid: oid!, parents }));
+  const all = git("rev-list", "--parents", "main")
+    .split("\n")
+    .map((line) => line.split(" "))
+    .map(([oid, ...parents]) => ({ oid: oid!, parents }));
   const chosen = new Set([all[0]!, ...all.filter(({ parents }) => parents.length > 1)]);
   while (chosen.size < Math.min(7, all.length)) chosen.add(random.pick(all));
   return { dir, head: git("rev-parse", "main"), commits: [...chosen] };
@@ -199,17 +227,24 @@ function filesOf(dir: string, commit: string): Files {
     const [, mode, oid, path] = /^(\d+) blob (\w+)\t(.*)$/.exec(line) ?? [];
     if (mode === undefined || oid === undefined || path === undefined) continue;
     const content = spawnSync("git", ["-C", dir, "cat-file", "blob", oid]).stdout.toString();
-    files.set(path, mode === "120000" ? { mode, lines: undefined, target: content } : { mode, lines: content.replace(/\n$/, "").split("\n") });
+    files.set(
+      path,
+      mode === "120000" ? { mode, lines: undefined, target: content } : { mode, lines: content.replace(/\n$/, "").split("\n") },
+    );
   }
   return files;
 }
 
 /** What `git revert` makes of one commit of the history; a merge counts against its first parent. Leaves everything as it was. */
 export function revertByGit({ dir, head }: RandomHistory, { oid, parents }: RandomHistory["commits"][number]): Outcome {
-  const run = (...args: string[]) => spawnSync("git", ["-C", dir, "-c", "user.name=a", "-c", "user.email=a@x", ...args], { env: { ...process.env, GIT_EDITOR: "true" } });
+  const run = (...args: string[]) =>
+    spawnSync("git", ["-C", dir, "-c", "user.name=a", "-c", "user.email=a@x", ...args], { env: { ...process.env, GIT_EDITOR: "true" } });
   const reverted = run("revert", "--no-edit", ...(parents.length > 1 ? ["-m", "1"] : []), oid);
   const words = reverted.stdout.toString() + reverted.stderr.toString();
-  const unmerged = run("ls-files", "-u").stdout.toString().split("\n").flatMap((line) => line.split("\t")[1] ?? []);
+  const unmerged = run("ls-files", "-u")
+    .stdout.toString()
+    .split("\n")
+    .flatMap((line) => line.split("\t")[1] ?? []);
   const tree = run("rev-parse", "HEAD^{tree}").stdout.toString().trim();
   run("revert", "--abort");
   run("revert", "--quit");

@@ -88,7 +88,14 @@ test("a key that cannot be used is Stalled, also across processes", async () => 
   const oid = commit({ "a.yaml": "a: 1\n" });
   await core.fetch(remote, [{ name: main, commit: oid }], { depth: 50 }, signal);
   const { tree } = await core.commit(remote, oid, signal);
-  const input = { tree, parents: [oid], message: "m", author: { name: "a", email: "a@x" }, time: "2026-01-31T12:00:00Z", signingKey: "nonsense" };
+  const input = {
+    tree,
+    parents: [oid],
+    message: "m",
+    author: { name: "a", email: "a@x" },
+    time: "2026-01-31T12:00:00Z",
+    signingKey: "nonsense",
+  };
   await expect(core.createCommit(remote, input, signal)).rejects.toMatchObject({ name: "StalledError", reason: "InvalidSigningKey" });
 });
 

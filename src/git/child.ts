@@ -77,7 +77,11 @@ export function createChild(options: ChildOptions): Child {
 
 function startChild({ dir, log, memoryLimitBytes, worker }: ChildOptions, onEnd: (ended: Running) => void): Running {
   const heapMiB = Math.max(64, Math.floor(memoryLimitBytes / 1024 / 1024));
-  const child = fork(worker.file, worker.args, { serialization: "advanced", execArgv: [`--max-old-space-size=${heapMiB}`], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const child = fork(worker.file, worker.args, {
+    serialization: "advanced",
+    execArgv: [`--max-old-space-size=${heapMiB}`],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
   const running: Running = { process: child, pending: new Map(), verdict: undefined };
   const kill = (verdict: GitError) => {
     running.verdict ??= verdict;
@@ -86,7 +90,12 @@ function startChild({ dir, log, memoryLimitBytes, worker }: ChildOptions, onEnd:
   const overLimit = (bytes: number) => {
     if (bytes <= memoryLimitBytes || running.verdict) return;
     log.warn({ pid: child.pid, bytes, memoryLimitBytes }, "git process stopped: it needs too much memory");
-    kill(new GitError("LimitExceeded", `the Git process was stopped: it needed more than ${Math.floor(memoryLimitBytes / 1024 / 1024)} MiB of memory`));
+    kill(
+      new GitError(
+        "LimitExceeded",
+        `the Git process was stopped: it needed more than ${Math.floor(memoryLimitBytes / 1024 / 1024)} MiB of memory`,
+      ),
+    );
   };
   const watch = setInterval(() => overLimit(residentBytes(child.pid)), watchMs);
   watch.unref();
@@ -97,7 +106,8 @@ function startChild({ dir, log, memoryLimitBytes, worker }: ChildOptions, onEnd:
   child.on("error", (error) => kill(new GitError("GitOperationFailed", `the Git process cannot be used: ${error.message}`)));
   child.once("exit", (code, signal) => {
     clearInterval(watch);
-    const error = running.verdict ?? new GitError("GitOperationFailed", `the Git process ended (${signal ?? `code ${code}`}); it is started again`);
+    const error =
+      running.verdict ?? new GitError("GitOperationFailed", `the Git process ended (${signal ?? `code ${code}`}); it is started again`);
     for (const call of running.pending.values()) call.reject(error);
     onEnd(running);
   });
@@ -116,7 +126,10 @@ function send(running: Running, id: number, { method, args, signal, limitMs }: C
   const { process: child, pending } = running;
   return new Promise((resolve, reject) => {
     const stuck = setTimeout(() => {
-      running.verdict ??= new GitError("LimitExceeded", `the Git process was stopped: it worked on one call for more than ${limitMs / 1_000} s`);
+      running.verdict ??= new GitError(
+        "LimitExceeded",
+        `the Git process was stopped: it worked on one call for more than ${limitMs / 1_000} s`,
+      );
       child.kill("SIGKILL");
     }, limitMs);
     const end = () => {
@@ -141,7 +154,8 @@ function send(running: Running, id: number, { method, args, signal, limitMs }: C
       },
     });
     child.send({ type: "call", id, method, args } satisfies ToWorker, (error) => {
-      if (error) pending.get(id)?.reject(running.verdict ?? new GitError("GitOperationFailed", `the Git process is gone: ${error.message}`));
+      if (error)
+        pending.get(id)?.reject(running.verdict ?? new GitError("GitOperationFailed", `the Git process is gone: ${error.message}`));
     });
   });
 }

@@ -12,7 +12,12 @@ export function writeCommit(store: ObjectStore, commit: NewCommit): string {
   const seconds = Math.floor(Date.parse(commit.time) / 1_000);
   if (Number.isNaN(seconds)) throw new GitError("GitOperationFailed", `"${commit.time}" is not a time; write it like 2026-01-31T12:00:00Z`);
   const person = `${nameOf(commit.author)} <${clean(commit.author.email)}> ${seconds} +0000`;
-  const head = [`tree ${commit.tree}`, ...commit.parents.map((parent) => `parent ${parent}`), `author ${person}`, `committer ${person}`].join("\n");
+  const head = [
+    `tree ${commit.tree}`,
+    ...commit.parents.map((parent) => `parent ${parent}`),
+    `author ${person}`,
+    `committer ${person}`,
+  ].join("\n");
   const message = `\n\n${commit.message.replaceAll("\0", "").trimEnd()}\n`;
   const payload = Buffer.from(head + message);
   if (commit.signingKey === undefined) return store.write("commit", payload);

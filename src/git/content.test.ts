@@ -38,7 +38,14 @@ function tree(store: DiskStore, content: Tree): string {
 }
 
 function rawTree(store: DiskStore, entries: readonly (readonly [string, string | Buffer, string])[]): string {
-  return store.write("tree", Buffer.concat(entries.map(([mode, name, oid]) => Buffer.concat([Buffer.from(`${mode} `), Buffer.from(name), Buffer.from([0]), Buffer.from(oid, "hex")]))));
+  return store.write(
+    "tree",
+    Buffer.concat(
+      entries.map(([mode, name, oid]) =>
+        Buffer.concat([Buffer.from(`${mode} `), Buffer.from(name), Buffer.from([0]), Buffer.from(oid, "hex")]),
+      ),
+    ),
+  );
 }
 
 function failure(read: () => unknown): { reason: string; message: string } {
@@ -77,7 +84,10 @@ test.each<[string, Tree, string]>([
 test("a name that is there twice is refused, and so is an unknown mode", () => {
   const store = aStore();
   const blob = store.write("blob", Buffer.from("x"));
-  const twice = rawTree(store, [["100644", "a.yaml", blob], ["100644", "a.yaml", blob]]);
+  const twice = rawTree(store, [
+    ["100644", "a.yaml", blob],
+    ["100644", "a.yaml", blob],
+  ]);
   expect(failure(() => filesAt(store, twice, ""))).toEqual({ reason: "UnsafeContent", message: '"a.yaml" is there twice' });
   const odd = rawTree(store, [["100777", "a.yaml", blob]]);
   expect(failure(() => filesAt(store, odd, "")).reason).toBe("UnsafeContent");
@@ -118,16 +128,35 @@ test("names that mean something to JavaScript are only names", () => {
 test("ten objects that describe ten billion paths hit the limit, and so do too many, too deep and too large files", () => {
   const store = aStore();
   let bomb = tree(store, { x: "x" });
-  for (let level = 0; level < 10; level++) bomb = rawTree(store, Array.from({ length: 10 }, (_, index) => ["40000", `d${index}`, bomb]));
-  expect(failure(() => filesAt(store, bomb, ""))).toMatchObject({ reason: "LimitExceeded", message: expect.stringContaining("more than 50000 files") });
+  for (let level = 0; level < 10; level++)
+    bomb = rawTree(
+      store,
+      Array.from({ length: 10 }, (_, index) => ["40000", `d${index}`, bomb]),
+    );
+  expect(failure(() => filesAt(store, bomb, ""))).toMatchObject({
+    reason: "LimitExceeded",
+    message: expect.stringContaining("more than 50000 files"),
+  });
   let deep = tree(store, { x: "x" });
   for (let level = 0; level < 70; level++) deep = rawTree(store, [["40000", "d", deep]]);
-  expect(failure(() => filesAt(store, deep, ""))).toMatchObject({ reason: "LimitExceeded", message: expect.stringContaining("64 directories deep") });
+  expect(failure(() => filesAt(store, deep, ""))).toMatchObject({
+    reason: "LimitExceeded",
+    message: expect.stringContaining("64 directories deep"),
+  });
   const large = tree(store, { app: { "big.yaml": Buffer.alloc(1024 * 1024 + 1) } });
-  expect(failure(() => filesAt(store, large, ""))).toEqual({ reason: "LimitExceeded", message: '"app/big.yaml" is larger than the limit of 1 MiB for one file' });
+  expect(failure(() => filesAt(store, large, ""))).toEqual({
+    reason: "LimitExceeded",
+    message: '"app/big.yaml" is larger than the limit of 1 MiB for one file',
+  });
   const blob = store.write("blob", Buffer.alloc(1024 * 1024));
-  const many = rawTree(store, Array.from({ length: 70 }, (_, index) => ["100644", `f${index}`, blob]));
-  expect(failure(() => filesAt(store, many, ""))).toMatchObject({ reason: "LimitExceeded", message: expect.stringContaining("more than 64 MiB") });
+  const many = rawTree(
+    store,
+    Array.from({ length: 70 }, (_, index) => ["100644", `f${index}`, blob]),
+  );
+  expect(failure(() => filesAt(store, many, ""))).toMatchObject({
+    reason: "LimitExceeded",
+    message: expect.stringContaining("more than 64 MiB"),
+  });
 });
 
 test("a directory with a name that is not UTF-8 can be read but not rewritten", () => {
@@ -142,17 +171,24 @@ test("every object of a repacked repository reads as git cat-file prints it, whe
   const repo = await aGitRemote();
   onTestFinished(() => repo.close());
   const lines = Array.from({ length: 400 }, (_, index) => `key${index}: value`);
-  for (let round = 0; round < 12; round++) {
-    lines[round * 30] = `key: changed in round ${round}`;
-    repo.commit({ "app/a.yaml": lines.join("\n"), [`app/b${round}.yaml`]: lines.slice(round).join("\n"), "bin": Buffer.from([0, round, 255]) });
+  for (let round = 0; round < 7; round++) {
+    lines[round * 50] = `key: changed in round ${round}`;
+    repo.commit({
+      "app/a.yaml": lines.join("\n"),
+      [`app/b${round}.yaml`]: lines.slice(round).join("\n"),
+      bin: Buffer.from([0, round, 255]),
+    });
   }
   repo.git("tag", "-a", "v1", "-m", "one");
   repo.git("repack", "-adfq", "--depth=20");
   repo.commit({ "loose.yaml": "loose: 1\n" });
   const store = openObjects(repo.bare);
   onTestFinished(() => store.close());
-  const listed = repo.git("cat-file", "--batch-all-objects", "--batch-check").split("\n").map((line) => line.split(" "));
-  expect(listed.length).toBeGreaterThan(40);
+  const listed = repo
+    .git("cat-file", "--batch-all-objects", "--batch-check")
+    .split("\n")
+    .map((line) => line.split(" "));
+  expect(listed.length).toBeGreaterThan(25);
   expect(repo.git("verify-pack", "-v", `${repo.bare}/objects/pack/${store.packs()[0]}`)).toContain("chain length");
   const read = listed.map(([oid]) => {
     const object = store.find(oid!);
@@ -171,6 +207,8 @@ test("a pack of a few hundred kilobytes with a 400 MB file of zeros is refused b
     await core.close();
     await repo.close();
   });
+  // Streamed straight into a pack: no copy of it in memory, neither here nor in the server.
+  repo.git("config", "core.bigFileThreshold", "1m");
   const zeros = join(repo.dir, "zeros");
   writeFileSync(zeros, "");
   truncateSync(zeros, 400_000_000);

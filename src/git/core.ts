@@ -52,7 +52,8 @@ export function createGitCore(dir: string): GitCore & { close(): Promise<void> }
     merge: (remote, sides, signal) => read(remote, signal, (at) => withHistory(at, () => merge(store(at), sides))),
     createCommit: (remote, commit, signal) => read(remote, signal, (at) => writeCommit(store(at), commit)),
     push: (remote, update, signal) => read(remote, signal, (at) => push(at, update)),
-    signedBy: (remote, commit, key, signal) => read(remote, signal, (at) => isCommitSignedBy(store(at), peelToCommit(store(at), commit), key)),
+    signedBy: (remote, commit, key, signal) =>
+      read(remote, signal, (at) => isCommitSignedBy(store(at), peelToCommit(store(at), commit), key)),
     forget: async (remote) => {
       const repository = repositories.get(remote.url);
       repositories.delete(remote.url);

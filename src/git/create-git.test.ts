@@ -17,7 +17,12 @@ async function setUp(options: Parameters<typeof aGitRemote>[0] & { memoryLimitBy
   });
   const fetch = async (depth = 50) => {
     const refs = await git.listRefs(repo.remote, [main], signal);
-    await git.fetch(repo.remote, refs.filter(({ name }) => name === main), { depth }, signal);
+    await git.fetch(
+      repo.remote,
+      refs.filter(({ name }) => name === main),
+      { depth },
+      signal,
+    );
     return refs[0]!.commit;
   };
   return { ...repo, git, fetch, source: repo.git };

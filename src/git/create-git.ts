@@ -20,10 +20,19 @@ const defaultMemoryLimitBytes = 768 * 1024 * 1024;
 const workLimitMs = 120_000;
 
 /** Git in a child process of its own: a hostile repository can end that, never us. It is started at the first call. */
-export function createGit({ dir, log, memoryLimitBytes = defaultMemoryLimitBytes, worker }: GitOptions): Git & { workerPid(): number | undefined } {
+export function createGit({
+  dir,
+  log,
+  memoryLimitBytes = defaultMemoryLimitBytes,
+  worker,
+}: GitOptions): Git & { workerPid(): number | undefined } {
   const file = fileURLToPath(new URL("worker-main.ts", import.meta.url));
   const child = createChild({ dir, log, memoryLimitBytes, worker: worker ?? { file, args: [] } });
-  const call = async <Method extends keyof GitCore>(method: Method, signal: AbortSignal, ...args: SentArguments<Method>): Promise<Awaited<ReturnType<GitCore[Method]>>> => {
+  const call = async <Method extends keyof GitCore>(
+    method: Method,
+    signal: AbortSignal,
+    ...args: SentArguments<Method>
+  ): Promise<Awaited<ReturnType<GitCore[Method]>>> => {
     const [remote] = args as [Remote];
     const value = await child.call({ method, args, signal, limitMs: remote.timeoutMs * 4 + workLimitMs });
     // The child answers a method with that method's result.

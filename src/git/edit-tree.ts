@@ -34,7 +34,11 @@ function nestedEdits(edits: ReadonlyMap<string, Leaf>): EditNode {
   return root;
 }
 
-function applyEdits(context: { store: ObjectStore; collisions: Set<string> }, tree: string, { node, path }: { node: EditNode; path: string }): string {
+function applyEdits(
+  context: { store: ObjectStore; collisions: Set<string> },
+  tree: string,
+  { node, path }: { node: EditNode; path: string },
+): string {
   const entries = new Map(readSafeTree(context.store, tree, path).map((entry) => [entry.name, entry]));
   for (const [name, child] of node.children) {
     const at = joinPath(path, name);

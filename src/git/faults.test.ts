@@ -36,14 +36,13 @@ const flipAt = (bytes: number) =>
   });
 
 async function setUp(options: { auth?: { username: string; password: string }; timeoutMs?: number } = {}) {
-  const state: { fault: Fault | undefined; sent: number; requests: number } = { fault: undefined, sent: 0, requests: 0 };
-  const isFetch = (request: IncomingMessage) => request.url?.endsWith("/git-upload-pack") === true && request.headers["git-protocol"] === undefined;
+  const state: { fault: Fault | undefined } = { fault: undefined };
+  const isFetch = (request: IncomingMessage) =>
+    request.url?.endsWith("/git-upload-pack") === true && request.headers["git-protocol"] === undefined;
   const repo = await aGitRemote({
     ...options,
     beforeRequest: (request, response) => {
-      state.requests++;
       if (state.fault && (isFetch(request) || state.fault.length === 1)) return state.fault(request, response);
-      if (isFetch(request)) response.once("finish", () => (state.sent += response.socket?.bytesWritten ?? 0));
       return false;
     },
   });
@@ -53,7 +52,13 @@ async function setUp(options: { auth?: { username: string; password: string }; t
     await repo.close();
   });
   const bring = async (commit: string) => git.fetch(repo.remote, [{ name: main, commit }], { depth: 50 }, signal);
-  return { ...repo, core: git, state, bring, gitdir: () => join(repo.dir, "cache", readdirSync(join(repo.dir, "cache"))[0]!, "repository") };
+  return {
+    ...repo,
+    core: git,
+    state,
+    bring,
+    gitdir: () => join(repo.dir, "cache", readdirSync(join(repo.dir, "cache"))[0]!, "repository"),
+  };
 }
 
 async function reasonOf(work: Promise<unknown>): Promise<GitErrorReason | "none"> {
@@ -66,7 +71,8 @@ async function reasonOf(work: Promise<unknown>): Promise<GitErrorReason | "none"
   }
 }
 
-const manyFiles = (seed: string) => Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`app/f${index}.yaml`, `${seed}: ${randomBytes(300).toString("hex")}\n`]));
+const manyFiles = (seed: string) =>
+  Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`app/f${index}.yaml`, `${seed}: ${randomBytes(300).toString("hex")}\n`]));
 
 test.each<[string, Fault, GitErrorReason]>([
   ["cut early", cutAt(100), "GitOperationFailed"],
@@ -74,7 +80,7 @@ test.each<[string, Fault, GitErrorReason]>([
   ["ended in the middle of the pack as if it were whole", endAt(8_000), "CorruptData"],
   ["one byte of the pack changed", flipAt(8_000), "CorruptData"],
   ["one byte of the frame changed", flipAt(0), "CorruptData"],
-])("a fetch that is %s leaves what was there usable, and the next one mends it cheaply", async (_, fault, reason) => {
+])("a fetch that is %s leaves what was there usable, and the next one mends it", async (_, fault, reason) => {
   const { core, remote, commit, state, bring, gitdir } = await setUp();
   const first = commit(manyFiles("one"));
   state.fault = fault;
@@ -96,13 +102,35 @@ test.each<[string, Fault, GitErrorReason]>([
   runGit(["--git-dir", gitdir(), "fsck", "--connectivity-only"]);
 });
 
+test("after a fetch that failed the next one still says what is there, and gets only what is new", async () => {
+  const { commit, state, bring } = await setUp();
+  await bring(commit(manyFiles("one")));
+  const second = commit({ "app/f0.yaml": "new: 1\n" });
+  state.fault = cutAt(300);
+  expect(await reasonOf(bring(second))).toBe("GitOperationFailed");
+  let bytes = 0;
+  state.fault = rewriting((chunk) => {
+    bytes += chunk.length;
+    return chunk;
+  });
+  await bring(second);
+  expect(bytes).toBeGreaterThan(300);
+  // All forty files are more than ten times as much.
+  expect(bytes).toBeLessThan(5_000);
+  await bring(second);
+  expect(bytes).toBeLessThan(5_000);
+});
+
 test("whichever byte is damaged, a fetch either fails or gives the right content, and the next one succeeds", async () => {
   const { core, remote, commit, state, bring } = await setUp();
   const oid = commit({ "a.yaml": `a: ${randomBytes(2_000).toString("hex")}\n` });
   for (let round = 0; round < 12; round++) {
     state.fault = flipAt(40 + Math.floor(Math.random() * 2_000));
     await reasonOf(bring(oid));
-    const read = await core.files(remote, oid, "", signal).then((files) => files.length, (error: GitError) => error.reason);
+    const read = await core.files(remote, oid, "", signal).then(
+      (files) => files.length,
+      (error: GitError) => error.reason,
+    );
     expect([1, "HistoryUnavailable"]).toContain(read);
     state.fault = undefined;
     await bring(oid);
@@ -136,8 +164,18 @@ test.each<[string, Fault, GitErrorReason, RegExp]>([
   ["403", answer(403, {}, "not you"), "AuthenticationFailed", /403.*not you/],
   ["404", answer(404, { "content-type": "text/html" }, "<title>Gone\u0007</title>"), "RepositoryNotFound", /does not exist.*404.*"Gone"/],
   ["500", answer(500, {}, "boom"), "GitOperationFailed", /status 500: boom/],
-  ["a web page", answer(200, { "content-type": "text/html; charset=utf-8" }, "<title>Sign in</title>"), "GitOperationFailed", /web page "Sign in".*spec\.url/],
-  ["a redirect to another host", answer(302, { location: "http://localhost:1/x.git" }, ""), "GitOperationFailed", /redirects to http:\/\/localhost:1;/],
+  [
+    "a web page",
+    answer(200, { "content-type": "text/html; charset=utf-8" }, "<title>Sign in</title>"),
+    "GitOperationFailed",
+    /web page "Sign in".*spec\.url/,
+  ],
+  [
+    "a redirect to another host",
+    answer(302, { location: "http://localhost:1/x.git" }, ""),
+    "GitOperationFailed",
+    /redirects to http:\/\/localhost:1;/,
+  ],
 ])("%s is told apart, by words that say what to do", async (_, fault, reason, words) => {
   const { core, remote, state } = await setUp();
   // A fault with one parameter is for every request.
@@ -169,7 +207,9 @@ test("a wrong password, a missing repository and a missing branch are told apart
   const error: unknown = await core.listRefs(wrong, [main], signal).catch((caught: unknown) => caught);
   expect(error).toMatchObject({ reason: "AuthenticationFailed" });
   expect((error as Error).message).not.toContain("hunter2");
-  expect(await reasonOf(core.listRefs({ ...remote, url: remote.url.replace("app.git", "gone.git") }, [main], signal))).toBe("RepositoryNotFound");
+  expect(await reasonOf(core.listRefs({ ...remote, url: remote.url.replace("app.git", "gone.git") }, [main], signal))).toBe(
+    "RepositoryNotFound",
+  );
   expect(await core.listRefs(remote, ["refs/heads/gone"], signal)).toEqual([]);
   expect(await reasonOf(core.listRefs({ ...remote, url: "http://127.0.0.1:1/app.git" }, [main], signal))).toBe("GitOperationFailed");
 });
@@ -198,7 +238,11 @@ test("a hook's refusal is passed on in its own words, and a lost race is StaleRe
   const result = await core.revert(remote, { head: bad, commits: [bad] }, signal);
   if (result.outcome !== "clean") throw new Error(result.outcome);
   const person = { name: "Serin", email: "serin@example.test" };
-  const made = await core.createCommit(remote, { tree: result.tree, parents: [bad], message: "Revert", author: person, time: "2026-01-31T12:00:00Z" }, signal);
+  const made = await core.createCommit(
+    remote,
+    { tree: result.tree, parents: [bad], message: "Revert", author: person, time: "2026-01-31T12:00:00Z" },
+    signal,
+  );
   expect(await reasonOf(core.push(remote, { ref: main, expected: first, commit: made }, signal))).toBe("StaleRef");
   expect(await reasonOf(core.push(remote, { ref: main, expected: undefined, commit: made }, signal))).toBe("StaleRef");
   expect(await reasonOf(core.push(remote, { ref: "refs/heads/a..b", expected: undefined, commit: made }, signal))).toBe("PushRefused");
@@ -237,8 +281,9 @@ test("a server that speaks only protocol v1 is understood", async () => {
   expect(seen.at(-1)).toBe("/app.git/info/refs?service=git-upload-pack");
   const tags = await core.listRefs(repo.remote, ["refs/tags/"], signal);
   expect(tags).toEqual([{ name: "refs/tags/v1", commit: repo.git("rev-parse", "v1") }]);
-  await core.fetch(repo.remote, tags, { depth: 50 }, signal);
-  expect((await core.commit(repo.remote, tags[0]!.commit, signal)).oid).toBe(oid);
+  const withSlash = { ...repo.remote, url: `${repo.remote.url}/` };
+  await core.fetch(withSlash, tags, { depth: 50 }, signal);
+  expect((await core.commit(withSlash, tags[0]!.commit, signal)).oid).toBe(oid);
 });
 
 test("a redirect on the same host is followed with the credentials, and a bearer token is sent as one", async () => {
@@ -261,4 +306,19 @@ test("a redirect on the same host is followed with the credentials, and a bearer
   const moved = { ...repo.remote, url: repo.remote.url.replace("app", "old"), auth: { bearerToken: "t0ken" } };
   expect(await core.listRefs(moved, [main], signal)).toEqual([{ name: main, commit }]);
   expect(seen).toEqual(["Bearer t0ken", "Bearer t0ken"]);
+});
+
+test("a connection that the server closes before it answers is tried once more, not for ever", async () => {
+  const { core, remote, commit, state } = await setUp();
+  const oid = commit({ "a.yaml": "a: 1\n" });
+  let failures = 1;
+  const drop = ((request: IncomingMessage) => {
+    if (failures-- <= 0) return false;
+    request.socket.destroy();
+    return true;
+  }) as Fault;
+  state.fault = drop;
+  expect(await core.listRefs(remote, [main], signal)).toEqual([{ name: main, commit: oid }]);
+  failures = 100;
+  expect(await reasonOf(core.listRefs(remote, [main], signal))).toBe("GitOperationFailed");
 });

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import git from "isomorphic-git";
 import { messageOf } from "../lib/errors.ts";
 import { GitError, type Ref, type Remote } from "./git.ts";
-import { type Http, isomorphicTransport, remoteName } from "./http.ts";
+import { type Http, isomorphicTransport, remoteName, withoutSlash } from "./http.ts";
 import { listRefs } from "./ls-refs.ts";
 import type { ObjectStore } from "./objects.ts";
 import { DamagedTransferError, printable } from "./pkt-line.ts";
@@ -75,7 +75,10 @@ function isComplete(store: ObjectStore, oid: string, depth: number): boolean {
 }
 
 /** One request for a pack; nothing of it is published yet. */
-async function receive({ http, remote, repository, signal }: Session, { wants, depth }: { wants: readonly string[]; depth: number }): Promise<void> {
+async function receive(
+  { http, remote, repository, signal }: Session,
+  { wants, depth }: { wants: readonly string[]; depth: number },
+): Promise<void> {
   repository.restoreShallow();
   try {
     await git.fetch({
@@ -83,7 +86,7 @@ async function receive({ http, remote, repository, signal }: Session, { wants, d
       http: isomorphicTransport(http, remote, { wants, signal }),
       gitdir: repository.gitdir(),
       cache: {},
-      url: remote.url,
+      url: withoutSlash(remote.url),
       remote: "origin",
       ref: "refs/heads/want-0",
       // All that the transport "advertises" is wanted, and all that was published is offered.
@@ -111,7 +114,8 @@ function transferError(remote: Remote, error: unknown, signal: AbortSignal): unk
 /** Throws unless the commit, its trees and the presence of all its files are as they should be. */
 function verify(store: ObjectStore, { name, commit }: Ref, published: ReadonlyMap<string, string>): void {
   const found = attempt(() => readCommit(store, peelToCommit(store, commit)));
-  if (!found) throw new GitError("GitOperationFailed", `the remote did not send commit ${commit} of ${printable(name)}; it may have moved meanwhile`);
+  if (!found)
+    throw new GitError("GitOperationFailed", `the remote did not send commit ${commit} of ${printable(name)}; it may have moved meanwhile`);
   // What was verified for another ref or an older tip need not be looked at again.
   const known = new Set([...published.values()].map((oid) => attempt(() => readCommit(store, peelToCommit(store, oid)))?.tree));
   const todo = [found.tree];

@@ -61,20 +61,27 @@ function visit(walk: Walk, { entry, path: real }: Found, position: Position): vo
   const where = quotePath(position.path);
   if (kind === "file") return addFile(walk, entry, position.path);
   if (kind === "symlink") return visit(walk, followLink(walk, real, position.path), position);
-  if (kind === "submodule") throw new GitError("UnsafeContent", `${where} is a submodule, which is not fetched: move it out of the path or commit its files`);
+  if (kind === "submodule")
+    throw new GitError("UnsafeContent", `${where} is a submodule, which is not fetched: move it out of the path or commit its files`);
   if (position.inside.includes(real)) throw new GitError("UnsafeContent", `${where} is a symbolic link to a directory that holds it`);
   if (position.inside.length >= maxDepth) throw new GitError("LimitExceeded", `${where} is more than ${maxDepth} directories deep`);
   const entries = readSafeTree(walk.store, entry.oid, position.path);
   walk.entries += entries.length;
-  if (walk.entries > maxEntries) throw new GitError("LimitExceeded", `there are more than ${maxEntries} files and directories; ${where} is beyond them`);
+  if (walk.entries > maxEntries)
+    throw new GitError("LimitExceeded", `there are more than ${maxEntries} files and directories; ${where} is beyond them`);
   const inside = [...position.inside, real];
-  for (const child of entries) visit(walk, { entry: child, path: joinPath(real, child.name) }, { path: joinPath(position.path, child.name), inside });
+  for (const child of entries)
+    visit(walk, { entry: child, path: joinPath(real, child.name) }, { path: joinPath(position.path, child.name), inside });
 }
 
 function addFile(walk: Walk, entry: TreeEntry, path: string): void {
   const content = readFile(walk.store, entry.oid, path);
   walk.bytes += content.length;
-  if (walk.bytes > maxTotalBytes) throw new GitError("LimitExceeded", `the files come to more than ${maxTotalBytes / 1024 / 1024} MiB; ${quotePath(path)} is beyond them`);
+  if (walk.bytes > maxTotalBytes)
+    throw new GitError(
+      "LimitExceeded",
+      `the files come to more than ${maxTotalBytes / 1024 / 1024} MiB; ${quotePath(path)} is beyond them`,
+    );
   walk.files.push({ path, content, executable: entry.mode === "100755" });
 }
 
@@ -123,7 +130,8 @@ function locate(lookup: Lookup, steps: readonly string[], shown: string = steps.
 /** Steps from the root to what a link names. Throws UnsafeContent for a link out of the repository. */
 function linkTarget(store: ObjectStore, { entry, path }: Found, shown: string): string[] {
   const target = readFile(store, entry.oid, path).toString("utf8");
-  const leaves = () => new GitError("UnsafeContent", `${quotePath(shown)} is a symbolic link out of the repository, to ${quotePath(target)}`);
+  const leaves = () =>
+    new GitError("UnsafeContent", `${quotePath(shown)} is a symbolic link out of the repository, to ${quotePath(target)}`);
   if (target.startsWith("/") || target.includes("\0")) throw leaves();
   const steps = path.split("/").slice(0, -1);
   for (const step of target.split("/")) {

@@ -68,7 +68,10 @@ export function changesOf(store: ObjectStore, oid: string): FileChange[] {
 }
 
 /** The lines of a changed text file before and after, and where they differ; `undefined`: its change cannot be parted. */
-export function textChange(store: ObjectStore, { path, before, after }: Difference): { before: string[]; after: string[]; hunks: ReturnType<typeof lineDiff> } | undefined {
+export function textChange(
+  store: ObjectStore,
+  { path, before, after }: Difference,
+): { before: string[]; after: string[]; hunks: ReturnType<typeof lineDiff> } | undefined {
   if (!before || !after || before.mode !== after.mode || entryKind(before) !== "file") return undefined;
   const [old, now] = [blobBytes(store, before.oid, path), blobBytes(store, after.oid, path)];
   if (isBinary(old) || isBinary(now) || Math.max(old.length, now.length) > maxTextBytes) return undefined;

@@ -55,7 +55,8 @@ export function createHttp(): Http {
     return agent;
   };
   return {
-    exchange: (remote, exchange, signal) => guarded(remote, signal, (limit) => send(agentFor(remote.ca), { remote, exchange, signal: limit })),
+    exchange: (remote, exchange, signal) =>
+      guarded(remote, signal, (limit) => send(agentFor(remote.ca), { remote, exchange, signal: limit })),
     close: async () => {
       await Promise.all([...agents.values()].map((agent) => agent.destroy()));
     },
@@ -66,7 +67,11 @@ export function createHttp(): Http {
  * The transport of isomorphic-git. It believes that the remote has just advertised these commits, so that it asks for exactly
  * them and the advertisement of all refs, which protocol v1 begins with, is never downloaded.
  */
-export function isomorphicTransport(http: Http, remote: Remote, { wants, signal }: { wants: readonly string[]; signal: AbortSignal }): HttpClient {
+export function isomorphicTransport(
+  http: Http,
+  remote: Remote,
+  { wants, signal }: { wants: readonly string[]; signal: AbortSignal },
+): HttpClient {
   const origin = withoutSlash(remote.url);
   return {
     request: async ({ url, method = "GET", headers = {}, body }) => {
@@ -126,7 +131,8 @@ async function guarded<T>(remote: Remote, signal: AbortSignal, work: (signal: Ab
     if (error instanceof GitError) throw error;
     signal.throwIfAborted();
     const where = remoteName(remote);
-    if (total.aborted) throw new GitError("LimitExceeded", `${where} did not answer completely within ${remote.timeoutMs} ms (spec.timeout)`);
+    if (total.aborted)
+      throw new GitError("LimitExceeded", `${where} did not answer completely within ${remote.timeoutMs} ms (spec.timeout)`);
     const idle = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
     if (idle) throw new GitError("LimitExceeded", `${where} fell silent for ${idleMs / 1_000} s`);
     throw new GitError("GitOperationFailed", `cannot talk to ${where}: ${printable(messageOf(error))}`, { cause: error });
@@ -137,7 +143,11 @@ async function send(agent: Agent, sending: Sending): Promise<HttpReply> {
   const { remote, exchange } = sending;
   let url = new URL(withoutSlash(remote.url) + exchange.path);
   for (let redirects = 0; redirects <= maxRedirects; redirects++) {
-    const response = await sendOnce(agent, url, sending);
+    const response = await sendOnce(agent, url, sending).catch((error: unknown) => {
+      // A kept connection may be closed by the server just as we use it. Asking again is safe: a push compares before it swaps.
+      if (error instanceof errors.SocketError) return sendOnce(agent, url, sending);
+      throw error;
+    });
     if (!redirectStatus.has(response.statusCode)) return received(remote, response);
     await response.body.dump();
     url = redirected(remote, url, response.headers["location"]);
@@ -167,7 +177,10 @@ function authorization({ auth }: Remote): Record<string, string> {
 function redirected(remote: Remote, from: URL, location: string | string[] | undefined): URL {
   const to = new URL(String(location), from);
   if (to.origin === from.origin) return to;
-  throw new GitError("GitOperationFailed", `${remoteName(remote)} redirects to ${printable(to.origin)}; write that address in spec.url if it is meant`);
+  throw new GitError(
+    "GitOperationFailed",
+    `${remoteName(remote)} redirects to ${printable(to.origin)}; write that address in spec.url if it is meant`,
+  );
 }
 
 async function received(remote: Remote, response: Dispatcher.ResponseData): Promise<HttpReply> {
@@ -176,7 +189,8 @@ async function received(remote: Remote, response: Dispatcher.ResponseData): Prom
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > maxReplyBytes) throw new GitError("LimitExceeded", `${remoteName(remote)} sends more than ${maxReplyBytes / 1024 / 1024} MiB at once`);
+    if (size > maxReplyBytes)
+      throw new GitError("LimitExceeded", `${remoteName(remote)} sends more than ${maxReplyBytes / 1024 / 1024} MiB at once`);
     chunks.push(chunk);
   }
   const body = Buffer.concat(chunks);
@@ -196,7 +210,8 @@ function refusal(remote: Remote, status: number, { contentType, body }: HttpRepl
     return new GitError("AuthenticationFailed", `${where} ${why} (401)${said}`);
   }
   if (status === 403) return new GitError("AuthenticationFailed", `${where} does not allow this with these credentials (403)${said}`);
-  if (status === 404) return new GitError("RepositoryNotFound", `${where} does not exist, or these credentials may not see it (404)${said}`);
+  if (status === 404)
+    return new GitError("RepositoryNotFound", `${where} does not exist, or these credentials may not see it (404)${said}`);
   return new HttpStatusError(status, `${where} answers with status ${status}${said}`);
 }
 
@@ -215,6 +230,7 @@ export function remoteName({ url }: Remote): string {
   return withoutSlash(`${origin}${pathname}`);
 }
 
-function withoutSlash(url: string): string {
+/** An address as others can be appended to it. */
+export function withoutSlash(url: string): string {
   return url.replace(/\/+$/, "");
 }

@@ -113,7 +113,8 @@ function slideDown(side: Side, other: Side): void {
       continue;
     }
     const end = skip(changed, at);
-    const moved = oppositeEnd > opposite ? { end, opposite: oppositeEnd } : slideGroup(side, other.changed, { start: at, end, opposite, skip });
+    const moved =
+      oppositeEnd > opposite ? { end, opposite: oppositeEnd } : slideGroup(side, other.changed, { start: at, end, opposite, skip });
     at = moved.end;
     opposite = moved.opposite;
   }

@@ -6,13 +6,21 @@ import { delimiterPkt, encodePkt, flushPkt, parsePktLines, type PktLine, printab
  * Refs whose names start with one of the prefixes, in one POST with protocol v2; a server that speaks only v1 is asked for its
  * whole advertisement instead. A branch that does not exist is simply not in the list.
  */
-export async function listRefs(http: Http, remote: Remote, { prefixes, signal }: { prefixes: readonly string[]; signal: AbortSignal }): Promise<Ref[]> {
+export async function listRefs(
+  http: Http,
+  remote: Remote,
+  { prefixes, signal }: { prefixes: readonly string[]; signal: AbortSignal },
+): Promise<Ref[]> {
   const refs = (await askV2(http, remote, { prefixes, signal })) ?? (await advertised(http, remote, signal));
   return refs.filter(({ name }) => prefixes.some((prefix) => name.startsWith(prefix)));
 }
 
 /** `undefined`: the server does not speak protocol v2. */
-async function askV2(http: Http, remote: Remote, { prefixes, signal }: { prefixes: readonly string[]; signal: AbortSignal }): Promise<Ref[] | undefined> {
+async function askV2(
+  http: Http,
+  remote: Remote,
+  { prefixes, signal }: { prefixes: readonly string[]; signal: AbortSignal },
+): Promise<Ref[] | undefined> {
   const body = Buffer.concat([
     encodePkt("command=ls-refs\n"),
     encodePkt("agent=git/serin\n"),
@@ -48,7 +56,10 @@ async function advertised(http: Http, remote: Remote, signal: AbortSignal): Prom
   const { contentType, body } = await http.exchange(remote, { method: "GET", path }, signal);
   const where = remoteName(remote);
   if (!contentType.startsWith("application/x-git-upload-pack-advertisement")) {
-    throw new GitError("GitOperationFailed", `${where} does not speak Git's smart HTTP protocol (content type "${printable(contentType)}"); check spec.url`);
+    throw new GitError(
+      "GitOperationFailed",
+      `${where} does not speak Git's smart HTTP protocol (content type "${printable(contentType)}"); check spec.url`,
+    );
   }
   const lines = parsePktLines(body).filter((line) => line !== "flush");
   const failure = lines.map(String).find((line) => line.startsWith("ERR "));
@@ -56,7 +67,10 @@ async function advertised(http: Http, remote: Remote, signal: AbortSignal): Prom
   if (lines.some((line) => /object-format=sha256/.test(String(line)))) {
     throw new GitError("GitOperationFailed", `${where} uses SHA-256 object names, which are not supported`);
   }
-  return lines.map(parseRef).filter((ref) => ref !== undefined).filter(({ name }) => !name.endsWith("^{}") && name !== "capabilities^{}");
+  return lines
+    .map(parseRef)
+    .filter((ref) => ref !== undefined)
+    .filter(({ name }) => !name.endsWith("^{}") && name !== "capabilities^{}");
 }
 
 function parseRef(line: PktLine): Ref | undefined {

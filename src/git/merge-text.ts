@@ -16,7 +16,10 @@ export function isBinary(bytes: Buffer): boolean {
 }
 
 /** Text with only these of its hunks taken back; indices that do not exist do nothing. */
-export function withoutHunks(change: { before: readonly string[]; after: readonly string[]; hunks: readonly Hunk[] }, undone: ReadonlySet<number>): Buffer {
+export function withoutHunks(
+  change: { before: readonly string[]; after: readonly string[]; hunks: readonly Hunk[] },
+  undone: ReadonlySet<number>,
+): Buffer {
   const out: string[] = [];
   let at = 0;
   for (const [index, hunk] of change.hunks.entries()) {
@@ -71,7 +74,9 @@ function sideOf(base: readonly string[], text: Buffer): Side {
 
 /** The first hunk that is left, grown by all that overlap or touch it. */
 function nextRegion([ours, theirs]: readonly [Side, Side]): Region | undefined {
-  const first = [ours, theirs].flatMap(({ hunks, next }) => hunks[next] ?? []).sort((a, b) => a.beforeStart - b.beforeStart || a.beforeEnd - b.beforeEnd)[0];
+  const first = [ours, theirs]
+    .flatMap(({ hunks, next }) => hunks[next] ?? [])
+    .sort((a, b) => a.beforeStart - b.beforeStart || a.beforeEnd - b.beforeEnd)[0];
   if (!first) return undefined;
   const range = { start: first.beforeStart, end: first.beforeEnd };
   const from = { ours: ours.next, theirs: theirs.next };
@@ -88,7 +93,11 @@ function take(side: Side, range: { end: number }): boolean {
   return true;
 }
 
-function regionOf({ lines, hunks, next }: Side, from: number, { start, end }: { start: number; end: number }): readonly string[] | undefined {
+function regionOf(
+  { lines, hunks, next }: Side,
+  from: number,
+  { start, end }: { start: number; end: number },
+): readonly string[] | undefined {
   const first = hunks[from];
   const last = hunks[next - 1];
   if (next === from || !first || !last) return undefined;

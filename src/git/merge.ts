@@ -34,11 +34,20 @@ interface Merge {
  * side changes what the other deletes, both add, types differ, links, submodules or binary files changed on both sides.
  */
 export function mergeTrees(store: ObjectStore, trees: ThreeTrees, { renames }: { renames: boolean }): Merged {
-  const merge: Merge = { store, base: new Map(), ours: new Map(), theirs: new Map(), edits: new Map(), conflicts: new Set(), done: new Set() };
+  const merge: Merge = {
+    store,
+    base: new Map(),
+    ours: new Map(),
+    theirs: new Map(),
+    edits: new Map(),
+    conflicts: new Set(),
+    done: new Set(),
+  };
   collect(merge, trees, "");
   if (renames) followRenames(merge);
   for (const path of new Set([...merge.base.keys(), ...merge.ours.keys(), ...merge.theirs.keys()])) {
-    if (!merge.done.has(path)) edit(merge, path, mergeLeaf(merge, path, { base: merge.base.get(path), ours: merge.ours.get(path), theirs: merge.theirs.get(path) }));
+    if (!merge.done.has(path))
+      edit(merge, path, mergeLeaf(merge, path, { base: merge.base.get(path), ours: merge.ours.get(path), theirs: merge.theirs.get(path) }));
   }
   const { edits, conflicts } = merge;
   if (conflicts.size > 0) return { tree: undefined, conflicts };
@@ -106,7 +115,11 @@ function mergeMode(base: Leaf, ours: TreeEntry, theirs: TreeEntry): string | und
   return base.mode === ours.mode ? theirs.mode : ours.mode;
 }
 
-function mergeContent({ store }: Merge, path: string, { base, ours, theirs }: { base: Leaf; ours: TreeEntry; theirs: TreeEntry }): string | undefined {
+function mergeContent(
+  { store }: Merge,
+  path: string,
+  { base, ours, theirs }: { base: Leaf; ours: TreeEntry; theirs: TreeEntry },
+): string | undefined {
   if (ours.oid === theirs.oid || base?.oid === theirs.oid) return ours.oid;
   if (base?.oid === ours.oid) return theirs.oid;
   const read = (entry: Leaf) => (entry ? blobBytes(store, entry.oid, path) : Buffer.alloc(0));
@@ -131,7 +144,12 @@ function followRenames(merge: Merge): void {
 function renamedByBoth(merge: Merge, from: string, to: { ours: string; theirs: string }): void {
   for (const path of [from, to.ours, to.theirs]) merge.done.add(path);
   if (to.ours !== to.theirs) merge.conflicts.add(from);
-  else edit(merge, to.ours, mergeLeaf(merge, to.ours, { base: merge.base.get(from), ours: merge.ours.get(to.ours), theirs: merge.theirs.get(to.ours) }));
+  else
+    edit(
+      merge,
+      to.ours,
+      mergeLeaf(merge, to.ours, { base: merge.base.get(from), ours: merge.ours.get(to.ours), theirs: merge.theirs.get(to.ours) }),
+    );
 }
 
 function renamedByUs(merge: Merge, from: string, to: string): void {

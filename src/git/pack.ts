@@ -47,7 +47,8 @@ const probeBytes = 32 * 1024;
 export function openPack(indexPath: string): Pack {
   const index = readFileSync(indexPath);
   const name = indexPath.replace(/^.*\//, "").replace(/\.idx$/, "");
-  if (index.length < namesAt + 40 || index.readUInt32BE(0) !== 0xff744f63 || index.readUInt32BE(4) !== 2) throw corrupt(name, "has no index of version 2");
+  if (index.length < namesAt + 40 || index.readUInt32BE(0) !== 0xff744f63 || index.readUInt32BE(4) !== 2)
+    throw corrupt(name, "has no index of version 2");
   const count = index.readUInt32BE(namesAt - 4);
   const offsetsAt = namesAt + count * 24;
   if (index.length < offsetsAt + count * 4 + 40) throw corrupt(name, "has a truncated index");
@@ -120,7 +121,8 @@ function readDistance(next: () => number): number {
     distance = (distance + 1) * 128 + (byte & 127);
     if (!Number.isSafeInteger(distance)) break;
   }
-  if (distance <= 0 || !Number.isSafeInteger(distance)) throw new GitError("CorruptData", "a pack refers to an object before its own beginning");
+  if (distance <= 0 || !Number.isSafeInteger(distance))
+    throw new GitError("CorruptData", "a pack refers to an object before its own beginning");
   return distance;
 }
 
@@ -140,7 +142,12 @@ function byteReader(bytes: Buffer): (() => number) & { position(): number; skip(
 /** Inflates exactly `size` bytes; what follows the compressed bytes is ignored. `consumed`: how many of them there were. */
 export function inflate(compressed: Buffer, size: number): { bytes: Buffer; consumed: number } {
   try {
-    const options = { info: true, maxOutputLength: Math.max(size, 1), finishFlush: constants.Z_SYNC_FLUSH, chunkSize: Math.min(Math.max(size, 64), 65_536) };
+    const options = {
+      info: true,
+      maxOutputLength: Math.max(size, 1),
+      finishFlush: constants.Z_SYNC_FLUSH,
+      chunkSize: Math.min(Math.max(size, 64), 65_536),
+    };
     // The types of Node do not know what `info` changes.
     const { buffer, engine } = inflateSync(compressed, options) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
     if (buffer.length !== size) throw new GitError("CorruptData", "an object is not as large as its pack says");
@@ -189,7 +196,11 @@ export function applyDelta(delta: Buffer, base: Buffer, maxBytes: number): Buffe
   return result;
 }
 
-function copyPart(source: Buffer, { from, length }: { from: number; length: number }, { result, written }: { result: Buffer; written: number }): void {
+function copyPart(
+  source: Buffer,
+  { from, length }: { from: number; length: number },
+  { result, written }: { result: Buffer; written: number },
+): void {
   if (length === 0 || from + length > source.length || written + length > result.length) {
     throw new GitError("CorruptData", "a delta copies bytes that are not there");
   }

@@ -72,5 +72,8 @@ export function splitSideBand(lines: readonly PktLine[]): SideBand {
 
 /** Foreign text fit for a status or a log line: control characters become spaces, at most 500 characters. */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]+/gu, " ").trim().slice(0, 500);
+  return text
+    .replace(/[\p{Cc}\p{Cf}]+/gu, " ")
+    .trim()
+    .slice(0, 500);
 }

@@ -5,7 +5,8 @@ import { type Git, GitError, type GitErrorReason } from "./git.ts";
 export type GitCore = Omit<Git, "close">;
 
 /** Arguments as they travel: the signal is replaced by abort messages. */
-export type SentArguments<Method extends keyof GitCore> = Parameters<GitCore[Method]> extends [...infer Sent, AbortSignal] ? Sent : Parameters<GitCore[Method]>;
+export type SentArguments<Method extends keyof GitCore> =
+  Parameters<GitCore[Method]> extends [...infer Sent, AbortSignal] ? Sent : Parameters<GitCore[Method]>;
 
 /** From the parent to the child. */
 export type ToWorker =

@@ -30,7 +30,8 @@ export async function push(session: Session, update: RefUpdate): Promise<void> {
   const now = await current(session, update.ref);
   if (now === update.commit) return;
   const where = `${update.ref} of ${remoteName(session.remote)}`;
-  if (now !== update.expected) throw new GitError("StaleRef", `${where} has moved: it is at ${now ?? "nothing"}, not at ${update.expected ?? "nothing"}`);
+  if (now !== update.expected)
+    throw new GitError("StaleRef", `${where} has moved: it is at ${now ?? "nothing"}, not at ${update.expected ?? "nothing"}`);
   throw new GitError("PushRefused", `${remoteName(session.remote)} refuses the push to ${update.ref}: ${refused}`);
 }
 
@@ -54,7 +55,9 @@ function refusalIn(body: Buffer, ref: string): string | undefined {
   const { data, messages, fatal } = splitSideBand(lines);
   const report = (data.length > 0 ? parsePktLines(data) : lines).map((line) => line.toString("utf8").trimEnd());
   if (report.some((line) => line === `ok ${ref}`)) return undefined;
-  const reasons = report.filter((line) => /^(ng|unpack|ERR) /.test(line) && line !== "unpack ok").map((line) => printable(line.replace(`ng ${ref} `, "")));
+  const reasons = report
+    .filter((line) => /^(ng|unpack|ERR) /.test(line) && line !== "unpack ok")
+    .map((line) => printable(line.replace(`ng ${ref} `, "")));
   const words = [...reasons, ...(fatal === undefined ? [] : [fatal]), ...messages];
   return words.length > 0 ? words.join("; ") : "it gives no reason";
 }
@@ -84,7 +87,11 @@ function addTree(store: DiskStore, { tree, before }: { tree: string; before: str
   }
 }
 
-function addEntry(store: DiskStore, { entry, was }: { entry: TreeEntry; was: TreeEntry | undefined }, objects: Map<string, GitObject>): void {
+function addEntry(
+  store: DiskStore,
+  { entry, was }: { entry: TreeEntry; was: TreeEntry | undefined },
+  objects: Map<string, GitObject>,
+): void {
   const kind = entryKind(entry);
   if (kind === "tree") addTree(store, { tree: entry.oid, before: was && entryKind(was) === "tree" ? was.oid : emptyTree }, objects);
   else if (kind !== "submodule") collect(store, entry.oid, objects);

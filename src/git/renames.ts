@@ -61,7 +61,11 @@ function matchExact(found: Renames, gone: readonly Candidate[], added: readonly 
   }
 }
 
-function matchByName(found: Renames, { gone, added }: { gone: readonly Candidate[]; added: readonly Candidate[] }, similarity: Similarity): void {
+function matchByName(
+  found: Renames,
+  { gone, added }: { gone: readonly Candidate[]; added: readonly Candidate[] },
+  similarity: Similarity,
+): void {
   const goneByName = Map.groupBy(gone, ({ name }) => name);
   const addedByName = Map.groupBy(added, ({ name }) => name);
   for (const from of gone) {
@@ -72,8 +76,14 @@ function matchByName(found: Renames, { gone, added }: { gone: readonly Candidate
   }
 }
 
-function matchBest(found: Renames, { gone, added }: { gone: readonly Candidate[]; added: readonly Candidate[] }, similarity: Similarity): void {
-  const pairs = gone.flatMap((from) => added.map((to) => ({ from, to, score: similarity(from.entry, to.entry), sameName: from.name === to.name ? 1 : 0 })));
+function matchBest(
+  found: Renames,
+  { gone, added }: { gone: readonly Candidate[]; added: readonly Candidate[] },
+  similarity: Similarity,
+): void {
+  const pairs = gone.flatMap((from) =>
+    added.map((to) => ({ from, to, score: similarity(from.entry, to.entry), sameName: from.name === to.name ? 1 : 0 })),
+  );
   const likely = pairs.filter(({ score }) => score >= anySimilarity).sort((a, b) => b.score - a.score || b.sameName - a.sameName);
   for (const { from, to } of likely) {
     if (!found.renames.has(from.path) && !found.taken.has(to.path)) match(found, from, to);

@@ -97,7 +97,11 @@ function prepare(gitdir: string): void {
 
 /** Removes packs without an index, and pairs whose index was cut off while it was written. */
 function sweep(packDir: string): void {
-  const complete = new Set(readdirSync(packDir).filter((file) => file.endsWith(".idx") && opens(join(packDir, file))).map((file) => file.slice(0, -4)));
+  const complete = new Set(
+    readdirSync(packDir)
+      .filter((file) => file.endsWith(".idx") && opens(join(packDir, file)))
+      .map((file) => file.slice(0, -4)),
+  );
   for (const file of readdirSync(packDir)) {
     if (!complete.has(file.replace(/\.(idx|pack)$/, ""))) rmSync(join(packDir, file), { force: true });
   }
@@ -154,6 +158,8 @@ function copyLoose(from: string, to: string): void {
 
 function packBytes(gitdir: string): number[] {
   const packDir = join(gitdir, "objects/pack");
-  const packs = readdirSync(packDir).filter((file) => file.endsWith(".pack")).map((file) => statSync(join(packDir, file)));
+  const packs = readdirSync(packDir)
+    .filter((file) => file.endsWith(".pack"))
+    .map((file) => statSync(join(packDir, file)));
   return packs.sort((a, b) => a.mtimeMs - b.mtimeMs).map(({ size }) => size);
 }

@@ -54,20 +54,32 @@ function mergeBothWays(store: ObjectStore, trees: ThreeTrees): { tree: string } 
   const plain = mergeTrees(store, trees, { renames: false });
   const renamed = mergeTrees(store, trees, { renames: true });
   if (plain.tree !== undefined && plain.tree === renamed.tree) return { tree: plain.tree };
-  if (plain.tree === undefined || renamed.tree === undefined) return { paths: [...new Set([...renamed.conflicts, ...plain.conflicts])].sort() };
+  if (plain.tree === undefined || renamed.tree === undefined)
+    return { paths: [...new Set([...renamed.conflicts, ...plain.conflicts])].sort() };
   return { paths: differences(store, plain.tree, renamed.tree).map(({ path }) => path) };
 }
 
 type Part = NonNullable<RevertRequest["only"]>[number];
 
 /** A hunk is counted in one commit's change to a file, so it means nothing when two of the commits change that file. */
-function refuseSharedHunks(changes: readonly Difference[], { only, touched }: { only: readonly Part[] | undefined; touched: ReadonlySet<string> }): void {
+function refuseSharedHunks(
+  changes: readonly Difference[],
+  { only, touched }: { only: readonly Part[] | undefined; touched: ReadonlySet<string> },
+): void {
   const shared = only?.find(({ path, hunks }) => hunks && touched.has(path) && changes.some((change) => change.path === path));
-  if (shared) throw new GitError("GitOperationFailed", `${quotePath(shared.path)} is changed by more than one of the commits, so its hunks cannot be told apart`);
+  if (shared)
+    throw new GitError(
+      "GitOperationFailed",
+      `${quotePath(shared.path)} is changed by more than one of the commits, so its hunks cannot be told apart`,
+    );
 }
 
 /** The commit's tree with only these parts of its change taken back. */
-function partlyUndone(store: ObjectStore, after: string, { changes, only }: { changes: readonly Difference[]; only: readonly Part[] }): string {
+function partlyUndone(
+  store: ObjectStore,
+  after: string,
+  { changes, only }: { changes: readonly Difference[]; only: readonly Part[] },
+): string {
   const parts = new Map(only.map((part) => [part.path, part]));
   const edits = new Map<string, Leaf>();
   for (const change of changes) {
@@ -79,6 +91,7 @@ function partlyUndone(store: ObjectStore, after: string, { changes, only }: { ch
 
 function withoutSomeHunks(store: ObjectStore, change: Difference, hunks: readonly number[]): Leaf {
   const text = textChange(store, change);
-  if (!text || !change.after) throw new GitError("GitOperationFailed", `the change to ${quotePath(change.path)} cannot be parted into hunks`);
+  if (!text || !change.after)
+    throw new GitError("GitOperationFailed", `the change to ${quotePath(change.path)} cannot be parted into hunks`);
   return { ...change.after, oid: store.write("blob", withoutHunks(text, new Set(hunks))) };
 }

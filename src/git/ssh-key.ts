@@ -97,7 +97,8 @@ export function parsePublicBlob(blob: Buffer): SshKey {
   const reader = wireReader(blob);
   const type = reader.text();
   const key = (jwk: JsonWebKey) => createPublicKey({ format: "jwk", key: jwk });
-  if (type === "ssh-ed25519") return { type, blob, privateKey: undefined, publicKey: key({ kty: "OKP", crv: "Ed25519", x: base64url(reader.bytes()) }) };
+  if (type === "ssh-ed25519")
+    return { type, blob, privateKey: undefined, publicKey: key({ kty: "OKP", crv: "Ed25519", x: base64url(reader.bytes()) }) };
   if (type === "ssh-rsa") {
     const e = base64url(unsigned(reader.bytes()));
     return { type, blob, privateKey: undefined, publicKey: key({ kty: "RSA", e, n: base64url(unsigned(reader.bytes())) }) };

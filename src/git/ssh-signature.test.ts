@@ -41,7 +41,18 @@ const time = "2026-01-31T12:00:00Z";
 
 describe.each(keyTypes)("%s", (name, args) => {
   const { path, identity, pub } = aKey(name, args);
-  const git = (...words: string[]) => runGit(["-C", repository, "-c", "gpg.format=ssh", "-c", `user.signingkey=${path}`, "-c", `gpg.ssh.allowedSignersFile=${dir}/allowed`, ...words]);
+  const git = (...words: string[]) =>
+    runGit([
+      "-C",
+      repository,
+      "-c",
+      "gpg.format=ssh",
+      "-c",
+      `user.signingkey=${path}`,
+      "-c",
+      `gpg.ssh.allowedSignersFile=${dir}/allowed`,
+      ...words,
+    ]);
   writeFileSync(join(dir, "allowed"), "");
 
   test("git verifies what we sign, and so do we", () => {
@@ -60,7 +71,25 @@ describe.each(keyTypes)("%s", (name, args) => {
   test("we verify what git signs, in any encoding, and not when a byte differs", () => {
     for (const encoding of ["UTF-8", "ISO-8859-1"]) {
       const message = Buffer.from("caf\u00e9", encoding === "UTF-8" ? "utf8" : "latin1");
-      runGit(["-C", repository, "-c", "gpg.format=ssh", "-c", `user.signingkey=${path}`, "-c", `i18n.commitEncoding=${encoding}`, "commit", "-q", "--allow-empty", "-S", "-F", "-"], message);
+      runGit(
+        [
+          "-C",
+          repository,
+          "-c",
+          "gpg.format=ssh",
+          "-c",
+          `user.signingkey=${path}`,
+          "-c",
+          `i18n.commitEncoding=${encoding}`,
+          "commit",
+          "-q",
+          "--allow-empty",
+          "-S",
+          "-F",
+          "-",
+        ],
+        message,
+      );
       const oid = git("rev-parse", "HEAD");
       const store = openObjects(join(repository, ".git"));
       expect(isCommitSignedBy(store, oid, pub)).toBe(true);

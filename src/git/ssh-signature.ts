@@ -69,7 +69,9 @@ function isGood(payload: Uint8Array, armoured: string, trusted: Buffer): boolean
 function verifies(key: SshKey, data: Buffer, { algorithm, value }: { algorithm: string; value: Buffer }): boolean {
   if (key.type === "ssh-ed25519") return algorithm === key.type && verify(null, data, key.publicKey, value);
   if (key.type === "ssh-rsa") {
-    return (algorithm === "rsa-sha2-256" || algorithm === "rsa-sha2-512") && verify(`sha${algorithm.slice(-3)}`, data, key.publicKey, value);
+    return (
+      (algorithm === "rsa-sha2-256" || algorithm === "rsa-sha2-512") && verify(`sha${algorithm.slice(-3)}`, data, key.publicKey, value)
+    );
   }
   if (algorithm !== key.type) return false;
   const width = fieldBytes(key.type.slice("ecdsa-sha2-".length));

@@ -43,11 +43,15 @@ export function readTree(store: ObjectStore, oid: string): TreeEntry[] {
   if (object?.kind !== "tree") throw new GitError("CorruptData", object ? `object ${oid} is not a tree` : `tree ${oid} is missing`);
   const entries: TreeEntry[] = [];
   const { bytes } = object;
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const space = bytes.indexOf(0x20, at);
     const end = bytes.indexOf(0, space);
     if (space < 0 || end < 0 || end + 21 > bytes.length) throw new GitError("CorruptData", `tree ${oid} is cut off`);
-    entries.push({ mode: bytes.toString("latin1", at, space), name: bytes.toString("utf8", space + 1, end), oid: bytes.toString("hex", end + 1, end + 21) });
+    entries.push({
+      mode: bytes.toString("latin1", at, space),
+      name: bytes.toString("utf8", space + 1, end),
+      oid: bytes.toString("hex", end + 1, end + 21),
+    });
     at = end + 21;
   }
   return entries;
@@ -75,7 +79,11 @@ const ignoredByHfs = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g;
 
 function isForbidden(name: string): boolean {
   if (name === "" || name === "." || name === ".." || /[/\\]/.test(name)) return true;
-  const folded = name.replace(ignoredByHfs, "").toLowerCase().replace(/[. ]+$/, "").replace(/:.*$/, "");
+  const folded = name
+    .replace(ignoredByHfs, "")
+    .toLowerCase()
+    .replace(/:.*$/, "")
+    .replace(/[. ]+$/, "");
   return folded === ".git" || folded === "git~1";
 }
 
@@ -84,7 +92,8 @@ export function writeTree(store: ObjectStore, entries: Iterable<TreeEntry>): str
   const sorted = [...entries].map((entry) => ({ entry, key: Buffer.from(entry.mode === "40000" ? `${entry.name}/` : entry.name) }));
   sorted.sort((a, b) => a.key.compare(b.key));
   const parts = sorted.map(({ entry: { mode, name, oid } }) => {
-    if (name.includes("\ufffd")) throw new GitError("UnsafeContent", `${quotePath(name)} has a name that is not UTF-8, so its directory cannot be rewritten`);
+    if (name.includes("\ufffd"))
+      throw new GitError("UnsafeContent", `${quotePath(name)} has a name that is not UTF-8, so its directory cannot be rewritten`);
     return Buffer.concat([Buffer.from(`${mode} ${name}\0`), Buffer.from(oid, "hex")]);
   });
   return store.write("tree", Buffer.concat(parts));
@@ -143,7 +152,10 @@ function headers(text: string): Map<string, string[]> {
   for (const line of text.replaceAll("\n ", "\u0000").split("\n")) {
     const space = line.indexOf(" ");
     const name = line.slice(0, space);
-    const value = line.slice(space + 1).replaceAll("\u0000", "\n").replace(/\n$/, "");
+    const value = line
+      .slice(space + 1)
+      .replaceAll("\u0000", "\n")
+      .replace(/\n$/, "");
     found.set(name, [...(found.get(name) ?? []), value]);
   }
   return found;
@@ -168,6 +180,9 @@ export function joinPath(directory: string, name: string): string {
 
 /** A path fit for a message: control characters escaped. */
 export function quotePath(path: string): string {
-  const quoted = JSON.stringify(path).replace(/[\p{Cc}\p{Cf}]/gu, (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, "0")}`);
+  const quoted = JSON.stringify(path).replace(
+    /[\p{Cc}\p{Cf}]/gu,
+    (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, "0")}`,
+  );
   return quoted.length > 302 ? `${quoted.slice(0, 300)}…"` : quoted;
 }

@@ -43,7 +43,11 @@ function send(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
-async function answer(core: GitCore | undefined, { id, method, args }: Extract<ToWorker, { type: "call" }>, signal: AbortSignal): Promise<FromWorker> {
+async function answer(
+  core: GitCore | undefined,
+  { id, method, args }: Extract<ToWorker, { type: "call" }>,
+  signal: AbortSignal,
+): Promise<FromWorker> {
   try {
     if (!core) throw new GitError("GitOperationFailed", "the Git process was not started");
     // The parent's types have checked the arguments.

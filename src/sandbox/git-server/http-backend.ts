@@ -110,10 +110,19 @@ function variables({ dir, auth }: GitHttpOptions, request: IncomingMessage, url:
   ];
 }
 
-const gitConfig = ["http.receivepack=true", "uploadpack.allowReachableSHA1InWant=true", "uploadpack.allowAnySHA1InWant=true", "safe.directory=*"];
+const gitConfig = [
+  "http.receivepack=true",
+  "uploadpack.allowReachableSHA1InWant=true",
+  "uploadpack.allowAnySHA1InWant=true",
+  "safe.directory=*",
+];
 
 /** Pipes one request through `git http-backend`; resolves when the answer is written. */
-function runBackend(options: GitHttpOptions, request: IncomingMessage, { response, url }: { response: ServerResponse; url: URL }): Promise<void> {
+function runBackend(
+  options: GitHttpOptions,
+  request: IncomingMessage,
+  { response, url }: { response: ServerResponse; url: URL },
+): Promise<void> {
   const child = spawn("env", [...variables(options, request, url), "git", ...gitConfig.flatMap((entry) => ["-c", entry]), "http-backend"]);
   // A client that hangs up, or a backend that answers early, breaks a pipe: no reason to end the server.
   child.stdin.on("error", () => {});
