@@ -58,13 +58,15 @@ export async function runControllers(world: World, signal: AbortSignal): Promise
   await Promise.all(controllersOf(world).map(({ kind, reconcile, watches }) => run(kind, reconcile, watches)));
 }
 
-interface Controller {
+/** The controller of one kind, before anything runs it. */
+export interface Controller {
   readonly kind: Kind;
   readonly reconcile: Reconcile;
   readonly watches: readonly Watched[];
 }
 
-function controllersOf(world: World): Controller[] {
+/** All controllers, wired to each other; starts the informers that they use. For {@link runControllers}, and for tests that go step by step. */
+export function controllersOf(world: World): Controller[] {
   const { informers, git, clock, renderers } = world;
   const resources = {
     reverts: resourcesOf(revert, world),

@@ -1,0 +1,288 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { request } from "undici";
+import { crdOf } from "../../src/api/crd.ts";
+import { kinds } from "../../src/api/kinds.ts";
+import { apiVersion, type Condition, type Kind, managers } from "../../src/api/meta.ts";
+import { type KindRef, keyOf, type KubeObject, type ObjectRef } from "../../src/api/object.ts";
+import { controllersOf, type World } from "../../src/controllers/wiring.ts";
+import { createGit } from "../../src/git/create-git.ts";
+import type { Git } from "../../src/git/git.ts";
+import { hosts } from "../../src/githost/hosts.ts";
+import { createKube } from "../../src/kube/client.ts";
+import { createInformers } from "../../src/kube/informers.ts";
+import type { Kube, ReconcileResult } from "../../src/kube/kube.ts";
+import { serverAt } from "../../src/kube/kubeconfig.ts";
+import { failureOf } from "../../src/kube/outcome.ts";
+import { reportFailure } from "../../src/kube/report.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import type { Logger } from "../../src/lib/log.ts";
+import { metricProviders } from "../../src/metrics/providers.ts";
+import { createRenderers } from "../../src/render/renderers.ts";
+import { routers } from "../../src/routing/routers.ts";
+import { startApiServer } from "../../src/sandbox/api-server/api-server.ts";
+import { gatewayCrds } from "../../src/sandbox/gateway/crds.ts";
+import { type GitServer, startGitServer } from "../../src/sandbox/git-server/git-server.ts";
+import { type ManualClock, manualClock } from "../fakes/manual-clock.ts";
+import { runGit } from "../git-remote.ts";
+
+const ada = { login: "ada", password: "ada", token: "token-of-ada" };
+const bot = { login: "renovate-bot", password: "renovate", token: "token-of-renovate" };
+const serin = { login: "serin", password: "serin", token: "token-of-serin", readOnlyToken: "reading-token-of-serin" };
+
+/** Tokens of those who have an account on the Git server. */
+export const tokens = { person: ada.token, bot: bot.token, serin: serin.token, readOnly: serin.readOnlyToken };
+
+/** A signal that never aborts. */
+export const never = new AbortController().signal;
+
+/** Where everything takes place: a Git host, and clusters that follow it. */
+export interface Site {
+  readonly git: GitServer;
+  /** A folder of its own. */
+  readonly dir: string;
+  close(): Promise<void>;
+}
+
+/** Starts the Git server. */
+export async function startSite(): Promise<Site> {
+  const dir = mkdtempSync(join(tmpdir(), "serin-e2e-"));
+  mkdirSync(join(dir, "repositories"));
+  const git = await startGitServer({ dir: join(dir, "repositories"), users: [ada, bot, serin] });
+  return {
+    git,
+    dir,
+    close: async () => {
+      await git.close();
+      rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}
+
+/** What a test may put in the place of the real thing. */
+export interface ClusterOptions {
+  readonly name?: string | undefined;
+  /** Wraps what the controllers use, e.g. to fail at the n-th call. */
+  readonly wrap?: (world: World) => World;
+}
+
+/** The real reconcilers on an API server of their own, called one by one by the test, on a clock that it owns. */
+export interface Cluster {
+  readonly kube: Kube;
+  readonly world: World;
+  readonly clock: ManualClock;
+  /** Events since the start, as `Type Reason message`. */
+  readonly events: string[];
+  /** What was logged, with all fields. */
+  readonly logs: string[];
+  /**
+   * Reconciles one object once all caches are up to date, again after a conflict, and records a failure in its conditions as the controllers'
+   * runner does. Returns what it threw.
+   */
+  run(kind: Kind["kind"], key: string): Promise<Error | undefined>;
+  /** The result of the last run that did not throw. */
+  readonly last: () => ReconcileResult;
+  /** Waits until the caches have what the API server has. */
+  settle(): Promise<void>;
+  /** Another process on the same API server, with caches of its own. */
+  restarted(options?: ClusterOptions): Promise<Cluster>;
+  close(): Promise<void>;
+}
+
+const watchedKinds: readonly KindRef[] = [
+  ...kinds.map(({ kind }) => ({ apiVersion, kind })),
+  { apiVersion: "apps/v1", kind: "Deployment" },
+  { apiVersion: "v1", kind: "ConfigMap" },
+  { apiVersion: "v1", kind: "Secret" },
+];
+
+/** Starts a cluster. */
+export async function startCluster(site: Site, options: ClusterOptions = {}): Promise<Cluster> {
+  const server = await startApiServer();
+  const kube = createKube(serverAt(server.url));
+  for (const crd of [...kinds.map(crdOf), ...gatewayCrds()]) await kube.apply(crd, { fieldManager: "test" }, never);
+  const git = createGit({ dir: mkdtempSync(join(site.dir, "cache-")), log: silentButFor([]) });
+  const cluster = await startProcess({ url: server.url, git, clock: manualClock(Date.now()) }, options);
+  return {
+    ...cluster,
+    close: async () => {
+      await cluster.close();
+      await git.close();
+      await kube.close();
+      await server.close();
+    },
+  };
+}
+
+interface Machine {
+  readonly url: string;
+  readonly git: Git;
+  readonly clock: ManualClock;
+}
+
+async function startProcess(machine: Machine, { name = "prod-eu", wrap = (world) => world }: ClusterOptions): Promise<Cluster> {
+  const life = new AbortController();
+  const [events, logs]: [string[], string[]] = [[], []];
+  const kube = createKube(serverAt(machine.url));
+  const informers = createInformers({ watch: kube, log: silentButFor([]), signal: life.signal });
+  const say = (type: string) => (_: KubeObject, reason: string, message: string): void => void events.push(`${type} ${reason} ${message}`);
+  const log = silentButFor(logs);
+  const { git, clock } = machine;
+  const renderers = createRenderers({ searchPath: process.env["PATH"] ?? "" });
+  const recorded = { normal: say("Normal"), warning: say("Warning") };
+  const world = wrap({ kube, informers, events: recorded, git, renderers, routers, metricProviders, hosts, clock, log, defaults: {}, clusterName: name === "" ? undefined : name });
+  const reconcilers = new Map(controllersOf(world).map(({ kind, reconcile }) => [kind.kind, reconcile]));
+  const settle = () => settled(kube, world);
+  await settle();
+  let result: ReconcileResult = {};
+  const attempt = async (kind: string, key: string): Promise<Error | undefined> => {
+    const reconcile = reconcilers.get(kind);
+    if (!reconcile) throw new Error(`no controller of ${kind}`);
+    try {
+      result = await reconcile(key, life.signal);
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    } finally {
+      await settle();
+    }
+  };
+  return {
+    kube,
+    world,
+    clock,
+    events,
+    logs,
+    last: () => result,
+    settle,
+    run: async (kind, key) => {
+      await settle();
+      for (;;) {
+        const error = await attempt(kind, key);
+        if (!error) return undefined;
+        const failure = failureOf(error);
+        if (failure.retry === "conflict") continue;
+        const object = informers.of({ apiVersion, kind }).find(key);
+        if (object) await reportFailure({ kube, events: recorded, log, clock }, object, failure, life.signal);
+        await settle();
+        return error;
+      }
+    },
+    restarted: (options = {}) => startProcess(machine, { name, ...options }),
+    close: async () => {
+      life.abort();
+      await kube.close();
+    },
+  };
+}
+
+async function settled(kube: Kube, { informers }: World): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  for (const kind of watchedKinds) {
+    const stored = await kube.list(kind, {}, never);
+    const informer = informers.of(kind);
+    const known = (): boolean => informer.synced && informer.list().length === stored.length && stored.every(({ metadata }) => informer.find(keyOf(metadata))?.metadata.resourceVersion === metadata.resourceVersion);
+    while (!known()) {
+      if (Date.now() > deadline) throw new Error(`the copy of ${kind.kind} stays behind`);
+      await systemClock.sleep(2);
+    }
+  }
+}
+
+function silentButFor(lines: string[]): Logger {
+  const note = (fields: object, message: string): void => void lines.push(`${message} ${JSON.stringify(fields)}`);
+  const log: Logger = { debug: note, info: note, warn: note, error: note, child: () => log };
+  return log;
+}
+
+/** Content of files by path; `null` deletes one. */
+export type Files = Readonly<Record<string, string | null>>;
+
+/** A pull request as Gitea shows it. */
+export interface Pull {
+  readonly number: number;
+  readonly title: string;
+  readonly body: string;
+  readonly state: "open" | "closed";
+  readonly merged: boolean;
+  readonly head: { readonly ref: string; readonly sha: string };
+}
+
+/** A repository on the Git host and those who work on it. */
+export interface Team {
+  readonly name: string;
+  readonly cloneUrl: string;
+  /** Writes files, commits on main and pushes. Returns the commit's id. */
+  commit(files: Files, message?: string): string;
+  /** Runs git in the team's work tree. */
+  work(...args: string[]): string;
+  /** Runs git on the repository of the Git host. */
+  bare(...args: string[]): string;
+  /** Calls the host's API below the repository. */
+  api(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, body?: object, token?: string): Promise<{ status: number; json: unknown }>;
+  /** All pull requests, oldest first. */
+  pulls(): Promise<Pull[]>;
+  comments(number: number): Promise<string[]>;
+  /** Our branches. */
+  branches(): string[];
+}
+
+/** Makes an empty repository and a work tree for it. */
+export async function startTeam({ git, dir }: Site, name: string): Promise<Team> {
+  const { cloneUrl, dir: bareDir } = await git.createRepository("acme", name);
+  const workDir = join(dir, `${name}.work`);
+  runGit(["init", "-q", "-b", "main", workDir]);
+  const work = (...args: string[]): string => runGit(["-C", workDir, ...args]);
+  const bare = (...args: string[]): string => runGit(["--git-dir", bareDir, ...args]);
+  work("remote", "add", "origin", bareDir);
+  const api: Team["api"] = async (method, path, body, token = tokens.person) => {
+    const headers = { authorization: `token ${token}`, "content-type": "application/json" };
+    const reply = await request(`${git.url}/api/v1/repos/acme/${name}${path}`, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) });
+    const text = await reply.body.text();
+    return { status: reply.statusCode, json: text === "" ? undefined : JSON.parse(text) };
+  };
+  return {
+    name,
+    cloneUrl,
+    work,
+    bare,
+    api,
+    commit: (files, message = "Change") => {
+      if (bare("for-each-ref", "refs/heads/main") !== "") {
+        work("fetch", "-q", "origin", "main");
+        work("reset", "-q", "--hard", "FETCH_HEAD");
+      }
+      for (const [path, content] of Object.entries(files)) {
+        const file = join(workDir, path);
+        rmSync(file, { recursive: true, force: true });
+        mkdirSync(dirname(file), { recursive: true });
+        if (content !== null) writeFileSync(file, content);
+      }
+      work("add", "-A");
+      work("commit", "-q", "--allow-empty", "-m", message);
+      work("push", "-q", "origin", "HEAD:refs/heads/main");
+      return work("rev-parse", "HEAD");
+    },
+    pulls: async () => ((await api("GET", "/pulls?state=all")).json as Pull[]).sort((a, b) => a.number - b.number),
+    comments: async (number) => ((await api("GET", `/issues/${number}/comments`)).json as { body: string }[]).map(({ body }) => body),
+    branches: () => bare("for-each-ref", "--format=%(refname:short)", "refs/heads/serin/").split("\n").filter((line) => line !== ""),
+  };
+}
+
+/** Applies as a person would. */
+export async function applyAll({ kube }: Pick<Cluster, "kube">, objects: readonly KubeObject[]): Promise<void> {
+  for (const object of objects) await kube.apply(object, { fieldManager: "test" }, never);
+}
+
+/** The condition of this type as `Status Reason: message`; empty when there is none. */
+export function conditionText(object: KubeObject | undefined, type = "Ready"): string {
+  const { conditions = [] } = (object?.["status"] ?? {}) as { conditions?: Condition[] };
+  const found = conditions.find((condition) => condition.type === type);
+  return found ? `${found.status} ${found.reason}: ${found.message}` : "";
+}
+
+/** Replaces fields of an object's status. */
+export async function patchStatus({ kube }: Pick<Cluster, "kube">, ref: ObjectRef, status: object): Promise<KubeObject> {
+  return kube.patch(ref, { status }, { fieldManager: managers.status, subresource: "status" }, never);
+}
