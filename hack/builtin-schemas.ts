@@ -6,7 +6,21 @@ import { resolve } from "node:path";
 type Node = { [keyword: string]: unknown };
 
 const rootsByGroup: Readonly<Record<string, readonly string[]>> = {
-  "core.v1": ["Namespace", "Node", "Pod", "Service", "Endpoints", "ConfigMap", "Secret", "ServiceAccount", "Event", "PersistentVolumeClaim", "ResourceQuota", "LimitRange", "Binding"],
+  "core.v1": [
+    "Namespace",
+    "Node",
+    "Pod",
+    "Service",
+    "Endpoints",
+    "ConfigMap",
+    "Secret",
+    "ServiceAccount",
+    "Event",
+    "PersistentVolumeClaim",
+    "ResourceQuota",
+    "LimitRange",
+    "Binding",
+  ],
   "apps.v1": ["Deployment", "ReplicaSet", "DaemonSet", "StatefulSet", "ControllerRevision"],
   "batch.v1": ["Job", "CronJob"],
   "autoscaling.v2": ["HorizontalPodAutoscaler"],
@@ -50,13 +64,20 @@ function reduced(node: Node): Node {
   const own = Object.fromEntries(Object.entries(node).filter(([keyword]) => kept.has(keyword) || keptExtension.test(keyword)));
   if (reference !== undefined) return { $ref: take(reference), ...own };
   if (node["oneOf"] !== undefined) return { "x-kubernetes-int-or-string": true };
-  const { properties, items, additionalProperties } = node as { properties?: Record<string, Node>; items?: Node; additionalProperties?: Node | boolean };
+  const { properties, items, additionalProperties } = node as {
+    properties?: Record<string, Node>;
+    items?: Node;
+    additionalProperties?: Node | boolean;
+  };
   if (properties) own["properties"] = Object.fromEntries(Object.entries(properties).map(([field, child]) => [field, reduced(child)]));
   if (items) own["items"] = reduced(items);
-  if (additionalProperties !== undefined) own["additionalProperties"] = typeof additionalProperties === "object" ? reduced(additionalProperties) : additionalProperties;
+  if (additionalProperties !== undefined)
+    own["additionalProperties"] = typeof additionalProperties === "object" ? reduced(additionalProperties) : additionalProperties;
   return own;
 }
 
 for (const name of [...roots, crd]) take(name);
-const lines = [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, definition]) => `${JSON.stringify(name)}:${JSON.stringify(definition)}`);
+const lines = [...found]
+  .sort(([a], [b]) => (a < b ? -1 : 1))
+  .map(([name, definition]) => `${JSON.stringify(name)}:${JSON.stringify(definition)}`);
 writeFileSync(resolve(import.meta.dirname, "../src/sandbox/api-server/builtin-schemas.json"), `{\n${lines.join(",\n")}\n}\n`);

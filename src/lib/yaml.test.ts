@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
+import { hasTool } from "../../test/tools.ts";
 import { parseYaml, YamlError } from "./yaml.ts";
 
 /** Scalars and what kubectl 1.32 made of them (`kubectl label --local -o json`). */
@@ -22,7 +23,7 @@ test.each(scalars)("reads %s as kubectl does", (text, want) => {
   expect(parseYaml(`a: ${text}\n`, "f.yaml")).toEqual([{ value: { a: want }, line: 1 }]);
 });
 
-test.skipIf(spawnSync("kubectl", ["version", "--client"]).status !== 0)("the kubectl on this machine reads these scalars the same way", () => {
+test.skipIf(!hasTool("kubectl"))("the kubectl on this machine reads these scalars the same way", () => {
   const spec = scalars.map(([text], index) => `  v${index}: ${text}\n`).join("");
   const keys = "  1: a\n  true: b\n  1.5: c\n  no: d\n  0x10: e\n  2001-01-01: f\n  1e3: g\n";
   const merge = "  m: &a {p: 1, q: 2}\n  z: {p: 9, <<: *a}\n  w: {<<: *a, p: 9}\n  s: {? x, y}\n  l: [a: b]\n  ? k\n  : |-\n    v\n";

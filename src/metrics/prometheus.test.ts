@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
+import { hasTool } from "../../test/tools.ts";
 import { startPrometheus } from "../sandbox/metrics/prometheus-process.ts";
 import type { RunningMetrics } from "../sandbox/metrics/start.ts";
 import { MetricError, type MetricServer, type QueryResult } from "./metric-provider.ts";
@@ -22,7 +23,7 @@ async function listen(handler: RequestListener): Promise<{ server: Server; addre
   return { server, address: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-describe("a real Prometheus", () => {
+describe.skipIf(!hasTool("prometheus"))("a real Prometheus", () => {
   // Scraping is tested in sandbox/metrics/start.test.ts; samples written ahead are there at once.
   const dir = mkdtempSync(join(tmpdir(), "serin-prometheus-test-"));
   let real: RunningMetrics | undefined;
