@@ -35,7 +35,16 @@ export class ApiError extends Error {
 /** The Status object that says what went wrong, as the answer to a request or the object of a watch's ERROR event. */
 export function statusOf(error: ApiError): Record<string, unknown> {
   const { message, reason, details, code } = error;
-  return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, ...(reason !== "" && { reason }), ...(details && { details }), code };
+  return {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message,
+    ...(reason !== "" && { reason }),
+    ...(details && { details }),
+    code,
+  };
 }
 
 /** `deployments.apps`, or `pods` for the core group: how messages name a resource. */
@@ -59,12 +68,22 @@ export function noSuchResource(): ApiError {
 
 /** 409 for a create of something that is there. */
 export function alreadyExists(resource: ResourceType, name: string, isGoing: boolean): ApiError {
-  return new ApiError(409, "AlreadyExists", `${isGoing ? "object is being deleted: " : ""}${qualifiedName(resource)} "${name}" already exists`, details(resource, name));
+  return new ApiError(
+    409,
+    "AlreadyExists",
+    `${isGoing ? "object is being deleted: " : ""}${qualifiedName(resource)} "${name}" already exists`,
+    details(resource, name),
+  );
 }
 
 /** 409 for a write that rests on something that has changed meanwhile. */
 export function conflict(resource: ResourceType, name: string, why: string): ApiError {
-  return new ApiError(409, "Conflict", `Operation cannot be fulfilled on ${qualifiedName(resource)} "${name}": ${why}`, details(resource, name));
+  return new ApiError(
+    409,
+    "Conflict",
+    `Operation cannot be fulfilled on ${qualifiedName(resource)} "${name}": ${why}`,
+    details(resource, name),
+  );
 }
 
 /** 400. */
@@ -90,7 +109,16 @@ export function expired(message: string): ApiError {
 
 /** One field of an object that is wrong: `why` follows the path in the message. */
 export interface FieldError {
-  readonly reason: "FieldValueInvalid" | "FieldValueRequired" | "FieldValueNotSupported" | "FieldValueDuplicate" | "FieldValueForbidden" | "FieldValueTooLong" | "FieldValueTooMany" | "FieldValueTypeInvalid" | "FieldValueNotFound";
+  readonly reason:
+    | "FieldValueInvalid"
+    | "FieldValueRequired"
+    | "FieldValueNotSupported"
+    | "FieldValueDuplicate"
+    | "FieldValueForbidden"
+    | "FieldValueTooLong"
+    | "FieldValueTooMany"
+    | "FieldValueTypeInvalid"
+    | "FieldValueNotFound";
   readonly field: string;
   readonly why: string;
 }
@@ -132,5 +160,10 @@ export function invalid(resource: ResourceType, name: string, errors: readonly F
   const text = lines.length === 1 ? lines[0] : `[${lines.join(", ")}]`;
   const causes = errors.map(({ reason, field, why }) => ({ reason, message: why, field }));
   const group = resource.group === "" ? {} : { group: resource.group };
-  return new ApiError(422, "Invalid", `${what} "${name}" is invalid: ${text}`, { ...(name !== "" && { name }), ...group, kind: resource.kind, causes });
+  return new ApiError(422, "Invalid", `${what} "${name}" is invalid: ${text}`, {
+    ...(name !== "" && { name }),
+    ...group,
+    kind: resource.kind,
+    causes,
+  });
 }

@@ -25,7 +25,11 @@ const deployment = (name: string, spec: object = {}): Body => ({
   apiVersion: "apps/v1",
   kind: "Deployment",
   metadata: { name },
-  spec: { selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "app", image: "nginx:1" }] } }, ...spec },
+  spec: {
+    selector: { matchLabels: { app: name } },
+    template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "app", image: "nginx:1" }] } },
+    ...spec,
+  },
 });
 const configMap = (name: string, rest: object = {}): Body => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name }, ...rest });
 
@@ -46,16 +50,29 @@ describe("what the real API server answers", () => {
   test.each<[string, () => ReturnType<TestClient["get"]>, number, string]>([
     ["an unknown object", () => client.get(`${apps}/deployments/nope`), 404, 'deployments.apps "nope" not found'],
     ["an unknown kind", () => client.get(`${core}/foos`), 404, "the server could not find the requested resource"],
-    ["a namespace that is not there", () => client.post("/apis/apps/v1/namespaces/nope/deployments", deployment("a")), 404, 'namespaces "nope" not found'],
+    [
+      "a namespace that is not there",
+      () => client.post("/apis/apps/v1/namespaces/nope/deployments", deployment("a")),
+      404,
+      'namespaces "nope" not found',
+    ],
     [
       "unknown and duplicate fields",
-      () => client.post(`${apps}/deployments?fieldValidation=Strict`, '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"n"},"spec":{"foo":1,"replicas":1,"replicas":2,"selector":{}}}'),
+      () =>
+        client.post(
+          `${apps}/deployments?fieldValidation=Strict`,
+          '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"n"},"spec":{"foo":1,"replicas":1,"replicas":2,"selector":{}}}',
+        ),
       400,
       'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.foo", duplicate field "spec.replicas"',
     ],
     [
       "an unknown field deep inside",
-      () => client.post(`${apps}/deployments?fieldValidation=Strict`, deployment("n", { template: { spec: { containers: [{ name: "a", image: "b", foo: 1 }] } } })),
+      () =>
+        client.post(
+          `${apps}/deployments?fieldValidation=Strict`,
+          deployment("n", { template: { spec: { containers: [{ name: "a", image: "b", foo: 1 }] } } }),
+        ),
       400,
       'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.template.spec.containers[0].foo"',
     ],
@@ -67,7 +84,8 @@ describe("what the real API server answers", () => {
     ],
     [
       "a bad name, bad replicas and nothing else",
-      () => client.post(`${apps}/deployments`, { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "N_" }, spec: { replicas: -1 } }),
+      () =>
+        client.post(`${apps}/deployments`, { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "N_" }, spec: { replicas: -1 } }),
       422,
       "Deployment.apps \"N_\" is invalid: [metadata.name: Invalid value: \"N_\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'), spec.replicas: Invalid value: -1: must be greater than or equal to 0, spec.selector: Required value, spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`, spec.template.spec.containers: Required value]",
     ],
@@ -78,7 +96,16 @@ describe("what the real API server answers", () => {
           `${apps}/deployments`,
           deployment("n", {
             selector: { matchLabels: { a: "b" } },
-            template: { metadata: { labels: { a: "c" } }, spec: { containers: [{ name: "x", ports: [{ containerPort: 70000 }] }, { name: "x", image: "i", volumeMounts: [{ name: "v", mountPath: "/x" }] }], restartPolicy: "Never" } },
+            template: {
+              metadata: { labels: { a: "c" } },
+              spec: {
+                containers: [
+                  { name: "x", ports: [{ containerPort: 70000 }] },
+                  { name: "x", image: "i", volumeMounts: [{ name: "v", mountPath: "/x" }] },
+                ],
+                restartPolicy: "Never",
+              },
+            },
           }),
         ),
       422,
@@ -86,19 +113,58 @@ describe("what the real API server answers", () => {
     ],
     [
       "three digits after a Lease's second",
-      () => client.post("/apis/coordination.k8s.io/v1/namespaces/default/leases", { metadata: { name: "n" }, spec: { renewTime: "2026-01-01T00:00:00.123Z" } }),
+      () =>
+        client.post("/apis/coordination.k8s.io/v1/namespaces/default/leases", {
+          metadata: { name: "n" },
+          spec: { renewTime: "2026-01-01T00:00:00.123Z" },
+        }),
       400,
       'Lease in version "v1" cannot be handled as a Lease: parsing time "2026-01-01T00:00:00.123Z" as "2006-01-02T15:04:05.000000Z07:00": cannot parse ".123Z" as ".000000"',
     ],
-    ["a Secret that is not base64", () => client.post(`${core}/secrets`, { metadata: { name: "s" }, data: { a: "b" } }), 400, 'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0'],
-    ["a Service without ports", () => client.post(`${core}/services`, { metadata: { name: "s" }, spec: {} }), 422, 'Service "s" is invalid: spec.ports: Required value'],
-    ["a namespace with a dot", () => client.post("/api/v1/namespaces", { metadata: { name: "z.z" } }), 422, 'Namespace "z.z" is invalid: metadata.name: Invalid value: "z.z": must not contain dots'],
-    ["another namespace in the body", () => client.post(`${core}/configmaps`, configMap("c", { metadata: { name: "c", namespace: "other" } })), 400, "the namespace of the provided object does not match the namespace sent on the request"],
-    ["no name", () => client.post(`${core}/configmaps`, { metadata: {} }), 422, 'ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required'],
-    ["a field that cannot be selected", () => client.get(`${core}/configmaps?fieldSelector=spec.foo=1`), 400, '"spec.foo" is not a known field selector: only "metadata.name", "metadata.namespace"'],
+    [
+      "a Secret that is not base64",
+      () => client.post(`${core}/secrets`, { metadata: { name: "s" }, data: { a: "b" } }),
+      400,
+      'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0',
+    ],
+    [
+      "a Service without ports",
+      () => client.post(`${core}/services`, { metadata: { name: "s" }, spec: {} }),
+      422,
+      'Service "s" is invalid: spec.ports: Required value',
+    ],
+    [
+      "a namespace with a dot",
+      () => client.post("/api/v1/namespaces", { metadata: { name: "z.z" } }),
+      422,
+      'Namespace "z.z" is invalid: metadata.name: Invalid value: "z.z": must not contain dots',
+    ],
+    [
+      "another namespace in the body",
+      () => client.post(`${core}/configmaps`, configMap("c", { metadata: { name: "c", namespace: "other" } })),
+      400,
+      "the namespace of the provided object does not match the namespace sent on the request",
+    ],
+    [
+      "no name",
+      () => client.post(`${core}/configmaps`, { metadata: {} }),
+      422,
+      'ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required',
+    ],
+    [
+      "a field that cannot be selected",
+      () => client.get(`${core}/configmaps?fieldSelector=spec.foo=1`),
+      400,
+      '"spec.foo" is not a known field selector: only "metadata.name", "metadata.namespace"',
+    ],
   ])("%s", async (_, ask, code, message) => {
     const { code: got, body } = await ask();
-    expect({ code: got, kind: body.kind, reason: body.reason, message: body.message }).toEqual({ code, kind: "Status", reason: reasons[code], message });
+    expect({ code: got, kind: body.kind, reason: body.reason, message: body.message }).toEqual({
+      code,
+      kind: "Status",
+      reason: reasons[code],
+      message,
+    });
   });
 
   test("names every wrong field in details.causes", async () => {
@@ -121,11 +187,32 @@ describe("what the real API server answers", () => {
 describe("an object's life", () => {
   test("defaults are filled in as users see them", async () => {
     const { body } = await client.post(`${apps}/deployments`, deployment("defaults"));
-    expect(body.spec).toMatchObject({ replicas: 1, revisionHistoryLimit: 10, progressDeadlineSeconds: 600, strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: "25%", maxSurge: "25%" } } });
-    expect(body.spec.template.spec).toMatchObject({ restartPolicy: "Always", dnsPolicy: "ClusterFirst", schedulerName: "default-scheduler", terminationGracePeriodSeconds: 30 });
-    expect(body.spec.template.spec.containers[0]).toEqual({ name: "app", image: "nginx:1", imagePullPolicy: "IfNotPresent", resources: {}, terminationMessagePath: "/dev/termination-log", terminationMessagePolicy: "File" });
+    expect(body.spec).toMatchObject({
+      replicas: 1,
+      revisionHistoryLimit: 10,
+      progressDeadlineSeconds: 600,
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: "25%", maxSurge: "25%" } },
+    });
+    expect(body.spec.template.spec).toMatchObject({
+      restartPolicy: "Always",
+      dnsPolicy: "ClusterFirst",
+      schedulerName: "default-scheduler",
+      terminationGracePeriodSeconds: 30,
+    });
+    expect(body.spec.template.spec.containers[0]).toEqual({
+      name: "app",
+      image: "nginx:1",
+      imagePullPolicy: "IfNotPresent",
+      resources: {},
+      terminationMessagePath: "/dev/termination-log",
+      terminationMessagePolicy: "File",
+    });
     const service = await client.post(`${core}/services`, { metadata: { name: "defaults" }, spec: { ports: [{ port: 80 }] } });
-    expect(service.body.spec).toMatchObject({ type: "ClusterIP", sessionAffinity: "None", ports: [{ port: 80, protocol: "TCP", targetPort: 80 }] });
+    expect(service.body.spec).toMatchObject({
+      type: "ClusterIP",
+      sessionAffinity: "None",
+      ports: [{ port: 80, protocol: "TCP", targetPort: 80 }],
+    });
     expect(service.body.spec.clusterIP).toMatch(/^10\.96\./);
   });
 
@@ -143,8 +230,16 @@ describe("an object's life", () => {
 
   test("a status write leaves spec and labels alone", async () => {
     await client.post(`${apps}/deployments`, deployment("status"));
-    const { body } = await client.patch(`${apps}/deployments/status/status`, "merge", { metadata: { labels: { no: "no" } }, spec: { replicas: 7 }, status: { replicas: 2 } });
-    expect({ labels: body.metadata.labels, replicas: body.spec.replicas, status: body.status.replicas }).toEqual({ labels: undefined, replicas: 1, status: 2 });
+    const { body } = await client.patch(`${apps}/deployments/status/status`, "merge", {
+      metadata: { labels: { no: "no" } },
+      spec: { replicas: 7 },
+      status: { replicas: 2 },
+    });
+    expect({ labels: body.metadata.labels, replicas: body.spec.replicas, status: body.status.replicas }).toEqual({
+      labels: undefined,
+      replicas: 1,
+      status: 2,
+    });
   });
 
   test("a write that changes nothing keeps the revision", async () => {
@@ -160,7 +255,8 @@ describe("an object's life", () => {
     expect({ code, reason: body.reason, message: body.message }).toEqual({
       code: 409,
       reason: "Conflict",
-      message: 'Operation cannot be fulfilled on configmaps "old": the object has been modified; please apply your changes to the latest version and try again',
+      message:
+        'Operation cannot be fulfilled on configmaps "old": the object has been modified; please apply your changes to the latest version and try again',
     });
   });
 
@@ -196,7 +292,11 @@ describe("an object's life", () => {
 
   test("stringData becomes data", async () => {
     const { body } = await client.post(`${core}/secrets`, { metadata: { name: "plain" }, stringData: { a: "b" } });
-    expect({ data: body.data, stringData: body.stringData, type: body.type }).toEqual({ data: { a: "Yg==" }, stringData: undefined, type: "Opaque" });
+    expect({ data: body.data, stringData: body.stringData, type: body.type }).toEqual({
+      data: { a: "Yg==" },
+      stringData: undefined,
+      type: "Opaque",
+    });
   });
 
   test("a pod is given time to stop once it runs somewhere", async () => {
@@ -212,7 +312,8 @@ describe("an object's life", () => {
   });
 
   test("a pod's logs come from the sandbox, or are not implemented", async () => {
-    for (const name of ["talks", "silent"]) await client.post(`${core}/pods`, { metadata: { name }, spec: { containers: [{ name: "a", image: "b" }] } });
+    for (const name of ["talks", "silent"])
+      await client.post(`${core}/pods`, { metadata: { name }, spec: { containers: [{ name: "a", image: "b" }] } });
     expect((await client.get(`${core}/pods/talks/log?tailLines=3`)).body).toBe("last 3\n");
     expect((await client.get(`${core}/pods/silent/log`)).code).toBe(501);
   });
@@ -220,7 +321,11 @@ describe("an object's life", () => {
   test("scale reads and writes replicas", async () => {
     await client.post(`${apps}/deployments`, deployment("scaled"));
     const { body } = await client.patch(`${apps}/deployments/scaled/scale`, "merge", { spec: { replicas: 4 } });
-    expect({ kind: body.kind, spec: body.spec, selector: body.status.selector }).toEqual({ kind: "Scale", spec: { replicas: 4 }, selector: "app=scaled" });
+    expect({ kind: body.kind, spec: body.spec, selector: body.status.selector }).toEqual({
+      kind: "Scale",
+      spec: { replicas: 4 },
+      selector: "app=scaled",
+    });
     const { body: whole } = await client.get(`${apps}/deployments/scaled`);
     expect(whole.metadata.managedFields.map(({ subresource }: Body) => subresource)).toEqual(["scale", undefined]);
   });
@@ -228,7 +333,12 @@ describe("an object's life", () => {
 
 describe("owners and namespaces", () => {
   const owned = (name: string, owner: Body, blockOwnerDeletion = true): Body =>
-    configMap(name, { metadata: { name, ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: owner.metadata.name, uid: owner.metadata.uid, blockOwnerDeletion }] } });
+    configMap(name, {
+      metadata: {
+        name,
+        ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: owner.metadata.name, uid: owner.metadata.uid, blockOwnerDeletion }],
+      },
+    });
 
   test.each(["Background", "Foreground"])("what belongs to an object goes with it (%s)", async (propagationPolicy) => {
     const name = propagationPolicy.toLowerCase();
@@ -270,7 +380,8 @@ describe("owners and namespaces", () => {
 describe("lists and watches", () => {
   beforeAll(async () => {
     await client.post("/api/v1/namespaces", { metadata: { name: "watched" } });
-    for (const name of ["a", "b", "c"]) await client.post("/api/v1/namespaces/watched/configmaps", configMap(name, { metadata: { name, labels: { name } } }));
+    for (const name of ["a", "b", "c"])
+      await client.post("/api/v1/namespaces/watched/configmaps", configMap(name, { metadata: { name, labels: { name } } }));
   });
   const path = "/api/v1/namespaces/watched/configmaps";
   const names = ({ body }: { body: Body }): string[] => body.items.map(({ metadata }: Body) => metadata.name);
@@ -294,7 +405,11 @@ describe("lists and watches", () => {
 
   test("a watch without a revision starts with what there is", async () => {
     const events = await client.watch(`${path}?watch=1`, 3);
-    expect(events.map(({ type, object }) => [type, object.metadata.name])).toEqual([["ADDED", "a"], ["ADDED", "b"], ["ADDED", "c"]]);
+    expect(events.map(({ type, object }) => [type, object.metadata.name])).toEqual([
+      ["ADDED", "a"],
+      ["ADDED", "b"],
+      ["ADDED", "c"],
+    ]);
   });
 
   test("a watch from a revision gives every change after it, in order", async () => {
@@ -315,7 +430,10 @@ describe("lists and watches", () => {
   });
 
   test("initial events end with a bookmark that says so", async () => {
-    const events = await client.watch(`${path}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`, 4);
+    const events = await client.watch(
+      `${path}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`,
+      4,
+    );
     expect(events[3]).toMatchObject({ type: "BOOKMARK", object: { metadata: { annotations: { "k8s.io/initial-events-end": "true" } } } });
   });
 
@@ -348,25 +466,78 @@ describe("who asks", () => {
   test("every request is told to the audit hook", async () => {
     seen.length = 0;
     await client.patch(`${apps}/deployments/nope/status?dryRun=All`, "merge", {});
-    expect(seen).toEqual([{ user: "system:admin", verb: "patch", group: "apps", resource: "deployments/status", namespace: "default", name: "nope", dryRun: true }]);
+    expect(seen).toEqual([
+      {
+        user: "system:admin",
+        verb: "patch",
+        group: "apps",
+        resource: "deployments/status",
+        namespace: "default",
+        name: "nope",
+        dryRun: true,
+      },
+    ]);
   });
 });
 
 describe("patches", () => {
   test("a strategic merge patch merges lists by their keys and obeys directives", async () => {
-    const spec = { containers: [{ name: "a", image: "a:1", env: [{ name: "A", value: "1" }, { name: "B", value: "2" }] }] };
+    const spec = {
+      containers: [
+        {
+          name: "a",
+          image: "a:1",
+          env: [
+            { name: "A", value: "1" },
+            { name: "B", value: "2" },
+          ],
+        },
+      ],
+    };
     await client.post(`${apps}/deployments`, deployment("strategic", { template: { metadata: { labels: { app: "strategic" } }, spec } }));
-    const patch = { spec: { template: { spec: { "$setElementOrder/containers": [{ name: "n" }, { name: "a" }], containers: [{ name: "n", image: "n:1" }, { name: "a", env: [{ name: "B", $patch: "delete" }, { name: "C", value: "3" }] }] } } } };
+    const patch = {
+      spec: {
+        template: {
+          spec: {
+            "$setElementOrder/containers": [{ name: "n" }, { name: "a" }],
+            containers: [
+              { name: "n", image: "n:1" },
+              {
+                name: "a",
+                env: [
+                  { name: "B", $patch: "delete" },
+                  { name: "C", value: "3" },
+                ],
+              },
+            ],
+          },
+        },
+      },
+    };
     const { body } = await client.patch(`${apps}/deployments/strategic`, "strategic", patch);
-    const containers = body.spec.template.spec.containers.map(({ name, env = [] }: Body) => [name, env.map(({ name: variable }: Body) => variable)]);
-    expect(containers).toEqual([["n", []], ["a", ["A", "C"]]]);
+    const containers = body.spec.template.spec.containers.map(({ name, env = [] }: Body) => [
+      name,
+      env.map(({ name: variable }: Body) => variable),
+    ]);
+    expect(containers).toEqual([
+      ["n", []],
+      ["a", ["A", "C"]],
+    ]);
   });
 
   test("a JSON patch that does not fit is refused whole", async () => {
     await client.post(`${core}/configmaps`, configMap("patched", { data: { a: "1" } }));
-    const good = await client.patch(`${core}/configmaps/patched`, "json", [{ op: "test", path: "/data/a", value: "1" }, { op: "add", path: "/metadata/annotations", value: { "b/c": "2" } }, { op: "replace", path: "/metadata/annotations/b~1c", value: "3" }, { op: "move", from: "/data/a", path: "/data/d" }]);
+    const good = await client.patch(`${core}/configmaps/patched`, "json", [
+      { op: "test", path: "/data/a", value: "1" },
+      { op: "add", path: "/metadata/annotations", value: { "b/c": "2" } },
+      { op: "replace", path: "/metadata/annotations/b~1c", value: "3" },
+      { op: "move", from: "/data/a", path: "/data/d" },
+    ]);
     expect([good.body.data, good.body.metadata.annotations]).toEqual([{ d: "1" }, { "b/c": "3" }]);
-    const bad = await client.patch(`${core}/configmaps/patched`, "json", [{ op: "remove", path: "/data/d" }, { op: "test", path: "/metadata/annotations/b~1c", value: "9" }]);
+    const bad = await client.patch(`${core}/configmaps/patched`, "json", [
+      { op: "remove", path: "/data/d" },
+      { op: "test", path: "/metadata/annotations/b~1c", value: "9" },
+    ]);
     expect([bad.code, (await client.get(`${core}/configmaps/patched`)).body.data]).toEqual([422, { d: "1" }]);
   });
 });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Clock, systemClock } from "../../lib/clock.ts";
@@ -51,11 +52,11 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const stops = [startCrds(cluster), startLifecycle(cluster)];
   seedCluster(cluster);
   const closing = new AbortController();
+  // Every open watch listens to it.
+  setMaxListeners(0, closing.signal);
   const { authorize, onRequest, podLog, log = silentLogger } = options;
   const context = { cluster, closing: closing.signal, authorize, onRequest, podLog, log };
   const server = createServer((request, response) => void handleRequest(context, request, response));
-  // Informers and their watches: each is a listener of its own.
-  server.setMaxListeners(0);
   const port = await listen(server, options.port ?? 0);
   const url = `http://127.0.0.1:${port}`;
   return {
@@ -105,4 +106,3 @@ contexts:
 current-context: sandbox
 `;
 }
-

@@ -28,14 +28,20 @@ export async function readText(request: IncomingMessage): Promise<string> {
 /** Parses a body by its content type. Throws 400 for text that is neither, 415 for protobuf. */
 export function parseBody(text: string, contentType: string): Body {
   if (contentType.includes("protobuf") || contentType.includes("cbor")) {
-    throw new ApiError(415, "UnsupportedMediaType", `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`);
+    throw new ApiError(
+      415,
+      "UnsupportedMediaType",
+      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`,
+    );
   }
   if (text.trim() === "") return { value: undefined, duplicates: [] };
   if (contentType.includes("yaml") && !text.trimStart().startsWith("{")) return parseYaml(text);
   try {
     return { value: JSON.parse(text), duplicates: duplicateKeys(text) };
   } catch (error) {
-    throw badRequest(`the object provided is unrecognized (must be of type json): ${error instanceof Error ? error.message : String(error)}`);
+    throw badRequest(
+      `the object provided is unrecognized (must be of type json): ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

@@ -4,18 +4,26 @@ import type { Environment } from "@marcbachmann/cel-js";
 /** Adds what Kubernetes' CEL has beyond the language itself, as far as rules of CRDs commonly use it. */
 export function registerKubernetesFunctions(environment: Environment): Environment {
   return environment
-    .registerFunction("list.isSorted(): bool", (list: unknown[]) => list.every((item, index) => index === 0 || order(list[index - 1], item) <= 0))
+    .registerFunction("list.isSorted(): bool", (list: unknown[]) =>
+      list.every((item, index) => index === 0 || order(list[index - 1], item) <= 0),
+    )
     .registerFunction("list.sort(): list", (list: unknown[]) => list.toSorted(order))
     .registerFunction("list.min(): dyn", (list: unknown[]) => extreme(list, "min", (item, best) => order(item, best) < 0))
     .registerFunction("list.max(): dyn", (list: unknown[]) => extreme(list, "max", (item, best) => order(item, best) > 0))
     .registerFunction("list.sum(): dyn", sum)
-    .registerFunction("list.indexOf(dyn): int", (list: unknown[], wanted: unknown) => BigInt(list.findIndex((item) => isDeepStrictEqual(item, wanted))))
-    .registerFunction("list.lastIndexOf(dyn): int", (list: unknown[], wanted: unknown) => BigInt(list.findLastIndex((item) => isDeepStrictEqual(item, wanted))))
+    .registerFunction("list.indexOf(dyn): int", (list: unknown[], wanted: unknown) =>
+      BigInt(list.findIndex((item) => isDeepStrictEqual(item, wanted))),
+    )
+    .registerFunction("list.lastIndexOf(dyn): int", (list: unknown[], wanted: unknown) =>
+      BigInt(list.findLastIndex((item) => isDeepStrictEqual(item, wanted))),
+    )
     .registerFunction("string.find(string): string", (text: string, pattern: string) => new RegExp(pattern, "u").exec(text)?.[0] ?? "")
     .registerFunction("string.findAll(string): list", (text: string, pattern: string) => text.match(new RegExp(pattern, "gu")) ?? [])
     .registerFunction("string.replace(string, string): string", (text: string, from: string, to: string) => text.replaceAll(from, () => to))
     .registerFunction("isURL(string): bool", isUrl)
-    .registerFunction("isQuantity(string): bool", (text: string) => /^[+-]?(\d+(\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?$/.test(text));
+    .registerFunction("isQuantity(string): bool", (text: string) =>
+      /^[+-]?(\d+(\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?$/.test(text),
+    );
 }
 
 function order(a: unknown, b: unknown): number {

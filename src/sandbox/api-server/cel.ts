@@ -33,7 +33,9 @@ interface Program {
 /** Compiles every rule below a schema node. Never throws: what does not compile is listed in `unevaluated`. */
 export function compileRules(schema: Schema): CompiledRules {
   const environment = registerKubernetesFunctions(
-    new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false }).registerVariable("self", "dyn").registerVariable("oldSelf", "dyn"),
+    new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false })
+      .registerVariable("self", "dyn")
+      .registerVariable("oldSelf", "dyn"),
   );
   const unevaluated: UnevaluatedRule[] = [];
   const programs = new Map<ValidationRule, Program>();
@@ -102,7 +104,9 @@ interface Versions {
 function check(versions: Versions, schema: Schema, path: string, programs: ReadonlyMap<ValidationRule, Program>): FieldError[] {
   const { value, before } = versions;
   if (value === undefined || value === null) return [];
-  const own = (schema["x-kubernetes-validations"] ?? []).flatMap((rule) => broken(rule, versions, { schema, path, program: programs.get(rule) }));
+  const own = (schema["x-kubernetes-validations"] ?? []).flatMap((rule) =>
+    broken(rule, versions, { schema, path, program: programs.get(rule) }),
+  );
   const below = isRecord(value)
     ? Object.entries(value).flatMap(([field, inner]) => {
         const child = fieldSchema(schema, field);
@@ -113,10 +117,17 @@ function check(versions: Versions, schema: Schema, path: string, programs: Reado
   return [...own, ...below];
 }
 
-function listItems({ value, before }: Versions, schema: Schema, path: string, programs: ReadonlyMap<ValidationRule, Program>): FieldError[] {
+function listItems(
+  { value, before }: Versions,
+  schema: Schema,
+  path: string,
+  programs: ReadonlyMap<ValidationRule, Program>,
+): FieldError[] {
   const { items } = schema;
   if (!Array.isArray(value) || !items) return [];
-  return value.flatMap((item: unknown, index) => check({ value: item, before: counterpart(item, before, schema) }, items, `${path}[${index}]`, programs));
+  return value.flatMap((item: unknown, index) =>
+    check({ value: item, before: counterpart(item, before, schema) }, items, `${path}[${index}]`, programs),
+  );
 }
 
 /** The old item with the same keys. Items of other lists have no history. */
@@ -126,7 +137,11 @@ function counterpart(item: unknown, before: unknown, schema: Schema): unknown {
   return before.find((old: unknown) => isRecord(old) && keys.every((key) => old[key] === item[key]));
 }
 
-function broken(rule: ValidationRule, { value, before }: Versions, at: { schema: Schema; path: string; program: Program | undefined }): FieldError[] {
+function broken(
+  rule: ValidationRule,
+  { value, before }: Versions,
+  at: { schema: Schema; path: string; program: Program | undefined },
+): FieldError[] {
   const { schema, path, program } = at;
   if (program === undefined || (program.usesOld && before === undefined && rule.optionalOldSelf !== true)) return [];
   const self = toCel(value, schema);
@@ -151,6 +166,7 @@ function toCel(value: unknown, schema: Schema | undefined): unknown {
   if (typeof value === "number") return schema?.type !== "number" && Number.isInteger(value) ? BigInt(value) : value;
   if (typeof value === "string" && schema?.format === "date-time") return new Date(value);
   if (Array.isArray(value)) return value.map((item) => toCel(item, schema?.items));
-  if (isRecord(value)) return Object.fromEntries(Object.entries(value).map(([field, inner]) => [field, toCel(inner, fieldSchema(schema, field))]));
+  if (isRecord(value))
+    return Object.fromEntries(Object.entries(value).map(([field, inner]) => [field, toCel(inner, fieldSchema(schema, field))]));
   return value;
 }

@@ -19,9 +19,23 @@ afterAll(async () => {
 });
 
 const canaries = "/apis/serin.dev/v1beta1/namespaces/default/canaries";
-const spec = { targetRef: { kind: "Deployment", name: "up" }, service: { port: 80 }, analysis: { stepWeight: 5, metrics: [{ name: "request-duration", thresholdRange: { max: 1 } }] } };
-const canary = (name: string, changes: object = {}): Body => ({ apiVersion: "serin.dev/v1beta1", kind: "Canary", metadata: { name }, spec: { ...spec, ...changes } });
-const skipped = { reason: "FieldValueInvalid", message: "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation", field: "<nil>" };
+const spec = {
+  targetRef: { kind: "Deployment", name: "up" },
+  service: { port: 80 },
+  analysis: { stepWeight: 5, metrics: [{ name: "request-duration", thresholdRange: { max: 1 } }] },
+};
+const canary = (name: string, changes: object = {}): Body => ({
+  apiVersion: "serin.dev/v1beta1",
+  kind: "Canary",
+  metadata: { name },
+  spec: { ...spec, ...changes },
+});
+const skipped = {
+  reason: "FieldValueInvalid",
+  message:
+    "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
+  field: "<nil>",
+};
 const causesOf = ({ body }: { body: Body }): Body[] => body.details.causes.map(({ field, message }: Body) => `${field}: ${message}`);
 
 test("every rule of our own kinds is evaluated", () => {
@@ -33,7 +47,10 @@ test("a CRD is Established at once, and its kind is discovered", async () => {
   expect(body.status.conditions.map(({ type, status }: Body) => `${type}=${status}`)).toEqual(["NamesAccepted=True", "Established=True"]);
   const { body: listed } = await client.get("/apis/serin.dev/v1beta1");
   expect(listed.resources.map(({ name }: Body) => name)).toContain("canaries/status");
-  expect((await client.get("/openapi/v3/apis/serin.dev/v1beta1")).body.components.schemas["dev.serin.v1beta1.Canary"].properties.spec.properties.analysis.description).toBe("How a new revision is judged and how its traffic grows.");
+  expect(
+    (await client.get("/openapi/v3/apis/serin.dev/v1beta1")).body.components.schemas["dev.serin.v1beta1.Canary"].properties.spec.properties
+      .analysis.description,
+  ).toBe("How a new revision is judged and how its traffic grows.");
 });
 
 describe("what the real API server answers", () => {
@@ -46,7 +63,13 @@ describe("what the real API server answers", () => {
   });
 
   test("types, enums, patterns, bounds, lengths and counts", async () => {
-    const wrong = { provider: "x", targetRef: { kind: "Foo", name: "UP" }, service: { port: 0, portName: "aaaaaaaaaaaaaaaa" }, analysis: { threshold: 0, interval: "zz", maxWeight: 101, metrics: [] }, suspend: "x" };
+    const wrong = {
+      provider: "x",
+      targetRef: { kind: "Foo", name: "UP" },
+      service: { port: 0, portName: "aaaaaaaaaaaaaaaa" },
+      analysis: { threshold: 0, interval: "zz", maxWeight: 101, metrics: [] },
+      suspend: "x",
+    };
     expect(new Set(causesOf(await client.post(canaries, canary("a", wrong))))).toEqual(
       new Set([
         'spec.provider: Unsupported value: "x": supported values: "gatewayapi:v1", "nginx"',
@@ -65,7 +88,15 @@ describe("what the real API server answers", () => {
   });
 
   test("rules across fields, with their own paths", async () => {
-    const analysis = { interval: "1ms", stepWeights: [5, 3], iterations: 2, metrics: [{ name: "x", thresholdRange: {} }, { name: "request-duration", thresholdRange: { max: 1 } }] };
+    const analysis = {
+      interval: "1ms",
+      stepWeights: [5, 3],
+      iterations: 2,
+      metrics: [
+        { name: "x", thresholdRange: {} },
+        { name: "request-duration", thresholdRange: { max: 1 } },
+      ],
+    };
     expect(causesOf(await client.post(canaries, canary("a", { provider: "nginx", analysis })))).toEqual([
       "spec.ingressRef: Invalid value: provider nginx needs ingressRef",
       "spec.analysis: Invalid value: set exactly one of iterations, stepWeight and stepWeights",
@@ -78,27 +109,36 @@ describe("what the real API server answers", () => {
 
   test("equal step weights do not rise either", async () => {
     const { stepWeight: _, ...rest } = spec.analysis;
-    const make = (stepWeights: number[]): ReturnType<TestClient["post"]> => client.post(`${canaries}?dryRun=All`, canary("w", { analysis: { ...rest, stepWeights } }));
+    const make = (stepWeights: number[]): ReturnType<TestClient["post"]> =>
+      client.post(`${canaries}?dryRun=All`, canary("w", { analysis: { ...rest, stepWeights } }));
     expect(causesOf(await make([5, 5]))).toEqual(["spec.analysis.stepWeights: Invalid value: stepWeights must rise"]);
     expect((await make([5, 20, 50])).code).toBe(201);
   });
 
   test("unknown and duplicate fields", async () => {
-    const body = '{"apiVersion":"serin.dev/v1beta1","kind":"Canary","metadata":{"name":"a","foo":1},"spec":{"targetRef":{"kind":"Deployment","name":"up"},"service":{"port":80,"x":1,"x":2},"analysis":{"stepWeight":5,"metrics":[{"name":"request-duration","y":1}]}}}';
+    const body =
+      '{"apiVersion":"serin.dev/v1beta1","kind":"Canary","metadata":{"name":"a","foo":1},"spec":{"targetRef":{"kind":"Deployment","name":"up"},"service":{"port":80,"x":1,"x":2},"analysis":{"stepWeight":5,"metrics":[{"name":"request-duration","y":1}]}}}';
     expect((await client.post(`${canaries}?fieldValidation=Strict`, body)).body.message).toBe(
       'Canary in version "v1beta1" cannot be handled as a Canary: strict decoding error: duplicate field "spec.service.x", unknown field "metadata.foo", unknown field "spec.analysis.metrics[0].y", unknown field "spec.service.x"',
     );
   });
 
   test("the same key twice in a keyed list", async () => {
-    const metrics = [{ name: "request-duration", thresholdRange: { max: 1 } }, { name: "request-duration", thresholdRange: { max: 1 } }];
-    expect(causesOf(await client.post(canaries, canary("a", { analysis: { stepWeight: 5, metrics } })))).toEqual(['spec.analysis.metrics[1]: Duplicate value: {"name":"request-duration"}']);
+    const metrics = [
+      { name: "request-duration", thresholdRange: { max: 1 } },
+      { name: "request-duration", thresholdRange: { max: 1 } },
+    ];
+    expect(causesOf(await client.post(canaries, canary("a", { analysis: { stepWeight: 5, metrics } })))).toEqual([
+      'spec.analysis.metrics[1]: Duplicate value: {"name":"request-duration"}',
+    ]);
   });
 
   test("a strategic merge patch, and a PUT without a revision", async () => {
     await client.post(canaries, canary("plain"));
     expect((await client.patch(`${canaries}/plain`, "strategic", {})).code).toBe(415);
-    expect((await client.put(`${canaries}/plain`, canary("plain"))).body.message).toBe('canaries.serin.dev "plain" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update');
+    expect((await client.put(`${canaries}/plain`, canary("plain"))).body.message).toBe(
+      'canaries.serin.dev "plain" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update',
+    );
   });
 });
 
@@ -111,7 +151,9 @@ test("defaults are stored and owned by who wrote, unknown fields are pruned", as
 
 test("an int-or-string takes both", async () => {
   for (const targetPort of [8080, "http"]) {
-    expect((await client.post(`${canaries}?dryRun=All`, canary("port", { service: { port: 80, targetPort } }))).body.spec.service.targetPort).toBe(targetPort);
+    expect(
+      (await client.post(`${canaries}?dryRun=All`, canary("port", { service: { port: 80, targetPort } }))).body.spec.service.targetPort,
+    ).toBe(targetPort);
   }
 });
 
@@ -129,21 +171,49 @@ test("status is a subresource: not created with the object, written apart, valid
   expect(made.body.status).toBeUndefined();
   const path = `${canaries}/status/status`;
   const { body } = await client.patch(path, "merge", { spec: { suspend: true }, status: { phase: "Progressing", canaryWeight: 20 } });
-  expect({ status: body.status, suspend: body.spec.suspend, generation: body.metadata.generation }).toEqual({ status: { phase: "Progressing", canaryWeight: 20 }, suspend: false, generation: 1 });
-  expect(causesOf(await client.patch(path, "merge", { status: { canaryWeight: 101 } }))[0]).toBe("status.canaryWeight: Invalid value: 101: canaryWeight in body should be less than or equal to 100");
+  expect({ status: body.status, suspend: body.spec.suspend, generation: body.metadata.generation }).toEqual({
+    status: { phase: "Progressing", canaryWeight: 20 },
+    suspend: false,
+    generation: 1,
+  });
+  expect(causesOf(await client.patch(path, "merge", { status: { canaryWeight: 101 } }))[0]).toBe(
+    "status.canaryWeight: Invalid value: 101: canaryWeight in body should be less than or equal to 100",
+  );
 });
 
 test("a table shows the printer columns", async () => {
   const { body } = await client.get(`${canaries}/status`, { accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json" });
-  expect(body.columnDefinitions.map(({ name, priority }: Body) => `${name}${priority}`)).toEqual(["Name0", "Status0", "Weight0", "Revision0", "Verdict0", "FailedChecks1", "Message1", "Age0"]);
+  expect(body.columnDefinitions.map(({ name, priority }: Body) => `${name}${priority}`)).toEqual([
+    "Name0",
+    "Status0",
+    "Weight0",
+    "Revision0",
+    "Verdict0",
+    "FailedChecks1",
+    "Message1",
+    "Age0",
+  ]);
   expect(body.rows[0].cells.slice(0, 7)).toEqual(["status", "Progressing", 20, null, null, null, null]);
 });
 
 test("rules that cannot be evaluated are listed, and refuse what they would judge", async () => {
   const names = { kind: "Odd", plural: "odds", singular: "odd", listKind: "OddList" };
   const rules = [{ rule: "url(self.link).getHost() == 'a'", message: "link must be at a" }];
-  const schema = { type: "object", properties: { spec: { type: "object", properties: { link: { type: "string" } }, "x-kubernetes-validations": rules } } };
-  const crd = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", metadata: { name: "odds.example.com" }, spec: { group: "example.com", names, scope: "Cluster", versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: schema } }] } };
+  const schema = {
+    type: "object",
+    properties: { spec: { type: "object", properties: { link: { type: "string" } }, "x-kubernetes-validations": rules } },
+  };
+  const crd = {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: "odds.example.com" },
+    spec: {
+      group: "example.com",
+      names,
+      scope: "Cluster",
+      versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+    },
+  };
   expect((await client.post(crds, crd)).code).toBe(201);
   expect(server.unevaluatedRules()).toMatchObject([{ crd: "odds.example.com/v1", rule: "url(self.link).getHost() == 'a'" }]);
   const refused = await client.post("/apis/example.com/v1/odds", { metadata: { name: "a" }, spec: { link: "http://a" } });
@@ -160,10 +230,45 @@ test("a CRD whose name does not fit is refused", async () => {
 
 test("Gateway API's lists are owned as a whole", async () => {
   for (const crd of gatewayCrds()) await client.apply(`${crds}/${crd.metadata.name}`, "test", crd);
-  const route = (rest: object): Body => ({ apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute", metadata: { name: "r" }, spec: rest });
+  const route = (rest: object): Body => ({
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "HTTPRoute",
+    metadata: { name: "r" },
+    spec: rest,
+  });
   const path = "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes/r";
-  const rules = [{ backendRefs: [{ name: "x", port: 80, weight: 90 }, { name: "y", port: 80, weight: 10 }] }];
+  const rules = [
+    {
+      backendRefs: [
+        { name: "x", port: 80, weight: 90 },
+        { name: "y", port: 80, weight: 10 },
+      ],
+    },
+  ];
   const { body } = await client.apply(path, "one", route({ parentRefs: [{ name: "g" }], hostnames: ["a.b"], rules }));
   expect(body.metadata.managedFields[0].fieldsV1).toEqual({ "f:spec": { "f:hostnames": {}, "f:parentRefs": {}, "f:rules": {} } });
-  expect((await client.apply(path, "two", route({ hostnames: ["c.d"] }))).body.message).toBe('Apply failed with 1 conflict: conflict with "one": .spec.hostnames');
+  expect((await client.apply(path, "two", route({ hostnames: ["c.d"] }))).body.message).toBe(
+    'Apply failed with 1 conflict: conflict with "one": .spec.hostnames',
+  );
+});
+
+test.each<[string, object, string[]]>([
+  [
+    "an integer beyond 32 bits",
+    { service: { port: 99_999_999_999 } },
+    [
+      '<nil>: Invalid value: "": Checked value must be of type integer with format int32 in spec.service.port',
+      "spec.service.port: Invalid value: 99999999999: spec.service.port in body should be less than or equal to 65535",
+    ],
+  ],
+  [
+    "a bound and a rule, both told",
+    { service: { port: 0 }, provider: "nginx" },
+    [
+      "spec.service.port: Invalid value: 0: spec.service.port in body should be greater than or equal to 1",
+      "spec.ingressRef: Invalid value: provider nginx needs ingressRef",
+    ],
+  ],
+])("%s", async (_, changes, causes) => {
+  expect(causesOf(await client.post(canaries, canary("bounds", changes)))).toEqual(causes);
 });

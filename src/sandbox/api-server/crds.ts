@@ -86,7 +86,12 @@ function typesOf(crd: KubeObject, metadataSchema: Schema): ResourceType[] {
 function rootSchema(version: Record<string, unknown>, metadata: Schema): Schema {
   const schema = structuredClone(recordAt(version, "schema", "openAPIV3Schema")) as Schema;
   const open: Schema = Object.keys(schema).length === 0 ? { "x-kubernetes-preserve-unknown-fields": true } : {};
-  return { type: "object", ...schema, ...open, properties: { ...schema.properties, apiVersion: { type: "string" }, kind: { type: "string" }, metadata } };
+  return {
+    type: "object",
+    ...schema,
+    ...open,
+    properties: { ...schema.properties, apiVersion: { type: "string" }, kind: { type: "string" }, metadata },
+  };
 }
 
 function scalePaths(scale: unknown): ScalePaths | undefined {
@@ -103,11 +108,26 @@ function establish({ store, clock }: Cluster, type: ResourceType, name: string):
   const crd = store.find(type, undefined, name);
   if (crd === undefined || isEstablished(crd)) return;
   const names = recordAt(crd, "spec", "names");
-  const condition = (conditionType: string, reason: string, message: string): object => ({ type: conditionType, status: "True", lastTransitionTime: timestamp(clock.nowMs()), reason, message });
+  const condition = (conditionType: string, reason: string, message: string): object => ({
+    type: conditionType,
+    status: "True",
+    lastTransitionTime: timestamp(clock.nowMs()),
+    reason,
+    message,
+  });
   const status = {
-    conditions: [condition("NamesAccepted", "NoConflicts", "no conflicts found"), condition("Established", "InitialNamesAccepted", "the initial names have been accepted")],
-    acceptedNames: { ...names, singular: textAt(names, "singular") || textAt(names, "kind").toLowerCase(), listKind: textAt(names, "listKind") || `${textAt(names, "kind")}List` },
-    storedVersions: recordsAt(crd, "spec", "versions").filter(({ storage }) => storage === true).map((version) => textAt(version, "name")),
+    conditions: [
+      condition("NamesAccepted", "NoConflicts", "no conflicts found"),
+      condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+    ],
+    acceptedNames: {
+      ...names,
+      singular: textAt(names, "singular") || textAt(names, "kind").toLowerCase(),
+      listKind: textAt(names, "listKind") || `${textAt(names, "kind")}List`,
+    },
+    storedVersions: recordsAt(crd, "spec", "versions")
+      .filter(({ storage }) => storage === true)
+      .map((version) => textAt(version, "name")),
   };
   store.put(type, { ...crd, status });
 }
@@ -118,15 +138,25 @@ export function crdErrors(crd: Readonly<Record<string, unknown>>): FieldError[] 
   const wanted = `${textAt(crd, "spec", "names", "plural")}.${textAt(crd, "spec", "group")}`;
   const versions = recordsAt(crd, "spec", "versions");
   const errors: FieldError[] = [];
-  if (name !== wanted) errors.push(invalidValue("metadata.name", name, "must be spec.names.plural+\".\"+spec.group"));
-  if (versions.filter(({ storage }) => storage === true).length !== 1) errors.push(invalidValue("spec.versions", versions.map((version) => version["name"]), "must have exactly one version marked as storage version"));
+  if (name !== wanted) errors.push(invalidValue("metadata.name", name, 'must be spec.names.plural+"."+spec.group'));
+  if (versions.filter(({ storage }) => storage === true).length !== 1)
+    errors.push(
+      invalidValue(
+        "spec.versions",
+        versions.map((version) => version["name"]),
+        "must have exactly one version marked as storage version",
+      ),
+    );
   versions.forEach((version, index) => {
-    if (!isRecord(valueAt(version, "schema", "openAPIV3Schema"))) errors.push(required(`spec.versions[${index}].schema.openAPIV3Schema`, "schemas are required"));
+    if (!isRecord(valueAt(version, "schema", "openAPIV3Schema")))
+      errors.push(required(`spec.versions[${index}].schema.openAPIV3Schema`, "schemas are required"));
   });
   return errors;
 }
 
 /** CEL rules of the CRDs served now that this server cannot evaluate. Writes they would judge are refused, never let through. */
 export function unevaluatedRules(registry: Registry): UnevaluatedCrdRule[] {
-  return registry.all().flatMap((type) => (type.rules?.unevaluated ?? []).map((rule) => ({ ...rule, crd: `${type.plural}.${type.group}/${type.version}` })));
+  return registry
+    .all()
+    .flatMap((type) => (type.rules?.unevaluated ?? []).map((rule) => ({ ...rule, crd: `${type.plural}.${type.group}/${type.version}` })));
 }

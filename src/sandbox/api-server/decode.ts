@@ -35,7 +35,8 @@ export function decodeObject(type: ResourceType, body: Body, validation: FieldVa
   const strange = unknown.map((path) => `unknown field "${path}"`);
   // The order in which the real server's two decoders say it.
   const problems = type.custom ? [...twice, ...strange.sort()] : [...strange, ...twice];
-  if (validation === "Strict" && problems.length > 0) throw badRequest(`${cannotBeHandled(type)}: strict decoding error: ${problems.join(", ")}`);
+  if (validation === "Strict" && problems.length > 0)
+    throw badRequest(`${cannotBeHandled(type)}: strict decoding error: ${problems.join(", ")}`);
   return { object, warnings: validation === "Warn" ? problems : [] };
 }
 
@@ -43,11 +44,14 @@ export function decodeObject(type: ResourceType, body: Body, validation: FieldVa
 export function conform(type: ResourceType, value: Record<string, unknown>): { object: Draft; unknown: string[] } {
   const apiVersion = groupVersion(type);
   const given = { apiVersion: scalarText(value["apiVersion"]) || apiVersion, kind: scalarText(value["kind"]) || type.kind };
-  if (given.apiVersion !== apiVersion) throw badRequest(`the API version in the data (${given.apiVersion}) does not match the expected API version (${apiVersion})`);
+  if (given.apiVersion !== apiVersion)
+    throw badRequest(`the API version in the data (${given.apiVersion}) does not match the expected API version (${apiVersion})`);
   if (given.kind !== type.kind) throw badRequest(`the kind in the data (${given.kind}) does not match the expected kind (${type.kind})`);
   const unknown: string[] = [];
   const mistyped = (path: string, expected: string, found: unknown): never => {
-    throw badRequest(`${cannotBeHandled(type)}: json: cannot unmarshal ${goName(found)} into Go struct field ${goField(type, path)} of type ${expected}`);
+    throw badRequest(
+      `${cannotBeHandled(type)}: json: cannot unmarshal ${goName(found)} into Go struct field ${goField(type, path)} of type ${expected}`,
+    );
   };
   const unreadable = (why: string): never => {
     throw badRequest(`${cannotBeHandled(type)}: ${why}`);
@@ -96,7 +100,9 @@ function walkObject(value: Record<string, unknown>, schema: Schema, path: string
       continue;
     }
     const walked = walk(inner, child, here, state);
-    const isWritten = inCustomPart(here, state) ? isWrittenByCustom(walked, child) : isWrittenByGo(walked, child, schema.required?.includes(field) === true);
+    const isWritten = inCustomPart(here, state)
+      ? isWrittenByCustom(walked, child)
+      : isWrittenByGo(walked, child, schema.required?.includes(field) === true);
     if (isWritten) kept[field] = walked;
   }
   if (!custom) fillZeroValues(kept, schema, path, state);
@@ -166,7 +172,9 @@ function checkTime(value: string, { format }: Schema, { unreadable }: Walk): voi
   const { fits, layout, part } = goTimes[format];
   const tail = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(.*)$/.exec(value)?.[1];
   if (tail !== undefined && fits.test(tail)) return;
-  unreadable(`parsing time ${JSON.stringify(value)} as "${layout}": cannot parse ${JSON.stringify(tail ?? value)} as "${tail === undefined ? "2006" : part}"`);
+  unreadable(
+    `parsing time ${JSON.stringify(value)} as "${layout}": cannot parse ${JSON.stringify(tail ?? value)} as "${tail === undefined ? "2006" : part}"`,
+  );
 }
 
 /** Go names the struct around the field, which the schema does not; the kind's own spec is the usual one. */

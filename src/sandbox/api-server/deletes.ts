@@ -15,7 +15,13 @@ export interface DeleteOptions {
 }
 
 /** A delete with nothing said: what garbage collection and namespace removal use. */
-export const plainDelete: DeleteOptions = { propagation: "Background", uid: undefined, resourceVersion: undefined, gracePeriodSeconds: undefined, dryRun: false };
+export const plainDelete: DeleteOptions = {
+  propagation: "Background",
+  uid: undefined,
+  resourceVersion: undefined,
+  gracePeriodSeconds: undefined,
+  dryRun: false,
+};
 
 /** The finalizer of an owner that waits for its dependents. */
 export const foregroundFinalizer = "foregroundDeletion";
@@ -63,14 +69,20 @@ export function deleteObject(cluster: Cluster, type: ResourceType, { namespace, 
 /** What was given time and is deleted at once after all has none left. */
 function withoutGrace(object: KubeObject): KubeObject {
   const metadata: DraftMeta = object.metadata;
-  return metadata.deletionGracePeriodSeconds === undefined ? object : { ...object, metadata: { ...metadata, deletionGracePeriodSeconds: 0 } as DraftMeta };
+  return metadata.deletionGracePeriodSeconds === undefined
+    ? object
+    : { ...object, metadata: { ...metadata, deletionGracePeriodSeconds: 0 } as DraftMeta };
 }
 
 function checkPreconditions(type: ResourceType, { metadata }: KubeObject, { uid, resourceVersion }: DeleteOptions): void {
   // These two messages name the kind, not the resource.
   const named = { ...type, plural: type.kind };
   if (uid !== undefined && uid !== metadata.uid) {
-    throw conflict(named, metadata.name, `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid ?? ""}). The object might have been deleted and then recreated`);
+    throw conflict(
+      named,
+      metadata.name,
+      `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid ?? ""}). The object might have been deleted and then recreated`,
+    );
   }
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
     throw conflict(
@@ -86,7 +98,12 @@ function graceOf(type: ResourceType, object: KubeObject, asked: number | undefin
   if (type.kind !== "Pod" || type.group !== "") return 0;
   const phase = textAt(object, "status", "phase");
   if (textAt(object, "spec", "nodeName") === "" || phase === "Succeeded" || phase === "Failed") return 0;
-  return asked ?? (valueAt(object, "spec", "terminationGracePeriodSeconds") === undefined ? 30 : numberAt(object, "spec", "terminationGracePeriodSeconds"));
+  return (
+    asked ??
+    (valueAt(object, "spec", "terminationGracePeriodSeconds") === undefined
+      ? 30
+      : numberAt(object, "spec", "terminationGracePeriodSeconds"))
+  );
 }
 
 function finalizersOf(type: ResourceType, object: KubeObject, { propagation }: DeleteOptions): readonly string[] {
@@ -96,7 +113,12 @@ function finalizersOf(type: ResourceType, object: KubeObject, { propagation }: D
   return propagation === "Foreground" && !finalizers.includes(foregroundFinalizer) ? [...finalizers, foregroundFinalizer] : finalizers;
 }
 
-function mark(cluster: Cluster, type: ResourceType, object: KubeObject, { grace, finalizers }: { grace: number; finalizers: readonly string[] }): KubeObject {
+function mark(
+  cluster: Cluster,
+  type: ResourceType,
+  object: KubeObject,
+  { grace, finalizers }: { grace: number; finalizers: readonly string[] },
+): KubeObject {
   const was: DraftMeta = object.metadata;
   const stored = finalizers.filter((finalizer) => finalizer !== "kubernetes");
   const isMarked = was.deletionTimestamp !== undefined;
@@ -105,7 +127,11 @@ function mark(cluster: Cluster, type: ResourceType, object: KubeObject, { grace,
   if (stored.length > 0) next.finalizers = stored;
   if (was.generation !== undefined && !isMarked) next.generation = was.generation + 1;
   const isNamespace = type.kind === "Namespace" && type.group === "";
-  return cluster.store.put(type, { ...object, metadata: next, ...(isNamespace && { status: { ...recordAt(object, "status"), phase: "Terminating" } }) });
+  return cluster.store.put(type, {
+    ...object,
+    metadata: next,
+    ...(isNamespace && { status: { ...recordAt(object, "status"), phase: "Terminating" } }),
+  });
 }
 
 /** Whether a second delete asks for more than the first: less time, or another finalizer. */

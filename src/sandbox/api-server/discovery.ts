@@ -41,7 +41,10 @@ function verbsOf({ virtual }: ResourceType): readonly string[] {
 
 /** The answer to `/api` and `/apis` for clients that ask for aggregated discovery. */
 export function aggregatedDiscovery(registry: Registry, core: boolean): object {
-  const groups = Map.groupBy(registry.all().filter(({ group }) => (group === "") === core), ({ group }) => group);
+  const groups = Map.groupBy(
+    registry.all().filter(({ group }) => (group === "") === core),
+    ({ group }) => group,
+  );
   const items = [...groups].map(([name, types]) => ({
     metadata: name === "" ? {} : { name },
     versions: [...Map.groupBy(types, (type) => type.version)].map(([versionName, ofVersion]) => ({
@@ -54,7 +57,11 @@ export function aggregatedDiscovery(registry: Registry, core: boolean): object {
 }
 
 function aggregatedResource(type: ResourceType): object {
-  const subresources = subresourcesOf(type).map(({ name, kind, group, version: of, verbs: allowed }) => ({ subresource: name, responseKind: { group, version: of, kind }, verbs: allowed }));
+  const subresources = subresourcesOf(type).map(({ name, kind, group, version: of, verbs: allowed }) => ({
+    subresource: name,
+    responseKind: { group, version: of, kind },
+    verbs: allowed,
+  }));
   return {
     resource: type.plural,
     responseKind: { group: type.group, version: type.version, kind: type.kind },
@@ -80,11 +87,20 @@ export function groupList(registry: Registry): object {
 
 /** The answer to `/apis/<group>`; `undefined` for a group that is not served. */
 export function groupAnswer(registry: Registry, name: string): object | undefined {
-  return registry.all().some(({ group }) => group === name) ? { kind: "APIGroup", apiVersion: "v1", ...groupOf(registry, name) } : undefined;
+  return registry.all().some(({ group }) => group === name)
+    ? { kind: "APIGroup", apiVersion: "v1", ...groupOf(registry, name) }
+    : undefined;
 }
 
 function groupOf(registry: Registry, name: string): object {
-  const served = [...new Set(registry.all().filter(({ group }) => group === name).map(({ version: of }) => of))];
+  const served = [
+    ...new Set(
+      registry
+        .all()
+        .filter(({ group }) => group === name)
+        .map(({ version: of }) => of),
+    ),
+  ];
   const versions = served.map((of) => ({ groupVersion: `${name}/${of}`, version: of }));
   return { name, versions, preferredVersion: versions[0] };
 }

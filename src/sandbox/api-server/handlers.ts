@@ -31,7 +31,12 @@ export interface Call {
 }
 
 /** Finds the log of a pod's container; `undefined` when there is none. */
-export type PodLog = (pod: { namespace: string; name: string; container: string | undefined; tailLines: number | undefined }) => string | undefined;
+export type PodLog = (pod: {
+  namespace: string;
+  name: string;
+  container: string | undefined;
+  tailLines: number | undefined;
+}) => string | undefined;
 
 /** Answers every request about objects but a watch. */
 export async function answer(call: Call): Promise<Answer> {
@@ -59,10 +64,17 @@ function list(call: Call): Answer {
     limit: Number(query.get("limit") ?? 0),
     token: query.get("continue") ?? "",
   });
-  const metadata = { resourceVersion: page.resourceVersion, ...(page.continue !== undefined && { continue: page.continue, remainingItemCount: page.remaining }) };
+  const metadata = {
+    resourceVersion: page.resourceVersion,
+    ...(page.continue !== undefined && { continue: page.continue, remainingItemCount: page.remaining }),
+  };
   const { as } = answerForm(request.headers.accept);
   if (as === "table") return { code: 200, body: tableOf(target.type, page.items, tableOptions(call, metadata)) };
-  if (as === "metadata") return { code: 200, body: { kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata, items: page.items.map(metadataOf) } };
+  if (as === "metadata")
+    return {
+      code: 200,
+      body: { kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata, items: page.items.map(metadataOf) },
+    };
   return { code: 200, body: objectList(target.type, page, metadata) };
 }
 
@@ -98,7 +110,12 @@ function get(call: Call): Answer {
 function log({ podLog, query, target }: Call, { namespace = "", name }: Place): Answer {
   if (target.type.kind !== "Pod") throw noSuchResource();
   const lines = query.get("tailLines");
-  const text = podLog?.({ namespace, name, container: query.get("container") ?? undefined, tailLines: lines === null ? undefined : Number(lines) });
+  const text = podLog?.({
+    namespace,
+    name,
+    container: query.get("container") ?? undefined,
+    tailLines: lines === null ? undefined : Number(lines),
+  });
   if (text === undefined) throw noLogs();
   return { code: 200, body: text };
 }
@@ -106,7 +123,12 @@ function log({ podLog, query, target }: Call, { namespace = "", name }: Place): 
 /** The object in the form that the client asked for. */
 function shaped(call: Call, code: number, object: KubeObject, warnings: readonly string[] = []): Answer {
   const { as } = answerForm(call.request.headers.accept);
-  if (as === "table") return { code, warnings, body: tableOf(call.target.type, [object], tableOptions(call, { resourceVersion: object.metadata.resourceVersion })) };
+  if (as === "table")
+    return {
+      code,
+      warnings,
+      body: tableOf(call.target.type, [object], tableOptions(call, { resourceVersion: object.metadata.resourceVersion })),
+    };
   return { code, warnings, body: as === "metadata" ? metadataOf(object) : object };
 }
 
@@ -159,12 +181,21 @@ function remove(call: Call, body: Body): Answer {
   if (!gone || target.type.kind === "Pod") return shaped(call, 200, object);
   const { name, uid } = object.metadata;
   const group = target.type.group === "" ? {} : { group: target.type.group };
-  return { code: 200, body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details: { name, ...group, kind: target.type.plural, uid } } };
+  return {
+    code: 200,
+    body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details: { name, ...group, kind: target.type.plural, uid } },
+  };
 }
 
 function removeAll(call: Call, body: Body): Answer {
   const { cluster, target, query } = call;
-  const page = listObjects(cluster, target.type, { namespace: target.namespace, selects: requestSelector(query, target.type), limit: 0, token: "" });
-  for (const { metadata } of page.items) deleteObject(cluster, target.type, { namespace: metadata.namespace, name: metadata.name }, deleteOptions(body.value, query));
+  const page = listObjects(cluster, target.type, {
+    namespace: target.namespace,
+    selects: requestSelector(query, target.type),
+    limit: 0,
+    token: "",
+  });
+  for (const { metadata } of page.items)
+    deleteObject(cluster, target.type, { namespace: metadata.namespace, name: metadata.name }, deleteOptions(body.value, query));
   return { code: 200, body: objectList(target.type, page, { resourceVersion: page.resourceVersion }) };
 }

@@ -1,7 +1,8 @@
 import { isRecord } from "../../lib/json.ts";
 
 /** One step of a path: a field, an index, all items, or items whose field has a value. */
-type Step = { readonly field: string } | { readonly index: number } | { readonly all: true } | { readonly where: string; readonly equals: unknown };
+type Step =
+  { readonly field: string } | { readonly index: number } | { readonly all: true } | { readonly where: string; readonly equals: unknown };
 
 /** The values that a printer column's JSON path leads to, e.g. `.status.conditions[?(@.type=="Ready")].status`. */
 export function jsonPathValues(root: unknown, path: string): unknown[] {

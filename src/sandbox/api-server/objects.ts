@@ -59,7 +59,11 @@ interface ContinueToken {
  * Objects in the order of their keys, at most `limit` of them (0: all).
  * Throws 410 for a continue token whose revision is no longer in the history.
  */
-export function listObjects({ store }: Cluster, type: ResourceType, query: { namespace: string | undefined; selects: Selector; limit: number; token: string }): Page {
+export function listObjects(
+  { store }: Cluster,
+  type: ResourceType,
+  query: { namespace: string | undefined; selects: Selector; limit: number; token: string },
+): Page {
   const start = query.token === "" ? undefined : readToken(query.token);
   if (start) reachable(store, type, start.rv);
   const all = store.list(type, query.namespace).filter(query.selects);
@@ -80,7 +84,9 @@ function reachable(store: Store, type: ResourceType, revision: number): void {
   try {
     store.since(type, revision);
   } catch {
-    throw expired("The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results.");
+    throw expired(
+      "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results.",
+    );
   }
 }
 

@@ -10,7 +10,9 @@ export function openApiIndex(registry: Registry): object {
   const versions = [...Map.groupBy(registry.all(), groupVersion)];
   const paths = versions.map(([name, types]) => {
     const path = name.includes("/") ? `apis/${name}` : `api/${name}`;
-    const hash = createHash("sha256").update(JSON.stringify(types.map(({ kind, custom, schema }) => [kind, custom ? Object.keys(schema.properties ?? {}) : ""]))).digest("hex");
+    const hash = createHash("sha256")
+      .update(JSON.stringify(types.map(({ kind, custom, schema }) => [kind, custom ? Object.keys(schema.properties ?? {}) : ""])))
+      .digest("hex");
     return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash.toUpperCase()}` }];
   });
   return { paths: Object.fromEntries(paths) as object };
@@ -73,12 +75,19 @@ function addBuiltin(name: string, schemas: Record<string, unknown>): void {
 }
 
 /** The definition with its references as a published document has them: inside `allOf`. */
-function withReferences({ $ref: reference, properties, items, additionalProperties, ...rest }: Schema, follow: (reference: string) => string): object {
+function withReferences(
+  { $ref: reference, properties, items, additionalProperties, ...rest }: Schema,
+  follow: (reference: string) => string,
+): object {
   return {
     ...rest,
-    ...(properties && { properties: Object.fromEntries(Object.entries(properties).map(([field, child]) => [field, withReferences(child, follow)])) }),
+    ...(properties && {
+      properties: Object.fromEntries(Object.entries(properties).map(([field, child]) => [field, withReferences(child, follow)])),
+    }),
     ...(items && { items: withReferences(items, follow) }),
-    ...(additionalProperties !== undefined && { additionalProperties: typeof additionalProperties === "object" ? withReferences(additionalProperties, follow) : additionalProperties }),
+    ...(additionalProperties !== undefined && {
+      additionalProperties: typeof additionalProperties === "object" ? withReferences(additionalProperties, follow) : additionalProperties,
+    }),
     ...(reference !== undefined && { allOf: [{ $ref: follow(reference) }] }),
   };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isRecord } from "../../lib/json.ts";
-import { ApiError, badRequest, invalid, required } from "./api-error.ts";
+import { ApiError, badRequest, invalid, notFound, required } from "./api-error.ts";
 import type { Body } from "./body.ts";
 import { conform, type Decoded, decodeObject } from "./decode.ts";
 import { applyConfiguration, refuseMistyped } from "./managed-fields/track.ts";
@@ -9,7 +9,7 @@ import { applyMergePatch } from "./patches/merge-patch.ts";
 import { jsonPatch } from "./patches/json-patch.ts";
 import { strategicMerge } from "./patches/strategic-merge.ts";
 import type { Draft, ResourceType } from "./resource-type.ts";
-import { keepIdentity, onlyPart, storeChanged, storeNew, storeTracked, withDefaults, writerOf, type Written } from "./writes.ts";
+import { keepIdentity, onlyPart, requireNamespace, storeChanged, storeNew, storeTracked, withDefaults, writerOf, type Written } from "./writes.ts";
 import type { KubeObject } from "../../api/object.ts";
 
 /** Where an object is. */
@@ -45,8 +45,13 @@ export function patchObject(cluster: Cluster, type: ResourceType, place: Place, 
 }
 
 function unsupportedPatch(type: ResourceType, contentType: string): ApiError {
-  if (![...patchTypes, strategicType].includes(contentType)) return new ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {});
-  return new ApiError(415, "UnsupportedMediaType", `the body of the request was in an unknown format - accepted media types include: ${[...patchTypes, ...(type.custom ? [] : [strategicType]), applyType].join(", ")}`);
+  if (![...patchTypes, strategicType].includes(contentType))
+    return new ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {});
+  return new ApiError(
+    415,
+    "UnsupportedMediaType",
+    `the body of the request was in an unknown format - accepted media types include: ${[...patchTypes, ...(type.custom ? [] : [strategicType]), applyType].join(", ")}`,
+  );
 }
 
 function patchedValue(type: ResourceType, before: KubeObject, { body, contentType }: PatchRequest): unknown {
@@ -64,13 +69,14 @@ function applyObject(cluster: Cluster, type: ResourceType, place: Place, { body,
   const config = readConfiguration(type, body, place, options);
   const live = cluster.store.find(type, place.namespace, place.name);
   const context = { type, writer: writerOf(type, "Apply", options), now: timestamp(cluster.clock.nowMs()), force };
-  if (live === undefined && options.subresource !== "") throw getNothing(cluster, type, place);
-  if (live === undefined && !isNamed(body)) throw badRequest(`the name of the object (${place.name} based on URL) was undeterminable: name must be provided`);
+  if (live === undefined && options.subresource !== "") throw notFound(type, place.name);
+  if (live === undefined && !isNamed(body))
+    throw badRequest(`the name of the object (${place.name} based on URL) was undeterminable: name must be provided`);
   const { object: merged } = applyConfiguration(context, live, config);
   // The live object may hold what the schema no longer has; the configuration was checked already.
   const { object } = conform(type, merged);
   if (live === undefined) {
-    requireWritable(cluster, type, object);
+    requireNamespace(cluster, type, object);
     object.metadata.uid = randomUUID();
     return { object: storeNew(cluster, type, withDefaults(type, object), options.dryRun), warnings: [], created: true };
   }
@@ -86,24 +92,6 @@ function isNamed({ value }: Body): boolean {
   return isRecord(value) && isRecord(value["metadata"]) && typeof value["metadata"]["name"] === "string";
 }
 
-function getNothing(cluster: Cluster, type: ResourceType, { namespace, name }: Place): Error {
-  try {
-    getObject(cluster, type, namespace, name);
-  } catch (error) {
-    return error as Error;
-  }
-  return new Error(`${name} is there after all`);
-}
-
-function requireWritable(cluster: Cluster, type: ResourceType, { metadata }: Draft): void {
-  const namespaces = cluster.registry.ofKind("v1", "Namespace");
-  if (metadata.namespace === undefined || namespaces === undefined) return;
-  const { metadata: found } = getObject(cluster, namespaces, undefined, metadata.namespace);
-  if (found.deletionTimestamp !== undefined) {
-    throw new ApiError(403, "Forbidden", `${type.plural} "${metadata.name}" is forbidden: unable to create new content in namespace ${metadata.namespace} because it is being terminated`);
-  }
-}
-
 function readConfiguration(type: ResourceType, { value, duplicates }: Body, { namespace, name }: Place, options: WriteOptions): Draft {
   if (options.manager === "") {
     const patchOptions = { ...type, kind: "PatchOptions", group: "meta.k8s.io" };
@@ -111,7 +99,9 @@ function readConfiguration(type: ResourceType, { value, duplicates }: Body, { na
   }
   const [twice] = duplicates;
   if (twice !== undefined && options.validation === "Strict") {
-    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  line 1: key ${JSON.stringify(twice.split(".").at(-1))} already set in map`);
+    throw badRequest(
+      `error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  line 1: key ${JSON.stringify(twice.split(".").at(-1))} already set in map`,
+    );
   }
   if (!isRecord(value)) throw badRequest("error decoding YAML: expected an object");
   const metadata = isRecord(value["metadata"]) ? value["metadata"] : {};

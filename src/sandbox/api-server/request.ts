@@ -40,7 +40,10 @@ export function targetOf(registry: Registry, method: string, url: URL): Target |
 
 /** Group, version and what follows; nothing follows where the path is not one of objects. */
 function rootOf(pathname: string): { group: string; version: string; below: string[] } {
-  const [root, ...rest] = pathname.split("/").filter((part) => part !== "").map(decodeURIComponent);
+  const [root, ...rest] = pathname
+    .split("/")
+    .filter((part) => part !== "")
+    .map(decodeURIComponent);
   const [group = "", version = "", ...below] = root === "api" ? ["", ...rest] : root === "apis" ? rest : [];
   return { group, version, below };
 }
@@ -77,7 +80,13 @@ function verbOf(method: string, name: string | undefined, query: URLSearchParams
 export function writeOptions(request: IncomingMessage, query: URLSearchParams, subresource: string): WriteOptions {
   const asked = query.get("fieldValidation");
   const validation: FieldValidation = asked === "Strict" || asked === "Ignore" ? asked : "Warn";
-  return { manager: query.get("fieldManager") ?? "", dryRun: query.getAll("dryRun").includes("All"), validation, subresource: subresource === "" ? "" : subresource, ...defaultManager(request, query) };
+  return {
+    manager: query.get("fieldManager") ?? "",
+    dryRun: query.getAll("dryRun").includes("All"),
+    validation,
+    subresource: subresource === "" ? "" : subresource,
+    ...defaultManager(request, query),
+  };
 }
 
 /** An ordinary write without a field manager is its client's, by the first word of its User-Agent; an apply must name one. */

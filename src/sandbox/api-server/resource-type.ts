@@ -33,7 +33,10 @@ export interface Draft {
   [field: string]: unknown;
 }
 /** `metadata` of a {@link Draft}. */
-export type DraftMeta = { -readonly [Field in keyof KubeObject["metadata"]]: KubeObject["metadata"][Field] } & { generateName?: string; deletionGracePeriodSeconds?: number };
+export type DraftMeta = { -readonly [Field in keyof KubeObject["metadata"]]: KubeObject["metadata"][Field] } & {
+  generateName?: string;
+  deletionGracePeriodSeconds?: number;
+};
 
 /** What the generic server must know of one kind of Kubernetes' own beyond its schema. */
 export interface Strategy {
@@ -104,7 +107,8 @@ export function createRegistry(): Registry {
   return {
     all: () => [...types.values()],
     find: (group, version, plural) => types.get(key(group, version, plural)),
-    ofKind: (apiVersion, kind) => [...types.values()].find((type) => type.kind === kind && groupVersion(type) === apiVersion && type.virtual !== true),
+    ofKind: (apiVersion, kind) =>
+      [...types.values()].find((type) => type.kind === kind && groupVersion(type) === apiVersion && type.virtual !== true),
     add: (type) => void types.set(key(type.group, type.version, type.plural), type),
     remove: (type) => void types.delete(key(type.group, type.version, type.plural)),
   };

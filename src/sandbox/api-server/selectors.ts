@@ -24,7 +24,12 @@ function splitTerms(text: string): string[] {
 
 function labelTest(term: string): LabelTest {
   const [, setKey, membership, values = ""] = /^(\S+)\s+(in|notin)\s+\(([^)]*)\)$/.exec(term) ?? [];
-  if (setKey !== undefined) return setTest(setKey, membership === "in", values.split(",").map((value) => value.trim()));
+  if (setKey !== undefined)
+    return setTest(
+      setKey,
+      membership === "in",
+      values.split(",").map((value) => value.trim()),
+    );
   const [, key, operator, value] = /^([^\s!=]+)\s*(!=|==|=)\s*([^\s=!]*)$/.exec(term) ?? [];
   if (key !== undefined) return operator === "!=" ? (labels) => labels[key] !== value : (labels) => labels[key] === value;
   return comparison(term) ?? presence(term);
@@ -54,7 +59,16 @@ function comparison(term: string): LabelTest | undefined {
 
 /** Fields that can be selected beside `metadata.name` and `metadata.namespace`, by kind. */
 const selectableFields: Readonly<Record<string, readonly string[]>> = {
-  Pod: ["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName"],
+  Pod: [
+    "spec.nodeName",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "spec.serviceAccountName",
+    "spec.hostNetwork",
+    "status.phase",
+    "status.podIP",
+    "status.nominatedNodeName",
+  ],
   Event: ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"]
     .map((field) => `involvedObject.${field}`)
     .concat(["reason", "reportingComponent", "source", "type"]),
@@ -76,7 +90,12 @@ export function fieldSelector(text: string, type: ResourceType): Selector {
       const match = /^([^!=]+)(!=|==|=)(.*)$/.exec(term.trim());
       if (!match) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
       const [, field = "", operator, value = ""] = match;
-      if (!known.has(field)) throw badRequest(known.size > 2 ? `field label not supported: ${field}` : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
+      if (!known.has(field))
+        throw badRequest(
+          known.size > 2
+            ? `field label not supported: ${field}`
+            : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
+        );
       return (object) => (fieldText(object, field) === value) === (operator !== "!=");
     });
   return (object) => tests.every((test) => test(object));
@@ -99,7 +118,9 @@ export function requestSelector(query: URLSearchParams, type: ResourceType): Sel
 /** A `matchLabels`/`matchExpressions` object as selector text, for the scale subresource and tables. */
 export function selectorText(selector: unknown): string {
   if (!isRecord(selector)) return typeof selector === "string" ? selector : "";
-  const labels = isRecord(selector["matchLabels"]) ? Object.entries(selector["matchLabels"]).map(([key, value]) => `${key}=${String(value)}`) : [];
+  const labels = isRecord(selector["matchLabels"])
+    ? Object.entries(selector["matchLabels"]).map(([key, value]) => `${key}=${String(value)}`)
+    : [];
   const expressions = Array.isArray(selector["matchExpressions"]) ? selector["matchExpressions"].filter(isRecord).map(expressionText) : [];
   return [...labels, ...expressions].join(",");
 }
@@ -107,6 +128,11 @@ export function selectorText(selector: unknown): string {
 function expressionText(expression: Record<string, unknown>): string {
   const key = String(expression["key"]);
   const values = Array.isArray(expression["values"]) ? expression["values"].map(String).join(",") : "";
-  const forms: Record<string, string> = { In: `${key} in (${values})`, NotIn: `${key} notin (${values})`, Exists: key, DoesNotExist: `!${key}` };
+  const forms: Record<string, string> = {
+    In: `${key} in (${values})`,
+    NotIn: `${key} notin (${values})`,
+    Exists: key,
+    DoesNotExist: `!${key}`,
+  };
   return forms[String(expression["operator"])] ?? key;
 }

@@ -62,7 +62,9 @@ async function route(context: ServerContext, request: IncomingMessage, response:
 function fail(log: Logger, response: ServerResponse, error: unknown): void {
   const known = error instanceof ApiError;
   if (!known) log.error({ err: error }, "request failed in the sandbox's API server");
-  const shown = known ? error : new ApiError(500, "InternalError", `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`);
+  const shown = known
+    ? error
+    : new ApiError(500, "InternalError", `Internal error occurred: ${error instanceof Error ? error.message : String(error)}`);
   if (response.headersSent) response.end();
   else send(response, { code: shown.code, body: statusOf(shown) });
 }
@@ -78,7 +80,9 @@ function send(response: ServerResponse, { code, body, warnings = [] }: Answer): 
 
 function contentTypeOf(body: object | string): string {
   if (typeof body === "string") return "text/plain; charset=utf-8";
-  return "kind" in body && body.kind === "APIGroupDiscoveryList" ? "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList" : "application/json";
+  return "kind" in body && body.kind === "APIGroupDiscoveryList"
+    ? "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+    : "application/json";
 }
 
 /** Discovery, documents and health: everything that is not an object. */
@@ -123,7 +127,11 @@ function permit({ authorize, onRequest }: ServerContext, request: IncomingMessag
   throw forbidden(type, name ?? "", `User "${user}" cannot ${verb} resource "${resource}" in API group "${type.group}" ${scope}`);
 }
 
-function watch({ cluster, closing }: ServerContext, asked: { target: Target; url: URL; accept: string | undefined }, response: ServerResponse): void {
+function watch(
+  { cluster, closing }: ServerContext,
+  asked: { target: Target; url: URL; accept: string | undefined },
+  response: ServerResponse,
+): void {
   const { type, namespace, name } = asked.target;
   const query = asked.url.searchParams;
   const selects = requestSelector(query, type);
@@ -134,7 +142,12 @@ function watch({ cluster, closing }: ServerContext, asked: { target: Target; url
     if (as === "metadata") return metadataOf(object);
     const headers = first;
     first = false;
-    return tableOf(type, [object], { metadata: { resourceVersion: object.metadata.resourceVersion }, includeObject: query.get("includeObject") ?? "Metadata", nowMs: cluster.clock.nowMs(), headers });
+    return tableOf(type, [object], {
+      metadata: { resourceVersion: object.metadata.resourceVersion },
+      includeObject: query.get("includeObject") ?? "Metadata",
+      nowMs: cluster.clock.nowMs(),
+      headers,
+    });
   };
   const request: WatchRequest = {
     type,

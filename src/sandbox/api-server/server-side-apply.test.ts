@@ -17,9 +17,25 @@ afterEach(async () => {
 const path = "/apis/apps/v1/namespaces/default/deployments/web";
 const selector = { matchLabels: { app: "web" } };
 const template = (containers: Body[]): Body => ({ metadata: { labels: { app: "web" } }, spec: { containers } });
-const config = (spec: Body, metadata: Body = {}): Body => ({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web", ...metadata }, spec });
-const app = { name: "app", image: "shop:1", env: [{ name: "A", value: "1" }, { name: "B", value: "2" }] };
-const whole = (): Body => config({ replicas: 2, selector, template: template([app, { name: "side", image: "side:1" }]) }, { labels: { x: "1", y: "2" }, annotations: { q: "r" } });
+const config = (spec: Body, metadata: Body = {}): Body => ({
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name: "web", ...metadata },
+  spec,
+});
+const app = {
+  name: "app",
+  image: "shop:1",
+  env: [
+    { name: "A", value: "1" },
+    { name: "B", value: "2" },
+  ],
+};
+const whole = (): Body =>
+  config(
+    { replicas: 2, selector, template: template([app, { name: "side", image: "side:1" }]) },
+    { labels: { x: "1", y: "2" }, annotations: { q: "r" } },
+  );
 const ownerOf = (object: Body, manager: string): Body => object.metadata.managedFields.find((entry: Body) => entry.manager === manager);
 
 test("an apply creates, and owns what it says and nothing that was filled in", async () => {
@@ -40,7 +56,10 @@ test("an apply creates, and owns what it says and nothing that was filled in", a
             "f:containers": {
               'k:{"name":"app"}': {
                 ".": {},
-                "f:env": { 'k:{"name":"A"}': { ".": {}, "f:name": {}, "f:value": {} }, 'k:{"name":"B"}': { ".": {}, "f:name": {}, "f:value": {} } },
+                "f:env": {
+                  'k:{"name":"A"}': { ".": {}, "f:name": {}, "f:value": {} },
+                  'k:{"name":"B"}': { ".": {}, "f:name": {}, "f:value": {} },
+                },
                 "f:image": {},
                 "f:name": {},
               },
@@ -54,7 +73,11 @@ test("an apply creates, and owns what it says and nothing that was filled in", a
 });
 
 test("ports are told apart by number and protocol, with the default protocol in the key", async () => {
-  const { body } = await client.apply(path, "one", config({ selector, template: template([{ ...app, ports: [{ containerPort: 80 }, { containerPort: 80, protocol: "UDP" }] }]) }));
+  const { body } = await client.apply(
+    path,
+    "one",
+    config({ selector, template: template([{ ...app, ports: [{ containerPort: 80 }, { containerPort: 80, protocol: "UDP" }] }]) }),
+  );
   const { "f:ports": ports } = ownerOf(body, "one").fieldsV1["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"app"}'];
   expect(Object.keys(ports)).toEqual(['k:{"containerPort":80,"protocol":"TCP"}', 'k:{"containerPort":80,"protocol":"UDP"}']);
 });
@@ -67,7 +90,11 @@ test("applying the same again changes nothing, not even the revision", async () 
 
 test("a field of another applier with another value is a conflict that names both", async () => {
   await client.apply(path, "one", whole());
-  const { code, body } = await client.apply(path, "two", config({ replicas: 3, template: { spec: { containers: [{ name: "app", image: "shop:2" }] } } }));
+  const { code, body } = await client.apply(
+    path,
+    "two",
+    config({ replicas: 3, template: { spec: { containers: [{ name: "app", image: "shop:2" }] } } }),
+  );
   expect({ code, reason: body.reason, message: body.message, causes: body.details.causes }).toEqual({
     code: 409,
     reason: "Conflict",
@@ -81,7 +108,11 @@ test("a field of another applier with another value is a conflict that names bot
 
 test.each([
   ["an ordinary write", "", 'Apply failed with 1 conflict: conflict with "someone" using apps/v1: .spec.replicas'],
-  ["a write to scale", "/scale", 'Apply failed with 1 conflict: conflict with "someone" with subresource "scale" using apps/v1: .spec.replicas'],
+  [
+    "a write to scale",
+    "/scale",
+    'Apply failed with 1 conflict: conflict with "someone" with subresource "scale" using apps/v1: .spec.replicas',
+  ],
 ])("%s takes a field over, and the applier meets a conflict", async (_, subresource, message) => {
   await client.apply(path, "one", whole());
   await client.patch(`${path}${subresource}?fieldManager=someone`, "merge", { spec: { replicas: 5 } });
@@ -101,13 +132,26 @@ test("the same value is shared, and stays while one of the owners says it", asyn
   const shared = await client.apply(path, "two", config({ replicas: 2 }, { labels: { x: "1" } }));
   expect(shared.code).toBe(200);
   const { body } = await client.apply(path, "one", config({ selector, template: template([app]) }));
-  expect({ replicas: body.spec.replicas, labels: body.metadata.labels, annotations: body.metadata.annotations }).toEqual({ replicas: 2, labels: { x: "1" }, annotations: undefined });
+  expect({ replicas: body.spec.replicas, labels: body.metadata.labels, annotations: body.metadata.annotations }).toEqual({
+    replicas: 2,
+    labels: { x: "1" },
+    annotations: undefined,
+  });
 });
 
 test("what a manager drops and nobody else owns is removed, item by item", async () => {
   await client.apply(path, "one", whole());
-  const { body } = await client.apply(path, "one", config({ replicas: 2, selector, template: template([{ name: "app", image: "shop:1", env: [{ name: "B", value: "3" }] }]) }, { labels: { x: "1" } }));
-  expect(body.spec.template.spec.containers.map(({ name, env }: Body) => ({ name, env }))).toEqual([{ name: "app", env: [{ name: "B", value: "3" }] }]);
+  const { body } = await client.apply(
+    path,
+    "one",
+    config(
+      { replicas: 2, selector, template: template([{ name: "app", image: "shop:1", env: [{ name: "B", value: "3" }] }]) },
+      { labels: { x: "1" } },
+    ),
+  );
+  expect(body.spec.template.spec.containers.map(({ name, env }: Body) => ({ name, env }))).toEqual([
+    { name: "app", env: [{ name: "B", value: "3" }] },
+  ]);
   expect([body.metadata.labels, body.metadata.annotations]).toEqual([{ x: "1" }, undefined]);
 });
 
@@ -126,11 +170,15 @@ test("dropping a field that has a default gives it its default", async () => {
 
 test("status is owned apart from the rest", async () => {
   await client.apply(path, "one", whole());
-  const { body } = await client.patch(`${path}/status?fieldManager=ctl`, "merge", { status: { replicas: 3, conditions: [{ type: "Available", status: "True" }] } });
+  const { body } = await client.patch(`${path}/status?fieldManager=ctl`, "merge", {
+    status: { replicas: 3, conditions: [{ type: "Available", status: "True" }] },
+  });
   expect(ownerOf(body, "ctl")).toMatchObject({
     operation: "Update",
     subresource: "status",
-    fieldsV1: { "f:status": { "f:conditions": { ".": {}, 'k:{"type":"Available"}': { ".": {}, "f:status": {}, "f:type": {} } }, "f:replicas": {} } },
+    fieldsV1: {
+      "f:status": { "f:conditions": { ".": {}, 'k:{"type":"Available"}': { ".": {}, "f:status": {}, "f:type": {} } }, "f:replicas": {} },
+    },
   });
   const applied = await client.apply(path, "one", { ...whole(), status: { replicas: 99 } });
   expect([applied.body.status.replicas, ownerOf(applied.body, "one").fieldsV1["f:status"]]).toEqual([3, undefined]);
@@ -147,7 +195,14 @@ test("ownership that was reset belongs to before-first-apply", async () => {
 test("a created object belongs to its creator, filled-in values included", async () => {
   const { body } = await client.post("/apis/apps/v1/namespaces/default/deployments?fieldManager=maker", whole());
   const fields = ownerOf(body, "maker").fieldsV1["f:spec"];
-  expect(Object.keys(fields)).toEqual(["f:progressDeadlineSeconds", "f:replicas", "f:revisionHistoryLimit", "f:selector", "f:strategy", "f:template"]);
+  expect(Object.keys(fields)).toEqual([
+    "f:progressDeadlineSeconds",
+    "f:replicas",
+    "f:revisionHistoryLimit",
+    "f:selector",
+    "f:strategy",
+    "f:template",
+  ]);
   expect(fields["f:strategy"]).toEqual({ "f:rollingUpdate": { ".": {}, "f:maxSurge": {}, "f:maxUnavailable": {} }, "f:type": {} });
 });
 
@@ -159,13 +214,24 @@ test("a dry run tells of conflicts and stores nothing", async () => {
 });
 
 test("a body in YAML is read as YAML 1.1", async () => {
-  const yaml = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 0o2\n  paused: yes\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: app, image: i}]}\n";
+  const yaml =
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 0o2\n  paused: yes\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: app, image: i}]}\n";
   expect((await client.apply(path, "one", yaml.replace("0o2", "012"))).body.spec).toMatchObject({ replicas: 10, paused: true });
 });
 
 test.each([
-  ["an unknown field", config({ foo: 3 }), 500, "failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema"],
-  ["a wrong type", config({ replicas: "x" }), 500, "failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.replicas: expected numeric (int or float), got string"],
+  [
+    "an unknown field",
+    config({ foo: 3 }),
+    500,
+    "failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema",
+  ],
+  [
+    "a wrong type",
+    config({ replicas: "x" }),
+    500,
+    "failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.replicas: expected numeric (int or float), got string",
+  ],
   [
     "the same container twice",
     config({ template: { spec: { containers: [{ name: "a" }, { name: "a" }] } } }),

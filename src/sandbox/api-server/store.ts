@@ -88,7 +88,9 @@ export function createStore(historyLimit: number): Store {
   return {
     find: (type, namespace, name) => objectsOf(storageKey(type)).get(path(namespace, name)),
     list: (type, namespace) => {
-      const found = [...objectsOf(storageKey(type)).entries()].filter(([, object]) => namespace === undefined || object.metadata.namespace === namespace);
+      const found = [...objectsOf(storageKey(type)).entries()].filter(
+        ([, object]) => namespace === undefined || object.metadata.namespace === namespace,
+      );
       return found.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
     },
     *everything() {

@@ -45,8 +45,16 @@ function nextScale(scale: object, { contentType, body }: PatchRequest): unknown 
 }
 
 function applyScale(cluster: Cluster, type: ResourceType, place: Place, request: PatchRequest): object {
-  const config = withReplicas(type, { apiVersion: groupVersion(type), kind: type.kind, metadata: { name: place.name } }, numberAt(request.body.value, "spec", "replicas"));
-  const written = patchObject(cluster, type, place, { ...request, body: { value: config, duplicates: [] }, options: { ...request.options, subresource: "scale" } });
+  const config = withReplicas(
+    type,
+    { apiVersion: groupVersion(type), kind: type.kind, metadata: { name: place.name } },
+    numberAt(request.body.value, "spec", "replicas"),
+  );
+  const written = patchObject(cluster, type, place, {
+    ...request,
+    body: { value: config, duplicates: [] },
+    options: { ...request.options, subresource: "scale" },
+  });
   return scaleOf(type, written.object);
 }
 
@@ -73,11 +81,17 @@ export function bindPod(cluster: Cluster, type: ResourceType, place: Place, bind
   if (nodeName === "") throw badRequest("a Binding needs target.name, the node");
   const before = getObject(cluster, type, place.namespace, place.name);
   const bound = textAt(before, "spec", "nodeName");
-  if (bound !== "") throw conflict({ ...type, plural: "pods/binding" }, place.name, `pod ${place.name} is already assigned to node "${bound}"`);
-  if (before.metadata.deletionTimestamp !== undefined) throw conflict({ ...type, plural: "pods/binding" }, place.name, `pod ${place.name} is being deleted, cannot be assigned to a host`);
+  if (bound !== "")
+    throw conflict({ ...type, plural: "pods/binding" }, place.name, `pod ${place.name} is already assigned to node "${bound}"`);
+  if (before.metadata.deletionTimestamp !== undefined)
+    throw conflict({ ...type, plural: "pods/binding" }, place.name, `pod ${place.name} is being deleted, cannot be assigned to a host`);
   const scheduled = { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: timestamp(cluster.clock.nowMs()) };
   const conditions = recordsAt(before, "status", "conditions").filter((condition) => condition["type"] !== "PodScheduled");
-  const after = { ...before, spec: { ...recordAt(before, "spec"), nodeName }, status: { ...recordAt(before, "status"), conditions: [...conditions, scheduled] } };
+  const after = {
+    ...before,
+    spec: { ...recordAt(before, "spec"), nodeName },
+    status: { ...recordAt(before, "status"), conditions: [...conditions, scheduled] },
+  };
   if (!binding.options.dryRun) cluster.store.put(type, after);
   return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 }

@@ -22,7 +22,16 @@ test.each([
   expect(ageText("2026-01-01T00:00:00Z", start + ms)).toBe(shown);
 });
 
-const object = { spec: { "a.b": 1, list: [{ name: "x", n: 1 }, { name: "y", n: 2 }] }, status: { conditions: [{ type: "Ready", status: "True" }] } };
+const object = {
+  spec: {
+    "a.b": 1,
+    list: [
+      { name: "x", n: 1 },
+      { name: "y", n: 2 },
+    ],
+  },
+  status: { conditions: [{ type: "Ready", status: "True" }] },
+};
 
 test.each<[string, unknown[]]>([
   [".spec.list[0].name", ["x"]],

@@ -60,16 +60,39 @@ function printed(value: unknown, type: string, nowMs: number): Cell {
 }
 
 /** What kubectl asks for instead of objects: rows of cells. */
-export function tableOf(type: ResourceType, objects: readonly KubeObject[], options: { metadata: object; includeObject: string; nowMs: number; headers: boolean }): object {
-  const named: Column = { name: "Name", type: "string", format: "name", description: "Name of the object.", priority: 0, cell: ({ metadata }) => metadata.name };
+export function tableOf(
+  type: ResourceType,
+  objects: readonly KubeObject[],
+  options: { metadata: object; includeObject: string; nowMs: number; headers: boolean },
+): object {
+  const named: Column = {
+    name: "Name",
+    type: "string",
+    format: "name",
+    description: "Name of the object.",
+    priority: 0,
+    cell: ({ metadata }) => metadata.name,
+  };
   // Nobody reads the names of events first.
   const columns = type.kind === "Event" && !type.custom ? type.columns : [named, ...type.columns];
-  const definitions = columns.map(({ name, type: cellType, format = "", description = "", priority }) => ({ name, type: cellType, format, description, priority }));
+  const definitions = columns.map(({ name, type: cellType, format = "", description = "", priority }) => ({
+    name,
+    type: cellType,
+    format,
+    description,
+    priority,
+  }));
   const rows = objects.map((object) => ({
     cells: columns.map((column) => column.cell(object, options.nowMs) ?? null),
     ...(options.includeObject !== "None" && { object: options.includeObject === "Object" ? object : metadataOf(object) }),
   }));
-  return { kind: "Table", apiVersion: "meta.k8s.io/v1", metadata: options.metadata, columnDefinitions: options.headers ? definitions : null, rows };
+  return {
+    kind: "Table",
+    apiVersion: "meta.k8s.io/v1",
+    metadata: options.metadata,
+    columnDefinitions: options.headers ? definitions : null,
+    rows,
+  };
 }
 
 /** The object's metadata alone, as rows of tables and metadata-only clients get it. */

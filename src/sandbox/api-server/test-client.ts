@@ -24,17 +24,34 @@ export interface TestClient {
   close(): Promise<void>;
 }
 
-const patchTypes = { merge: "application/merge-patch+json", json: "application/json-patch+json", strategic: "application/strategic-merge-patch+json" };
+const patchTypes = {
+  merge: "application/merge-patch+json",
+  json: "application/json-patch+json",
+  strategic: "application/strategic-merge-patch+json",
+};
 
 /** A client of this server. Close it before the server. */
 export function testClient({ url }: ApiServer): TestClient {
   const dispatcher = new Agent();
-  const send = async (method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE", path: string, rest: { body?: unknown; headers?: Record<string, string> } = {}): Promise<Reply> => {
+  const send = async (
+    method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
+    path: string,
+    rest: { body?: unknown; headers?: Record<string, string> } = {},
+  ): Promise<Reply> => {
     const body = rest.body === undefined ? null : typeof rest.body === "string" ? rest.body : JSON.stringify(rest.body);
-    const answer = await request(url + path, { method, body, dispatcher, headers: { "content-type": "application/json", "user-agent": "tester/1", ...rest.headers } });
+    const answer = await request(url + path, {
+      method,
+      body,
+      dispatcher,
+      headers: { "content-type": "application/json", "user-agent": "tester/1", ...rest.headers },
+    });
     const text = await answer.body.text();
     const warning = answer.headers["warning"] ?? [];
-    return { code: answer.statusCode, body: text.startsWith("{") ? JSON.parse(text) : text, warnings: Array.isArray(warning) ? warning : [warning] };
+    return {
+      code: answer.statusCode,
+      body: text.startsWith("{") ? JSON.parse(text) : text,
+      warnings: Array.isArray(warning) ? warning : [warning],
+    };
   };
   return {
     get: (path, headers = {}) => send("GET", path, { headers }),
@@ -42,7 +59,8 @@ export function testClient({ url }: ApiServer): TestClient {
     put: (path, body) => send("PUT", path, { body }),
     delete: (path, body) => send("DELETE", path, { body }),
     patch: (path, type, body) => send("PATCH", path, { body, headers: { "content-type": patchTypes[type] } }),
-    apply: (path, manager, body, query = "") => send("PATCH", `${path}?fieldManager=${manager}${query}`, { body, headers: { "content-type": "application/apply-patch+yaml" } }),
+    apply: (path, manager, body, query = "") =>
+      send("PATCH", `${path}?fieldManager=${manager}${query}`, { body, headers: { "content-type": "application/apply-patch+yaml" } }),
     watch: async (path, count) => {
       const answer = await request(url + path, { dispatcher });
       const events: Body[] = [];

@@ -97,7 +97,10 @@ function backlog({ store }: Cluster, { type, namespace, resourceVersion, sendIni
 }
 
 /** The event as this watch sees it: an object that leaves the selector is deleted for it, one that enters is added. */
-function visible({ type, object, before }: StoredEvent, { namespace, selects }: WatchRequest): { type: string; object: KubeObject } | undefined {
+function visible(
+  { type, object, before }: StoredEvent,
+  { namespace, selects }: WatchRequest,
+): { type: string; object: KubeObject } | undefined {
   if (namespace !== undefined && object.metadata.namespace !== namespace) return undefined;
   const was = before !== undefined && selects(before);
   const is = selects(object);

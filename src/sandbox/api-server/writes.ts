@@ -3,7 +3,18 @@ import { isDeepStrictEqual } from "node:util";
 import type { KubeObject } from "../../api/object.ts";
 import { isRecord } from "../../lib/json.ts";
 import { allocateAddresses } from "./addresses.ts";
-import { alreadyExists, ApiError, badRequest, conflict, type FieldError, forbidden, forbiddenField, invalid, invalidValue, notFound } from "./api-error.ts";
+import {
+  alreadyExists,
+  ApiError,
+  badRequest,
+  conflict,
+  type FieldError,
+  forbidden,
+  forbiddenField,
+  invalid,
+  invalidValue,
+  notFound,
+} from "./api-error.ts";
 import type { Body } from "./body.ts";
 import { decodeObject } from "./decode.ts";
 import { nameRuleOf } from "./kinds/builtin-kinds.ts";
@@ -30,10 +41,16 @@ export function writerOf(type: ResourceType, operation: "Apply" | "Update", { ma
 }
 
 /** Creates an object from a request's body. */
-export function createObject(cluster: Cluster, type: ResourceType, namespace: string | undefined, request: { body: Body; options: WriteOptions }): Written {
+export function createObject(
+  cluster: Cluster,
+  type: ResourceType,
+  namespace: string | undefined,
+  request: { body: Body; options: WriteOptions },
+): Written {
   const { body, options } = request;
   const { object, warnings } = decodeObject(type, body, options.validation);
-  if (object.metadata.resourceVersion !== undefined && object.metadata.resourceVersion !== "") throw new ApiError(500, "", "resourceVersion should not be set on objects to be created");
+  if (object.metadata.resourceVersion !== undefined && object.metadata.resourceVersion !== "")
+    throw new ApiError(500, "", "resourceVersion should not be set on objects to be created");
   const filled = withDefaults(type, identified(cluster, type, namespace, object));
   trackUpdate({ type, writer: writerOf(type, "Update", options), now: timestamp(cluster.clock.nowMs()) }, undefined, filled);
   return { object: storeNew(cluster, type, filled, options.dryRun), warnings, created: true };
@@ -45,7 +62,8 @@ const nameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
 function identified(cluster: Cluster, type: ResourceType, namespace: string | undefined, object: Draft): Draft {
   const { metadata } = object;
   const said = metadata.namespace ?? "";
-  if (said !== "" && namespace !== undefined && said !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  if (said !== "" && namespace !== undefined && said !== namespace)
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
   if ((metadata.name ?? "") === "" && metadata.generateName !== undefined) metadata.name = generatedName(metadata.generateName);
   if (namespace !== undefined) metadata.namespace = namespace;
   else delete metadata.namespace;
@@ -59,12 +77,14 @@ function generatedName(prefix: string): string {
   return prefix + Array.from({ length: 5 }, () => nameAlphabet[randomInt(nameAlphabet.length)] ?? "").join("");
 }
 
-function requireNamespace({ store, registry }: Cluster, type: ResourceType, { metadata: { namespace, name } }: Draft): void {
+/** Throws 404 when the namespace of a new object is not there, 403 when it is on its way out. */
+export function requireNamespace({ store, registry }: Cluster, type: ResourceType, { metadata: { namespace, name } }: Draft): void {
   const namespaces = registry.ofKind("v1", "Namespace");
   if (namespace === undefined || namespaces === undefined) return;
   const found = store.find(namespaces, undefined, namespace);
   if (found === undefined) throw notFound(namespaces, namespace);
-  if (found.metadata.deletionTimestamp !== undefined) throw forbidden(type, name, `unable to create new content in namespace ${namespace} because it is being terminated`);
+  if (found.metadata.deletionTimestamp !== undefined)
+    throw forbidden(type, name, `unable to create new content in namespace ${namespace} because it is being terminated`);
 }
 
 /** The object with everything filled in that users see filled in. */
@@ -96,13 +116,21 @@ export function storeNew(cluster: Cluster, type: ResourceType, object: Draft, dr
 }
 
 /** Replaces an object (PUT). Throws 409 when it was changed since the client read it. */
-export function replaceObject(cluster: Cluster, type: ResourceType, at: { namespace: string | undefined; name: string }, request: { body: Body; options: WriteOptions }): Written {
+export function replaceObject(
+  cluster: Cluster,
+  type: ResourceType,
+  at: { namespace: string | undefined; name: string },
+  request: { body: Body; options: WriteOptions },
+): Written {
   const { body, options } = request;
   const { object, warnings } = decodeObject(type, body, options.validation);
-  if ((object.metadata.name ?? at.name) !== at.name) throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${at.name})`);
+  if ((object.metadata.name ?? at.name) !== at.name)
+    throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${at.name})`);
   const before = getObject(cluster, type, at.namespace, at.name);
   if (type.custom && (object.metadata.resourceVersion ?? "") === "") {
-    throw invalid({ ...type, kind: type.plural }, at.name, [invalidValue("metadata.resourceVersion", 0, "must be specified for an update")]);
+    throw invalid({ ...type, kind: type.plural }, at.name, [
+      invalidValue("metadata.resourceVersion", 0, "must be specified for an update"),
+    ]);
   }
   return { object: storeChanged(cluster, type, { before, after: object }, options), warnings, created: false };
 }
@@ -132,7 +160,9 @@ export function onlyPart(type: ResourceType, before: KubeObject, after: Draft, s
     return { ...structuredClone(before), metadata: owned, status };
   }
   if (!type.status) return after;
-  return before["status"] === undefined ? (rest as Draft) : { ...rest, apiVersion: after.apiVersion, kind: after.kind, metadata: after.metadata, status: before["status"] };
+  return before["status"] === undefined
+    ? (rest as Draft)
+    : { ...rest, apiVersion: after.apiVersion, kind: after.kind, metadata: after.metadata, status: before["status"] };
 }
 
 /** Puts back what no client may change. Throws 409 for another object's uid or an old revision. */
@@ -145,30 +175,55 @@ export function keepIdentity(type: ResourceType, before: KubeObject, after: Draf
   if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== "" && metadata.resourceVersion !== was.resourceVersion) {
     throw conflict(type, was.name, "the object has been modified; please apply your changes to the latest version and try again");
   }
-  for (const field of ["uid", "name", "namespace", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "generateName", "resourceVersion"] as const) {
+  for (const field of [
+    "uid",
+    "name",
+    "namespace",
+    "creationTimestamp",
+    "generation",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generateName",
+    "resourceVersion",
+  ] as const) {
     if (was[field] === undefined) delete metadata[field];
     else Object.assign(metadata, { [field]: was[field] });
   }
 }
 
 /** Stores a change whose ownership is recorded already. An object that waits for its last finalizer goes when that is removed. */
-export function storeTracked(cluster: Cluster, type: ResourceType, { before, after }: Change, { dryRun, subresource }: { dryRun: boolean; subresource: string }): KubeObject {
+export function storeTracked(
+  cluster: Cluster,
+  type: ResourceType,
+  { before, after }: Change,
+  { dryRun, subresource }: { dryRun: boolean; subresource: string },
+): KubeObject {
   refuseInvalid(type, before.metadata.name, [...errorsOf(type, after, before, subresource), ...newFinalizers(before, after)]);
   allocateAddresses(cluster, type, after);
   if (sameContent(before, after)) return before;
-  if (type.generation && !isDeepStrictEqual(bodyOf(type, before), bodyOf(type, after))) after.metadata.generation = (before.metadata.generation ?? 0) + 1;
+  if (type.generation && !isDeepStrictEqual(bodyOf(type, before), bodyOf(type, after)))
+    after.metadata.generation = (before.metadata.generation ?? 0) + 1;
   if (dryRun) return after;
   return isDone(after) ? cluster.store.remove(type, after) : cluster.store.put(type, after);
 }
 
 function isDone({ metadata }: Draft): boolean {
-  return metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0 && (metadata.deletionGracePeriodSeconds ?? 0) === 0;
+  return (
+    metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0 && (metadata.deletionGracePeriodSeconds ?? 0) === 0
+  );
 }
 
 function newFinalizers(before: KubeObject, after: Draft): FieldError[] {
   if (before.metadata.deletionTimestamp === undefined) return [];
   const added = (after.metadata.finalizers ?? []).filter((finalizer) => before.metadata.finalizers?.includes(finalizer) !== true);
-  return added.length === 0 ? [] : [forbiddenField("metadata.finalizers", `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`)];
+  return added.length === 0
+    ? []
+    : [
+        forbiddenField(
+          "metadata.finalizers",
+          `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
+        ),
+      ];
 }
 
 function sameContent(before: KubeObject, after: Draft): boolean {
@@ -206,10 +261,21 @@ const unchecked: FieldError = {
 
 function customErrors(type: ResourceType, object: Draft, before: KubeObject | undefined, subresource: string): FieldError[] {
   const { schema, value } = subresource === "status" ? statusPart(type, object) : { schema: withoutMetadata(type), value: object };
-  const errors = structuralErrors(withoutUndefined(value), schema, "");
-  if (errors.length > 0) return described(type, errors, subresource);
-  return type.rules?.errors(value, before, { schema: subresource === "status" ? schema : type.schema, path: "" }) ?? [];
+  const found = structuralErrors(withoutUndefined(value), schema, "");
+  const errors = subresource === "status" ? found.map(belowStatus) : found;
+  if (type.rules?.any !== true) return errors;
+  if (errors.some(({ reason }) => blocking.has(reason))) return [...errors, unchecked];
+  return [...errors, ...type.rules.errors(value, before, { schema: subresource === "status" ? schema : type.schema, path: "" })];
 }
+
+/** Mistakes after which the real server does not look at rules any more. */
+const blocking = new Set<FieldError["reason"]>([
+  "FieldValueNotSupported",
+  "FieldValueRequired",
+  "FieldValueTooLong",
+  "FieldValueTooMany",
+  "FieldValueTypeInvalid",
+]);
 
 /** A write to status is judged by the status' schema alone. */
 function statusPart({ schema }: ResourceType, object: Draft): { schema: Schema; value: Record<string, unknown> } {
@@ -221,11 +287,10 @@ function withoutMetadata({ schema }: ResourceType): Schema {
   return { ...schema, properties: { ...schema.properties, metadata: {} } };
 }
 
-/** Errors in the real server's words: paths in the text are relative to the subresource, and rules that were skipped are said to be. */
-function described(type: ResourceType, errors: readonly FieldError[], subresource: string): FieldError[] {
-  const relative = subresource === "status" ? errors.map((error) => ({ ...error, why: error.why.replace(": status.", ": ") })) : [...errors];
-  const skipped = type.rules?.any === true && errors.some(({ reason }) => reason !== "FieldValueDuplicate");
-  return skipped ? [...relative, unchecked] : relative;
+/** In the real server's words paths in the text are relative to the subresource. */
+function belowStatus({ reason, field, why }: FieldError): FieldError {
+  const text = why.replace(": status.", ": ").replace(": status in body", ":  in body").replace(" in status.", " in ");
+  return { reason, field: field === "<nil>" ? "status" : field, why: text };
 }
 
 function withoutUndefined(value: unknown): unknown {

@@ -34,16 +34,36 @@ const groups: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     Secret: { plural: "secrets", definition: "core", strategy: core.secret },
     ServiceAccount: { plural: "serviceaccounts", definition: "core", shortNames: ["sa"] },
     Event: { plural: "events", definition: "core", shortNames: ["ev"], strategy: core.event },
-    PersistentVolumeClaim: { plural: "persistentvolumeclaims", definition: "core", shortNames: ["pvc"], status: true, strategy: core.persistentVolumeClaim },
+    PersistentVolumeClaim: {
+      plural: "persistentvolumeclaims",
+      definition: "core",
+      shortNames: ["pvc"],
+      status: true,
+      strategy: core.persistentVolumeClaim,
+    },
     ResourceQuota: { plural: "resourcequotas", definition: "core", shortNames: ["quota"], status: true },
     LimitRange: { plural: "limitranges", definition: "core", shortNames: ["limits"] },
     Binding: { plural: "bindings", definition: "core", virtual: true },
   },
   "apps/v1": {
-    Deployment: { plural: "deployments", definition: "apps", shortNames: ["deploy"], ...workload, scale: true, strategy: workloads.deployment },
+    Deployment: {
+      plural: "deployments",
+      definition: "apps",
+      shortNames: ["deploy"],
+      ...workload,
+      scale: true,
+      strategy: workloads.deployment,
+    },
     ReplicaSet: { plural: "replicasets", definition: "apps", shortNames: ["rs"], ...workload, scale: true, strategy: workloads.replicaSet },
     DaemonSet: { plural: "daemonsets", definition: "apps", shortNames: ["ds"], ...workload, strategy: workloads.daemonSet },
-    StatefulSet: { plural: "statefulsets", definition: "apps", shortNames: ["sts"], ...workload, scale: true, strategy: workloads.statefulSet },
+    StatefulSet: {
+      plural: "statefulsets",
+      definition: "apps",
+      shortNames: ["sts"],
+      ...workload,
+      scale: true,
+      strategy: workloads.statefulSet,
+    },
     ControllerRevision: { plural: "controllerrevisions", definition: "apps", strategy: networking.controllerRevision },
   },
   "batch/v1": {
@@ -51,15 +71,39 @@ const groups: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     CronJob: { plural: "cronjobs", definition: "batch", shortNames: ["cj"], ...workload, strategy: workloads.cronJob },
   },
   "autoscaling/v2": {
-    HorizontalPodAutoscaler: { plural: "horizontalpodautoscalers", definition: "autoscaling", shortNames: ["hpa"], inAll: true, status: true, strategy: core.autoscaler },
+    HorizontalPodAutoscaler: {
+      plural: "horizontalpodautoscalers",
+      definition: "autoscaling",
+      shortNames: ["hpa"],
+      inAll: true,
+      status: true,
+      strategy: core.autoscaler,
+    },
   },
-  "policy/v1": { PodDisruptionBudget: { plural: "poddisruptionbudgets", definition: "policy", shortNames: ["pdb"], status: true, generation: true } },
+  "policy/v1": {
+    PodDisruptionBudget: { plural: "poddisruptionbudgets", definition: "policy", shortNames: ["pdb"], status: true, generation: true },
+  },
   "networking.k8s.io/v1": {
-    Ingress: { plural: "ingresses", definition: "networking", shortNames: ["ing"], status: true, generation: true, strategy: networking.ingress },
+    Ingress: {
+      plural: "ingresses",
+      definition: "networking",
+      shortNames: ["ing"],
+      status: true,
+      generation: true,
+      strategy: networking.ingress,
+    },
     IngressClass: { plural: "ingressclasses", definition: "networking", cluster: true, generation: true },
-    NetworkPolicy: { plural: "networkpolicies", definition: "networking", shortNames: ["netpol"], generation: true, strategy: networking.networkPolicy },
+    NetworkPolicy: {
+      plural: "networkpolicies",
+      definition: "networking",
+      shortNames: ["netpol"],
+      generation: true,
+      strategy: networking.networkPolicy,
+    },
   },
-  "discovery.k8s.io/v1": { EndpointSlice: { plural: "endpointslices", definition: "discovery", generation: true, strategy: networking.endpointSlice } },
+  "discovery.k8s.io/v1": {
+    EndpointSlice: { plural: "endpointslices", definition: "discovery", generation: true, strategy: networking.endpointSlice },
+  },
   "coordination.k8s.io/v1": { Lease: { plural: "leases", definition: "coordination", strategy: networking.lease } },
   "rbac.authorization.k8s.io/v1": {
     Role: { plural: "roles", definition: "rbac" },
@@ -68,7 +112,14 @@ const groups: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ClusterRoleBinding: { plural: "clusterrolebindings", definition: "rbac", cluster: true, strategy: networking.roleBinding },
   },
   "apiextensions.k8s.io/v1": {
-    CustomResourceDefinition: { plural: "customresourcedefinitions", definition: "", shortNames: ["crd", "crds"], cluster: true, status: true, generation: true },
+    CustomResourceDefinition: {
+      plural: "customresourcedefinitions",
+      definition: "",
+      shortNames: ["crd", "crds"],
+      cluster: true,
+      status: true,
+      generation: true,
+    },
   },
 };
 
@@ -80,7 +131,8 @@ export function builtinKinds(): ResourceType[] {
   return Object.entries(groups).flatMap(([groupVersion, rows]) => {
     const [group = "", version = ""] = groupVersion.includes("/") ? groupVersion.split("/") : ["", groupVersion];
     return Object.entries(rows).map(([kind, row]): ResourceType => {
-      const definition = row.definition === "" ? `apiextensions-apiserver.pkg.apis.apiextensions.v1.${kind}` : `api.${row.definition}.${version}.${kind}`;
+      const definition =
+        row.definition === "" ? `apiextensions-apiserver.pkg.apis.apiextensions.v1.${kind}` : `api.${row.definition}.${version}.${kind}`;
       return {
         group,
         version,

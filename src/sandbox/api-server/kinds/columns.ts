@@ -35,8 +35,16 @@ const selectorAt =
 
 const containersOf = (object: KubeObject): Record<string, unknown>[] => recordsAt(object, "spec", "template", "spec", "containers");
 const templateColumns: Column[] = [
-  wide("Containers", (object) => containersOf(object).map(({ name }) => String(name)).join(",")),
-  wide("Images", (object) => containersOf(object).map(({ image }) => String(image)).join(",")),
+  wide("Containers", (object) =>
+    containersOf(object)
+      .map(({ name }) => String(name))
+      .join(","),
+  ),
+  wide("Images", (object) =>
+    containersOf(object)
+      .map(({ image }) => String(image))
+      .join(","),
+  ),
   wide("Selector", selectorAt("spec", "selector")),
 ];
 
@@ -46,7 +54,9 @@ const podColumns: Column[] = [
     return `${statuses.filter(({ ready }) => ready === true).length}/${recordsAt(object, "spec", "containers").length}`;
   }),
   column("Status", podStatus),
-  column("Restarts", (object) => String(recordsAt(object, "status", "containerStatuses").reduce((sum, status) => sum + numberAt(status, "restartCount"), 0))),
+  column("Restarts", (object) =>
+    String(recordsAt(object, "status", "containerStatuses").reduce((sum, status) => sum + numberAt(status, "restartCount"), 0)),
+  ),
   ageColumn,
   wide("IP", text("status", "podIP")),
   wide("Node", text("spec", "nodeName")),
@@ -62,7 +72,10 @@ function podStatus(object: KubeObject): string {
 }
 
 function ports(object: KubeObject): string {
-  const shown = recordsAt(object, "spec", "ports").map((port) => `${scalarText(port["port"])}${port["nodePort"] === undefined ? "" : `:${scalarText(port["nodePort"])}`}/${scalarText(port["protocol"])}`);
+  const shown = recordsAt(object, "spec", "ports").map(
+    (port) =>
+      `${scalarText(port["port"])}${port["nodePort"] === undefined ? "" : `:${scalarText(port["nodePort"])}`}/${scalarText(port["protocol"])}`,
+  );
   return shown.join(",") || none;
 }
 
@@ -101,7 +114,11 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
     ageColumn,
     ...templateColumns,
   ],
-  StatefulSet: [column("Ready", (object) => `${numberAt(object, "status", "readyReplicas")}/${numberAt(object, "spec", "replicas")}`), ageColumn, ...templateColumns.slice(0, 2)],
+  StatefulSet: [
+    column("Ready", (object) => `${numberAt(object, "status", "readyReplicas")}/${numberAt(object, "spec", "replicas")}`),
+    ageColumn,
+    ...templateColumns.slice(0, 2),
+  ],
   DaemonSet: [
     column("Desired", count("status", "desiredNumberScheduled"), "integer"),
     column("Current", count("status", "currentNumberScheduled"), "integer"),
@@ -113,9 +130,17 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
     ...templateColumns,
   ],
   Job: [
-    column("Status", (object) => (recordsAt(object, "status", "conditions").find(({ status, type }) => status === "True" && (type === "Complete" || type === "Failed"))?.["type"] as string | undefined) ?? "Running"),
+    column(
+      "Status",
+      (object) =>
+        (recordsAt(object, "status", "conditions").find(
+          ({ status, type }) => status === "True" && (type === "Complete" || type === "Failed"),
+        )?.["type"] as string | undefined) ?? "Running",
+    ),
     column("Completions", (object) => `${numberAt(object, "status", "succeeded")}/${numberAt(object, "spec", "completions")}`),
-    column("Duration", (object, nowMs) => (valueAt(object, "status", "startTime") === undefined ? "" : ageText(valueAt(object, "status", "startTime"), nowMs))),
+    column("Duration", (object, nowMs) =>
+      valueAt(object, "status", "startTime") === undefined ? "" : ageText(valueAt(object, "status", "startTime"), nowMs),
+    ),
     ageColumn,
     ...templateColumns,
   ],
@@ -124,20 +149,34 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
     column("Timezone", text("spec", "timeZone")),
     column("Suspend", (object) => (valueAt(object, "spec", "suspend") === true ? "True" : "False")),
     column("Active", (object) => recordsAt(object, "status", "active").length, "integer"),
-    column("Last Schedule", (object, nowMs) => (valueAt(object, "status", "lastScheduleTime") === undefined ? none : ageText(valueAt(object, "status", "lastScheduleTime"), nowMs))),
+    column("Last Schedule", (object, nowMs) =>
+      valueAt(object, "status", "lastScheduleTime") === undefined ? none : ageText(valueAt(object, "status", "lastScheduleTime"), nowMs),
+    ),
     ageColumn,
   ],
   Service: [
     column("Type", text("spec", "type")),
     column("Cluster-IP", text("spec", "clusterIP")),
-    column("External-IP", (object) => textAt(object, "spec", "externalName") || recordsAt(object, "status", "loadBalancer", "ingress").map((entry) => textAt(entry, "ip") || textAt(entry, "hostname")).join(",") || none),
+    column(
+      "External-IP",
+      (object) =>
+        textAt(object, "spec", "externalName") ||
+        recordsAt(object, "status", "loadBalancer", "ingress")
+          .map((entry) => textAt(entry, "ip") || textAt(entry, "hostname"))
+          .join(",") ||
+        none,
+    ),
     column("Port(s)", ports),
     ageColumn,
     wide("Selector", labelsAt("spec", "selector")),
   ],
   Endpoints: [
     column("Endpoints", (object) => {
-      const all = recordsAt(object, "subsets").flatMap((subset) => recordsAt(subset, "addresses").flatMap((address) => recordsAt(subset, "ports").map((port) => `${textAt(address, "ip")}:${scalarText(port["port"])}`)));
+      const all = recordsAt(object, "subsets").flatMap((subset) =>
+        recordsAt(subset, "addresses").flatMap((address) =>
+          recordsAt(subset, "ports").map((port) => `${textAt(address, "ip")}:${scalarText(port["port"])}`),
+        ),
+      );
       return endpoints(all) === "<unset>" ? none : endpoints(all);
     }),
     ageColumn,
@@ -145,33 +184,58 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
   EndpointSlice: [
     column("AddressType", text("addressType")),
     column("Ports", (object) => endpoints(recordsAt(object, "ports").map(({ port }) => String(port)))),
-    column("Endpoints", (object) => endpoints(recordsAt(object, "endpoints").flatMap(({ addresses }) => (Array.isArray(addresses) ? addresses.map(String) : [])))),
+    column("Endpoints", (object) =>
+      endpoints(recordsAt(object, "endpoints").flatMap(({ addresses }) => (Array.isArray(addresses) ? addresses.map(String) : []))),
+    ),
     ageColumn,
   ],
   Node: [
-    column("Status", (object) => (recordsAt(object, "status", "conditions").some(({ type, status }) => type === "Ready" && status === "True") ? "Ready" : "NotReady")),
+    column("Status", (object) =>
+      recordsAt(object, "status", "conditions").some(({ type, status }) => type === "Ready" && status === "True") ? "Ready" : "NotReady",
+    ),
     column("Roles", () => none),
     ageColumn,
     column("Version", text("status", "nodeInfo", "kubeletVersion")),
   ],
   Namespace: [column("Status", text("status", "phase")), ageColumn],
-  ConfigMap: [column("Data", (object) => Object.keys(recordAt(object, "data")).length + Object.keys(recordAt(object, "binaryData")).length, "integer"), ageColumn],
+  ConfigMap: [
+    column(
+      "Data",
+      (object) => Object.keys(recordAt(object, "data")).length + Object.keys(recordAt(object, "binaryData")).length,
+      "integer",
+    ),
+    ageColumn,
+  ],
   Secret: [column("Type", text("type")), column("Data", (object) => Object.keys(recordAt(object, "data")).length, "integer"), ageColumn],
   ServiceAccount: [column("Secrets", (object) => recordsAt(object, "secrets").length, "integer"), ageColumn],
   Event: [
-    column("Last Seen", (object, nowMs) => ageText(textAt(object, "lastTimestamp") || textAt(object, "series", "lastObservedTime") || textAt(object, "eventTime") || textAt(object, "firstTimestamp") || object.metadata.creationTimestamp, nowMs)),
+    column("Last Seen", (object, nowMs) =>
+      ageText(
+        textAt(object, "lastTimestamp") ||
+          textAt(object, "series", "lastObservedTime") ||
+          textAt(object, "eventTime") ||
+          textAt(object, "firstTimestamp") ||
+          object.metadata.creationTimestamp,
+        nowMs,
+      ),
+    ),
     column("Type", text("type")),
     column("Reason", text("reason")),
     column("Object", eventObject),
     wide("Subobject", (object) => textAt(object, "involvedObject", "fieldPath")),
     wide("Source", (object) => textAt(object, "source", "component") || textAt(object, "reportingComponent")),
     column("Message", (object) => textAt(object, "message").trim()),
-    wide("First Seen", (object, nowMs) => ageText(textAt(object, "firstTimestamp") || textAt(object, "eventTime") || object.metadata.creationTimestamp, nowMs)),
+    wide("First Seen", (object, nowMs) =>
+      ageText(textAt(object, "firstTimestamp") || textAt(object, "eventTime") || object.metadata.creationTimestamp, nowMs),
+    ),
     wide("Count", (object) => numberAt(object, "series", "count") || numberAt(object, "count") || 1),
     wide("Name", ({ metadata }) => metadata.name),
   ],
   HorizontalPodAutoscaler: [
-    column("Reference", (object) => `${textAt(object, "spec", "scaleTargetRef", "kind")}/${textAt(object, "spec", "scaleTargetRef", "name")}`),
+    column(
+      "Reference",
+      (object) => `${textAt(object, "spec", "scaleTargetRef", "kind")}/${textAt(object, "spec", "scaleTargetRef", "name")}`,
+    ),
     column("Targets", autoscalerTargets),
     column("MinPods", (object) => scalarText(valueAt(object, "spec", "minReplicas") ?? "<unset>")),
     column("MaxPods", count("spec", "maxReplicas"), "integer"),
@@ -180,8 +244,18 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
   ],
   Ingress: [
     column("Class", text("spec", "ingressClassName")),
-    column("Hosts", (object) => recordsAt(object, "spec", "rules").map((rule) => textAt(rule, "host") || "*").join(",") || "*"),
-    column("Address", (object) => recordsAt(object, "status", "loadBalancer", "ingress").map((entry) => textAt(entry, "ip") || textAt(entry, "hostname")).join(",")),
+    column(
+      "Hosts",
+      (object) =>
+        recordsAt(object, "spec", "rules")
+          .map((rule) => textAt(rule, "host") || "*")
+          .join(",") || "*",
+    ),
+    column("Address", (object) =>
+      recordsAt(object, "status", "loadBalancer", "ingress")
+        .map((entry) => textAt(entry, "ip") || textAt(entry, "hostname"))
+        .join(","),
+    ),
     column("Ports", (object) => (recordsAt(object, "spec", "tls").length > 0 ? "80, 443" : "80")),
     ageColumn,
   ],
@@ -208,7 +282,13 @@ export const builtinColumns: Readonly<Record<string, readonly Column[]>> = {
   ClusterRole: [column("Created At", (object) => object.metadata.creationTimestamp)],
   CustomResourceDefinition: [column("Created At", (object) => object.metadata.creationTimestamp)],
   ControllerRevision: [
-    column("Controller", (object) => object.metadata.ownerReferences?.filter(({ controller }) => controller === true).map(({ kind, name }) => `${kind.toLowerCase()}.apps/${name}`)[0] ?? none),
+    column(
+      "Controller",
+      (object) =>
+        object.metadata.ownerReferences
+          ?.filter(({ controller }) => controller === true)
+          .map(({ kind, name }) => `${kind.toLowerCase()}.apps/${name}`)[0] ?? none,
+    ),
     column("Revision", count("revision"), "integer"),
     ageColumn,
   ],

@@ -48,7 +48,12 @@ export const pod: Strategy = {
 };
 
 /** What admission lets every pod tolerate for five minutes. */
-const tolerations = ["not-ready", "unreachable"].map((taint) => ({ key: `node.kubernetes.io/${taint}`, operator: "Exists", effect: "NoExecute", tolerationSeconds: 300 }));
+const tolerations = ["not-ready", "unreachable"].map((taint) => ({
+  key: `node.kubernetes.io/${taint}`,
+  operator: "Exists",
+  effect: "NoExecute",
+  tolerationSeconds: 300,
+}));
 
 /** A pod's spec without the few fields that may change. */
 function changeableAside(object: KubeObject): unknown {
@@ -59,8 +64,17 @@ function changeableAside(object: KubeObject): unknown {
 
 function qosClass(object: Draft): string {
   const resources = recordsAt(object, "spec", "containers").map((container) => recordAt(container, "resources"));
-  if (resources.every((resource) => Object.keys(recordAt(resource, "requests")).length === 0 && Object.keys(recordAt(resource, "limits")).length === 0)) return "BestEffort";
-  const guaranteed = resources.every((resource) => ["cpu", "memory"].every((name) => valueAt(resource, "limits", name) !== undefined) && isDeepStrictEqual(resource["limits"], resource["requests"]));
+  if (
+    resources.every(
+      (resource) => Object.keys(recordAt(resource, "requests")).length === 0 && Object.keys(recordAt(resource, "limits")).length === 0,
+    )
+  )
+    return "BestEffort";
+  const guaranteed = resources.every(
+    (resource) =>
+      ["cpu", "memory"].every((name) => valueAt(resource, "limits", name) !== undefined) &&
+      isDeepStrictEqual(resource["limits"], resource["requests"]),
+  );
   return guaranteed ? "Guaranteed" : "Burstable";
 }
 
@@ -85,7 +99,13 @@ export const service: Strategy = {
   prepareUpdate: (object, old) => {
     // A write that does not name the allocated address keeps it.
     const was = recordAt(old, "spec");
-    if (textAt(was, "type") !== "ExternalName") fill(specOf(object), { clusterIP: was["clusterIP"], clusterIPs: was["clusterIPs"], ipFamilies: was["ipFamilies"], ipFamilyPolicy: was["ipFamilyPolicy"] });
+    if (textAt(was, "type") !== "ExternalName")
+      fill(specOf(object), {
+        clusterIP: was["clusterIP"],
+        clusterIPs: was["clusterIPs"],
+        ipFamilies: was["ipFamilies"],
+        ipFamilyPolicy: was["ipFamilyPolicy"],
+      });
     for (const port of recordsAt(object, "spec", "ports")) {
       const same = recordsAt(was, "ports").find((other) => other["port"] === port["port"] && other["protocol"] === port["protocol"]);
       if (same?.["nodePort"] !== undefined && textAt(object, "spec", "type") !== "ClusterIP") fill(port, { nodePort: same["nodePort"] });
@@ -107,7 +127,8 @@ function serviceErrors(object: KubeObject): FieldError[] {
   if (ports.length === 0 && !headless && spec["type"] !== "ExternalName") errors.push(required("spec.ports"));
   ports.forEach((port, index) => errors.push(...servicePortErrors(port, { path: `spec.ports[${index}]`, several: ports.length > 1 })));
   if (!serviceTypes.includes(String(spec["type"]))) errors.push(unsupported("spec.type", spec["type"], serviceTypes));
-  if (!["ClientIP", "None"].includes(String(spec["sessionAffinity"]))) errors.push(unsupported("spec.sessionAffinity", spec["sessionAffinity"], ["ClientIP", "None"]));
+  if (!["ClientIP", "None"].includes(String(spec["sessionAffinity"])))
+    errors.push(unsupported("spec.sessionAffinity", spec["sessionAffinity"], ["ClientIP", "None"]));
   return [...errors, ...duplicatePorts(ports)];
 }
 
@@ -116,7 +137,8 @@ function servicePortErrors(port: Record<string, unknown>, { path, several }: { p
   errors.push(...portNumberErrors(port["port"] ?? 0, `${path}.port`));
   const target = port["targetPort"];
   if (typeof target === "number") errors.push(...portNumberErrors(target, `${path}.targetPort`));
-  if (!["TCP", "UDP", "SCTP"].includes(String(port["protocol"]))) errors.push(unsupported(`${path}.protocol`, port["protocol"], ["SCTP", "TCP", "UDP"]));
+  if (!["TCP", "UDP", "SCTP"].includes(String(port["protocol"])))
+    errors.push(unsupported(`${path}.protocol`, port["protocol"], ["SCTP", "TCP", "UDP"]));
   return errors;
 }
 
@@ -151,13 +173,20 @@ export const secret: Strategy = {
 function keyErrors(object: KubeObject, field: string): FieldError[] {
   return Object.keys(recordAt(object, field))
     .filter((key) => !/^[-._a-zA-Z0-9]+$/.test(key) || key === "." || key.startsWith(".."))
-    .map((key) => invalidValue(`${field}[${key}]`, key, "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"));
+    .map((key) =>
+      invalidValue(
+        `${field}[${key}]`,
+        key,
+        "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+      ),
+    );
 }
 
 function immutableData(object: KubeObject, old: KubeObject): FieldError[] {
   if (old["immutable"] !== true) return [];
   const errors = object["immutable"] === true ? [] : [forbiddenField("immutable", "field is immutable when `immutable` is set")];
-  if (!isDeepStrictEqual(recordAt(object, "data"), recordAt(old, "data"))) errors.push(forbiddenField("data", "field is immutable when `immutable` is set"));
+  if (!isDeepStrictEqual(recordAt(object, "data"), recordAt(old, "data")))
+    errors.push(forbiddenField("data", "field is immutable when `immutable` is set"));
   return errors;
 }
 
@@ -181,7 +210,8 @@ export const persistentVolumeClaim: Strategy = {
   prepareCreate: (object) => {
     object["status"] = { phase: "Pending" };
   },
-  validate: (object) => (Array.isArray(valueAt(object, "spec", "accessModes")) ? [] : [required("spec.accessModes", "at least 1 access mode is required")]),
+  validate: (object) =>
+    Array.isArray(valueAt(object, "spec", "accessModes")) ? [] : [required("spec.accessModes", "at least 1 access mode is required")],
 };
 
 export const autoscaler: Strategy = {
@@ -190,7 +220,10 @@ export const autoscaler: Strategy = {
   },
   defaults: (object) => {
     const spec = specOf(object);
-    fill(spec, { minReplicas: 1, metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 80 } } }] });
+    fill(spec, {
+      minReplicas: 1,
+      metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 80 } } }],
+    });
   },
   validate: (object) => {
     const spec = recordAt(object, "spec");
@@ -199,7 +232,8 @@ export const autoscaler: Strategy = {
     if (min < 1) errors.push(invalidValue("spec.minReplicas", min, "must be greater than or equal to 1"));
     if (max < 1) errors.push(required("spec.maxReplicas", "must be set and greater than 0"));
     if (max < min) errors.push(invalidValue("spec.maxReplicas", max, "must be greater than or equal to `minReplicas`"));
-    for (const field of ["kind", "name"]) if (textAt(spec, "scaleTargetRef", field) === "") errors.push(required(`spec.scaleTargetRef.${field}`));
+    for (const field of ["kind", "name"])
+      if (textAt(spec, "scaleTargetRef", field) === "") errors.push(required(`spec.scaleTargetRef.${field}`));
     return errors;
   },
 };

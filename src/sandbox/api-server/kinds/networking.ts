@@ -13,7 +13,9 @@ export const ingress: Strategy = {
     const rules = recordsAt(object, "spec", "rules");
     const hasDefault = valueAt(object, "spec", "defaultBackend") !== undefined;
     if (rules.length === 0 && !hasDefault) return [invalidValue("spec", [], "either `defaultBackend` or `rules` must be specified")];
-    return rules.flatMap((rule, index) => recordsAt(rule, "http", "paths").flatMap((path, at) => ingressPathErrors(path, `spec.rules[${index}].http.paths[${at}]`)));
+    return rules.flatMap((rule, index) =>
+      recordsAt(rule, "http", "paths").flatMap((path, at) => ingressPathErrors(path, `spec.rules[${index}].http.paths[${at}]`)),
+    );
   },
 };
 
@@ -23,7 +25,8 @@ function ingressPathErrors(path: Record<string, unknown>, at: string): FieldErro
   const errors: FieldError[] = [];
   if (pathType === "") errors.push(required(`${at}.pathType`, "pathType must be specified"));
   else if (!pathTypes.includes(pathType)) errors.push(unsupported(`${at}.pathType`, pathType, pathTypes));
-  if (pathType !== "ImplementationSpecific" && !text.startsWith("/")) errors.push(invalidValue(`${at}.path`, text, "must be an absolute path"));
+  if (pathType !== "ImplementationSpecific" && !text.startsWith("/"))
+    errors.push(invalidValue(`${at}.path`, text, "must be an absolute path"));
   return [...errors, ...backendErrors(recordAt(path, "backend"), `${at}.backend`)];
 }
 
@@ -45,17 +48,21 @@ export const networkPolicy: Strategy = {
 export const lease: Strategy = {
   validate: (object) => {
     const duration = valueAt(object, "spec", "leaseDurationSeconds");
-    return typeof duration === "number" && duration <= 0 ? [invalidValue("spec.leaseDurationSeconds", duration, "must be greater than 0")] : [];
+    return typeof duration === "number" && duration <= 0
+      ? [invalidValue("spec.leaseDurationSeconds", duration, "must be greater than 0")]
+      : [];
   },
 };
 
 export const roleBinding: Strategy = {
   defaults: (object) => {
     fill(recordAt(object, "roleRef"), { apiGroup: "rbac.authorization.k8s.io" });
-    for (const subject of recordsAt(object, "subjects")) if (subject["kind"] !== "ServiceAccount") fill(subject, { apiGroup: "rbac.authorization.k8s.io" });
+    for (const subject of recordsAt(object, "subjects"))
+      if (subject["kind"] !== "ServiceAccount") fill(subject, { apiGroup: "rbac.authorization.k8s.io" });
   },
   validate: (object) => (textAt(object, "roleRef", "name") === "" ? [required("roleRef.name")] : []),
-  validateUpdate: (object, old) => (isDeepStrictEqual(object["roleRef"], old["roleRef"]) ? [] : [invalidValue("roleRef", object["roleRef"], "cannot change roleRef")]),
+  validateUpdate: (object, old) =>
+    isDeepStrictEqual(object["roleRef"], old["roleRef"]) ? [] : [invalidValue("roleRef", object["roleRef"], "cannot change roleRef")],
 };
 
 const addressTypes = ["FQDN", "IPv4", "IPv6"];
@@ -69,7 +76,8 @@ export const endpointSlice: Strategy = {
     if (type === "") return [required("addressType")];
     return addressTypes.includes(type) ? [] : [unsupported("addressType", type, addressTypes)];
   },
-  validateUpdate: (object, old) => (object["addressType"] === old["addressType"] ? [] : [invalidValue("addressType", object["addressType"], "field is immutable")]),
+  validateUpdate: (object, old) =>
+    object["addressType"] === old["addressType"] ? [] : [invalidValue("addressType", object["addressType"], "field is immutable")],
 };
 
 export const controllerRevision: Strategy = {

@@ -44,7 +44,8 @@ function defaultProbe(probe: Record<string, unknown>): void {
 }
 
 function defaultVolume(volume: Record<string, unknown>): void {
-  for (const source of ["configMap", "secret", "projected", "downwardAPI"]) if (isRecord(volume[source])) fill(volume[source], { defaultMode: 420 });
+  for (const source of ["configMap", "secret", "projected", "downwardAPI"])
+    if (isRecord(volume[source])) fill(volume[source], { defaultMode: 420 });
   const sources = Object.keys(volume).filter((field) => field !== "name");
   if (sources.length === 0) volume["emptyDir"] = {};
 }

@@ -22,13 +22,18 @@ function defaultTemplate(object: Draft): void {
 /** Rules that all kinds with a selector and a pod template share. */
 function templateErrors(spec: Record<string, unknown>, { replicas = true }: Rules): FieldError[] {
   const errors: FieldError[] = [];
-  if (replicas && numberAt(spec, "replicas") < 0) errors.push(invalidValue("spec.replicas", spec["replicas"], "must be greater than or equal to 0"));
+  if (replicas && numberAt(spec, "replicas") < 0)
+    errors.push(invalidValue("spec.replicas", spec["replicas"], "must be greater than or equal to 0"));
   const selector = valueAt(spec, "selector");
   const labels = valueAt(spec, "template", "metadata", "labels");
   if (!isRecord(selector)) errors.push(required("spec.selector"));
   else if (isDeepStrictEqual(selector, {})) errors.push(invalidValue("spec.selector", {}, "empty selector is invalid for deployment"));
-  if (!isRecord(selector) || !selectorMatches(selector, recordAt(labels))) errors.push(invalidValue("spec.template.metadata.labels", labels ?? null, "`selector` does not match template `labels`"));
-  errors.push(...labelErrors(labels, "spec.template.metadata.labels"), ...podSpecErrors(recordAt(spec, "template", "spec"), "spec.template.spec"));
+  if (!isRecord(selector) || !selectorMatches(selector, recordAt(labels)))
+    errors.push(invalidValue("spec.template.metadata.labels", labels ?? null, "`selector` does not match template `labels`"));
+  errors.push(
+    ...labelErrors(labels, "spec.template.metadata.labels"),
+    ...podSpecErrors(recordAt(spec, "template", "spec"), "spec.template.spec"),
+  );
   const policy = textAt(spec, "template", "spec", "restartPolicy");
   if (policy !== "Always") errors.push(unsupported("spec.template.spec.restartPolicy", policy, ["Always"]));
   return errors;
@@ -45,18 +50,34 @@ function rollingUpdateErrors(strategy: Record<string, unknown>): FieldError[] {
   const at = "spec.strategy";
   const type = textAt(strategy, "type");
   if (type !== "RollingUpdate" && type !== "Recreate") return [unsupported(`${at}.type`, type, ["Recreate", "RollingUpdate"])];
-  if (type === "Recreate") return strategy["rollingUpdate"] === undefined ? [] : [{ reason: "FieldValueForbidden", field: `${at}.rollingUpdate`, why: "Forbidden: may not be specified when strategy `type` is 'Recreate'" }];
+  if (type === "Recreate")
+    return strategy["rollingUpdate"] === undefined
+      ? []
+      : [
+          {
+            reason: "FieldValueForbidden",
+            field: `${at}.rollingUpdate`,
+            why: "Forbidden: may not be specified when strategy `type` is 'Recreate'",
+          },
+        ];
   const rolling = recordAt(strategy, "rollingUpdate");
   const isZero = (value: unknown): boolean => value === 0 || value === "0%";
   const errors = Object.entries(rolling).flatMap(([field, value]) => amountErrors(value, `${at}.rollingUpdate.${field}`));
-  if (isZero(rolling["maxSurge"]) && isZero(rolling["maxUnavailable"])) errors.push(invalidValue(`${at}.rollingUpdate.maxUnavailable`, rolling["maxUnavailable"], "may not be 0 when `maxSurge` is 0"));
+  if (isZero(rolling["maxSurge"]) && isZero(rolling["maxUnavailable"]))
+    errors.push(invalidValue(`${at}.rollingUpdate.maxUnavailable`, rolling["maxUnavailable"], "may not be 0 when `maxSurge` is 0"));
   return errors;
 }
 
 function amountErrors(value: unknown, path: string): FieldError[] {
   if (typeof value === "number") return value < 0 ? [invalidValue(path, value, "must be greater than or equal to 0")] : [];
   if (typeof value === "string" && !/^\d+%$/.test(value)) {
-    return [invalidValue(path, value, "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')")];
+    return [
+      invalidValue(
+        path,
+        value,
+        "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+      ),
+    ];
   }
   return [];
 }
@@ -109,7 +130,13 @@ export const daemonSet: Strategy = {
 export const statefulSet: Strategy = {
   defaults: (object) => {
     const spec = specOf(object);
-    fill(spec, { replicas: 1, revisionHistoryLimit: 10, podManagementPolicy: "OrderedReady", updateStrategy: {}, persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" } });
+    fill(spec, {
+      replicas: 1,
+      revisionHistoryLimit: 10,
+      podManagementPolicy: "OrderedReady",
+      updateStrategy: {},
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
+    });
     const strategy = recordAt(spec, "updateStrategy");
     fill(strategy, { type: "RollingUpdate" });
     if (strategy["type"] === "RollingUpdate") fill(strategy, { rollingUpdate: { partition: 0 } });
@@ -128,13 +155,24 @@ export const job: Strategy = {
     // Jobs choose their own selector and label their pods with it.
     spec["selector"] ??= { matchLabels: { "batch.kubernetes.io/controller-uid": uid } };
     const metadata = recordAt(spec, "template", "metadata");
-    metadata["labels"] = { ...recordAt(metadata, "labels"), "batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name };
+    metadata["labels"] = {
+      ...recordAt(metadata, "labels"),
+      "batch.kubernetes.io/controller-uid": uid,
+      "batch.kubernetes.io/job-name": name,
+    };
   },
   validate: (object) => jobErrors(recordAt(object, "spec"), "spec"),
 };
 
 function defaultJobSpec(spec: Record<string, unknown>): void {
-  fill(spec, { backoffLimit: 6, completionMode: "NonIndexed", suspend: false, parallelism: 1, completions: 1, podReplacementPolicy: "TerminatingOrFailed" });
+  fill(spec, {
+    backoffLimit: 6,
+    completionMode: "NonIndexed",
+    suspend: false,
+    parallelism: 1,
+    completions: 1,
+    podReplacementPolicy: "TerminatingOrFailed",
+  });
   const pod = recordAt(spec, "template", "spec");
   defaultPodSpec(pod);
 }
@@ -150,7 +188,8 @@ export const cronJob: Strategy = {
   defaults: (object) => {
     const spec = specOf(object);
     fill(spec, { concurrencyPolicy: "Allow", suspend: false, successfulJobsHistoryLimit: 3, failedJobsHistoryLimit: 1 });
-    for (const template of recordsAt({ list: [recordAt(spec, "jobTemplate", "spec", "template", "spec")] }, "list")) defaultPodSpec(template);
+    for (const template of recordsAt({ list: [recordAt(spec, "jobTemplate", "spec", "template", "spec")] }, "list"))
+      defaultPodSpec(template);
   },
   validate: (object) => {
     const spec = recordAt(object, "spec");

@@ -27,14 +27,16 @@ export function sameWriter(a: Writer, b: Writer): boolean {
 
 /** The owners recorded on an object. */
 export function ownersOf(object: KubeObject | undefined): Owner[] {
-  return (object?.metadata.managedFields ?? []).map(({ manager = "", operation = "Update", apiVersion = "", subresource = "", time, fieldsV1 }) => ({
-    manager,
-    operation,
-    apiVersion,
-    subresource,
-    set: parseFieldSet(fieldsV1),
-    time,
-  }));
+  return (object?.metadata.managedFields ?? []).map(
+    ({ manager = "", operation = "Update", apiVersion = "", subresource = "", time, fieldsV1 }) => ({
+      manager,
+      operation,
+      apiVersion,
+      subresource,
+      set: parseFieldSet(fieldsV1),
+      time,
+    }),
+  );
 }
 
 /** `metadata.managedFields` in the real server's order: appliers first, then by time and name. Owners of nothing are left out. */
@@ -67,13 +69,24 @@ function byOperationTimeName(a: Owner, b: Owner): number {
 
 /** Whether both say the same of ownership, times aside: such a write is not worth a new revision. */
 export function sameOwnership(a: KubeObject, b: KubeObject): boolean {
-  const timeless = ({ metadata: { managedFields = [] } }: KubeObject): unknown => managedFields.map((entry) => ({ ...entry, time: undefined }));
+  const timeless = ({ metadata: { managedFields = [] } }: KubeObject): unknown =>
+    managedFields.map((entry) => ({ ...entry, time: undefined }));
   return isDeepStrictEqual(timeless(a), timeless(b));
 }
 
 /** The object as ownership sees it: without the parts of metadata that nobody owns. */
 export function ownable(object: Draft | KubeObject): Record<string, unknown> {
-  const { name: _n, namespace: _ns, uid: _u, resourceVersion: _r, generation: _g, creationTimestamp: _c, deletionTimestamp: _d, managedFields: _m, ...metadata } = object.metadata;
+  const {
+    name: _n,
+    namespace: _ns,
+    uid: _u,
+    resourceVersion: _r,
+    generation: _g,
+    creationTimestamp: _c,
+    deletionTimestamp: _d,
+    managedFields: _m,
+    ...metadata
+  } = object.metadata;
   const { deletionGracePeriodSeconds: _p, selfLink: _s, ...rest } = metadata as Record<string, unknown>;
   const { apiVersion: _a, kind: _k, ...body } = object;
   return { ...body, metadata: rest };

@@ -30,7 +30,10 @@ export function trackUpdate(context: TrackContext, before: KubeObject | undefine
   if (before !== undefined && owners.length === 0) return;
   const changes = compare(ownable(before ?? zeroOf(type)), ownable(after), type.schema);
   const mine = owners.find((owner) => sameWriter(owner, writer)) ?? { ...writer, set: emptySet };
-  const others = yieldTo(owners.filter((owner) => owner !== mine), changes);
+  const others = yieldTo(
+    owners.filter((owner) => owner !== mine),
+    changes,
+  );
   const set = onlyOwnable(difference(union(union(mine.set, changes.modified), changes.added), changes.removed), context);
   // The real server does not date writes to scale.
   const now = writer.subresource === "scale" ? undefined : context.now;
@@ -87,9 +90,16 @@ export function applyConfiguration(context: TrackContext & { force: boolean }, l
   const merged = merge(liveBody, part(ownable(config), context), type.schema);
   const next = mine ? prune(merged, { last: mine.set, managed, type }) : merged;
   const changes = compare(liveBody, next, type.schema);
-  if (!context.force) refuseConflicts(managed.filter((owner) => !sameWriter(owner, writer)), union(changes.modified, changes.added));
+  if (!context.force)
+    refuseConflicts(
+      managed.filter((owner) => !sameWriter(owner, writer)),
+      union(changes.modified, changes.added),
+    );
   const changed = isChange(changes);
-  const others = yieldTo(managed.filter((owner) => !sameWriter(owner, writer)), changes);
+  const others = yieldTo(
+    managed.filter((owner) => !sameWriter(owner, writer)),
+    changes,
+  );
   const object = withBody(live, config, next as Record<string, unknown>);
   setOwners(object, [...others, { ...writer, set, time: changed ? context.now : mine?.time }]);
   return { object, changed };
@@ -99,7 +109,15 @@ export function applyConfiguration(context: TrackContext & { force: boolean }, l
 function ownersBeforeApply(live: KubeObject | undefined, type: ResourceType): Owner[] {
   const owners = ownersOf(live);
   if (live === undefined || owners.length > 0) return owners;
-  return [{ manager: "before-first-apply", operation: "Update", apiVersion: live.apiVersion, subresource: "", set: fieldSetOf(ownable(live), type.schema) }];
+  return [
+    {
+      manager: "before-first-apply",
+      operation: "Update",
+      apiVersion: live.apiVersion,
+      subresource: "",
+      set: fieldSetOf(ownable(live), type.schema),
+    },
+  ];
 }
 
 /** Which part of a configuration the write is about. */
@@ -115,7 +133,11 @@ function withBody(live: KubeObject | undefined, config: Draft, body: Record<stri
   const identity: Draft["metadata"] = live ? live.metadata : config.metadata;
   const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds } = identity;
   const kept = { namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds };
-  const metadata = { name, ...Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined)), ...(body["metadata"] as object) };
+  const metadata = {
+    name,
+    ...Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined)),
+    ...(body["metadata"] as object),
+  };
   return { ...body, apiVersion: config.apiVersion, kind: config.kind, metadata };
 }
 
@@ -141,9 +163,15 @@ interface Conflict {
 }
 
 function refuseConflicts(owners: readonly Owner[], changed: FieldSet): void {
-  const conflicts = owners.flatMap((owner): Conflict[] => [...pathsOf(intersection(owner.set, changed))].map((path) => ({ owner, field: pathText(path) })));
+  const conflicts = owners.flatMap((owner): Conflict[] =>
+    [...pathsOf(intersection(owner.set, changed))].map((path) => ({ owner, field: pathText(path) })),
+  );
   if (conflicts.length === 0) return;
-  const causes: Cause[] = conflicts.map(({ owner, field }) => ({ reason: "FieldManagerConflict", message: `conflict with ${ownerText(owner)}`, field }));
+  const causes: Cause[] = conflicts.map(({ owner, field }) => ({
+    reason: "FieldManagerConflict",
+    message: `conflict with ${ownerText(owner)}`,
+    field,
+  }));
   throw new ApiError(409, "Conflict", conflictMessage(conflicts), { causes });
 }
 
@@ -151,7 +179,9 @@ function conflictMessage(conflicts: readonly Conflict[]): string {
   const [first] = conflicts;
   if (conflicts.length === 1 && first) return `Apply failed with 1 conflict: conflict with ${ownerText(first.owner)}: ${first.field}`;
   const byOwner = Map.groupBy(conflicts, ({ owner }) => ownerText(owner));
-  const lines = [...byOwner].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([owner, list]) => [`conflicts with ${owner}:`, ...list.map(({ field }) => `- ${field}`)]);
+  const lines = [...byOwner]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([owner, list]) => [`conflicts with ${owner}:`, ...list.map(({ field }) => `- ${field}`)]);
   return `Apply failed with ${conflicts.length} conflicts: ${lines.join("\n")}`;
 }
 

@@ -118,7 +118,13 @@ function mergeLists(live: readonly unknown[], applied: readonly unknown[], schem
     result.push(merge(byElement.get(element), value, schema?.items));
   }
   takeLiveOnly();
-  return [...result, ...old.slice(next).filter(({ element }) => !wanted.has(element)).map(({ value }) => value)];
+  return [
+    ...result,
+    ...old
+      .slice(next)
+      .filter(({ element }) => !wanted.has(element))
+      .map(({ value }) => value),
+  ];
 }
 
 /** The object without these paths and all that is below them. */
@@ -164,7 +170,9 @@ function listProblems(value: unknown, schema: Schema, path: string): string[] {
   const seen = new Set<string>();
   const entries = keyed ? entriesOf(value, schema) : [];
   if (entries.length < (keyed ? value.length : 0)) {
-    problems.push(`${path}: element ${value.findIndex((item) => entriesOf([item], schema).length === 0)}: associative list with keys has an element that omits all key fields ${JSON.stringify(schema["x-kubernetes-list-map-keys"] ?? [])} (and doesn't have default values for any key fields)`);
+    problems.push(
+      `${path}: element ${value.findIndex((item) => entriesOf([item], schema).length === 0)}: associative list with keys has an element that omits all key fields ${JSON.stringify(schema["x-kubernetes-list-map-keys"] ?? [])} (and doesn't have default values for any key fields)`,
+    );
   }
   for (const { element } of entries) {
     if (seen.has(element)) problems.push(`${path}: duplicate entries for key [${keyText(element)}]`);
@@ -180,7 +188,12 @@ function keyText(element: string): string {
 
 function scalarProblems(value: unknown, { type }: Schema, path: string): string[] {
   if (isRecord(value) || Array.isArray(value)) return [`${path}: expected scalar, got ${goKind(value)}`];
-  const names: Record<string, string> = { string: "string", boolean: "boolean", integer: "numeric (int or float)", number: "numeric (int or float)" };
+  const names: Record<string, string> = {
+    string: "string",
+    boolean: "boolean",
+    integer: "numeric (int or float)",
+    number: "numeric (int or float)",
+  };
   const wanted = { string: "string", boolean: "boolean", integer: "number", number: "number" }[type ?? ""];
   if (wanted === undefined || typeof value === wanted) return [];
   const found = wanted === "number" ? goKind(value) : `&{${scalarText(value)}}`;

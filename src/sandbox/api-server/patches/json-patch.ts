@@ -29,10 +29,18 @@ function applyOperation(document: unknown, operation: Record<string, unknown>): 
     case "remove":
       return edit(document, path, remove);
     case "copy":
-      return applyOperation(document, { op: "add", path: operation["path"], value: structuredClone(existing(document, operation["from"])) });
+      return applyOperation(document, {
+        op: "add",
+        path: operation["path"],
+        value: structuredClone(existing(document, operation["from"])),
+      });
     case "move": {
       const value = existing(document, operation["from"]);
-      return applyOperation(applyOperation(document, { op: "remove", path: operation["from"] }), { op: "add", path: operation["path"], value });
+      return applyOperation(applyOperation(document, { op: "remove", path: operation["from"] }), {
+        op: "add",
+        path: operation["path"],
+        value,
+      });
     }
     default:
       throw badRequest(`error decoding patch: unexpected kind: ${String(operation["op"])}`);
@@ -46,7 +54,8 @@ function existing(document: unknown, from: unknown): unknown {
 }
 
 function pointer(text: unknown): string[] {
-  if (typeof text !== "string" || (text !== "" && !text.startsWith("/"))) throw badRequest(`error decoding patch: bad path ${JSON.stringify(text)}`);
+  if (typeof text !== "string" || (text !== "" && !text.startsWith("/")))
+    throw badRequest(`error decoding patch: bad path ${JSON.stringify(text)}`);
   return text
     .split("/")
     .slice(1)
@@ -60,7 +69,11 @@ function valueAt(document: unknown, path: readonly string[]): unknown {
   }, document);
 }
 
-function edit(document: unknown, path: readonly string[], change: (parent: unknown[] | Record<string, unknown>, key: string) => void): unknown {
+function edit(
+  document: unknown,
+  path: readonly string[],
+  change: (parent: unknown[] | Record<string, unknown>, key: string) => void,
+): unknown {
   const key = path.at(-1);
   const parent = valueAt(document, path.slice(0, -1));
   if (key === undefined || !(Array.isArray(parent) || isRecord(parent))) throw doesNotFit();

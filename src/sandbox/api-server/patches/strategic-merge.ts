@@ -39,7 +39,8 @@ function mergeField(result: Record<string, unknown>, field: string, value: unkno
 }
 
 function mergeList(target: readonly unknown[], patch: readonly unknown[], schema: Schema | undefined): unknown[] {
-  if (patch.some((item) => isRecord(item) && item["$patch"] === "replace")) return patch.filter((item) => !(isRecord(item) && "$patch" in item));
+  if (patch.some((item) => isRecord(item) && item["$patch"] === "replace"))
+    return patch.filter((item) => !(isRecord(item) && "$patch" in item));
   if (!schema?.["x-kubernetes-patch-strategy"]?.includes("merge")) return [...patch];
   const key = schema["x-kubernetes-patch-merge-key"];
   if (key === undefined) return [...target, ...patch.filter((item) => !target.some((old) => isDeepStrictEqual(old, item)))];

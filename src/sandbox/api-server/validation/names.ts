@@ -61,7 +61,11 @@ function keyErrors(key: string, path: string): FieldError[] {
   const empty = name === "" ? [invalidValue(path, key, "name part must be non-empty")] : [];
   return [
     ...empty,
-    invalidValue(path, key, `name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '${qualified}')`),
+    invalidValue(
+      path,
+      key,
+      `name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '${qualified}')`,
+    ),
   ];
 }
 
@@ -69,6 +73,10 @@ function valueErrors(value: string, path: string): FieldError[] {
   if (value.length > 63) return [invalidValue(path, value, `must be no more than 63 bytes`)];
   if (matches(labelValue, value)) return [];
   return [
-    invalidValue(path, value, `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '${labelValue}')`),
+    invalidValue(
+      path,
+      value,
+      `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '${labelValue}')`,
+    ),
   ];
 }

@@ -23,7 +23,8 @@ export function podSpecErrors(spec: Record<string, unknown>, path: string): Fiel
     });
   }
   const policy = textAt(spec, "restartPolicy");
-  if (policy !== "" && !["Always", "OnFailure", "Never"].includes(policy)) errors.push(unsupported(`${path}.restartPolicy`, policy, ["Always", "OnFailure", "Never"]));
+  if (policy !== "" && !["Always", "OnFailure", "Never"].includes(policy))
+    errors.push(unsupported(`${path}.restartPolicy`, policy, ["Always", "OnFailure", "Never"]));
   return errors;
 }
 
@@ -46,16 +47,19 @@ function containerErrors(container: Record<string, unknown>, volumes: ReadonlySe
   recordsAt(container, "env").forEach((variable, index) => errors.push(...envErrors(variable, `${path}.env[${index}]`)));
   recordsAt(container, "volumeMounts").forEach((mount, index) => {
     const at = `${path}.volumeMounts[${index}]`;
-    if (!volumes.has(mount["name"])) errors.push({ reason: "FieldValueNotFound", field: `${at}.name`, why: `Not found: ${JSON.stringify(mount["name"])}` });
+    if (!volumes.has(mount["name"]))
+      errors.push({ reason: "FieldValueNotFound", field: `${at}.name`, why: `Not found: ${JSON.stringify(mount["name"])}` });
     if (textAt(mount, "mountPath") === "") errors.push(required(`${at}.mountPath`));
   });
-  for (const probe of ["livenessProbe", "readinessProbe", "startupProbe"]) if (isRecord(container[probe])) errors.push(...probeErrors(container[probe], `${path}.${probe}`));
+  for (const probe of ["livenessProbe", "readinessProbe", "startupProbe"])
+    if (isRecord(container[probe])) errors.push(...probeErrors(container[probe], `${path}.${probe}`));
   return errors;
 }
 
 function portErrors(port: Record<string, unknown>, path: string): FieldError[] {
   const number = port["containerPort"];
-  const errors = number === undefined || number === 0 ? [required(`${path}.containerPort`)] : portNumberErrors(number, `${path}.containerPort`);
+  const errors =
+    number === undefined || number === 0 ? [required(`${path}.containerPort`)] : portNumberErrors(number, `${path}.containerPort`);
   const protocol = port["protocol"];
   if (!["TCP", "UDP", "SCTP"].includes(String(protocol))) errors.push(unsupported(`${path}.protocol`, protocol, ["SCTP", "TCP", "UDP"]));
   return errors;
@@ -63,19 +67,25 @@ function portErrors(port: Record<string, unknown>, path: string): FieldError[] {
 
 /** A port must be between 1 and 65535. */
 export function portNumberErrors(port: unknown, path: string): FieldError[] {
-  return typeof port === "number" && port >= 1 && port <= 65_535 ? [] : [invalidValue(path, port, "must be between 1 and 65535, inclusive")];
+  return typeof port === "number" && port >= 1 && port <= 65_535
+    ? []
+    : [invalidValue(path, port, "must be between 1 and 65535, inclusive")];
 }
 
 function envErrors(variable: Record<string, unknown>, path: string): FieldError[] {
   if (textAt(variable, "name") === "") return [required(`${path}.name`)];
-  if (variable["valueFrom"] !== undefined && textAt(variable, "value") !== "") return [invalidValue(`${path}.valueFrom`, "", "may not be specified when `value` is not empty")];
+  if (variable["valueFrom"] !== undefined && textAt(variable, "value") !== "")
+    return [invalidValue(`${path}.valueFrom`, "", "may not be specified when `value` is not empty")];
   return [];
 }
 
 function probeErrors(probe: Record<string, unknown>, path: string): FieldError[] {
   const handlers = ["exec", "httpGet", "tcpSocket", "grpc"].filter((handler) => probe[handler] !== undefined);
   if (handlers.length === 0) return [required(path, "must specify a handler type")];
-  if (handlers.length > 1) return [{ reason: "FieldValueForbidden", field: `${path}.${handlers[1] ?? ""}`, why: "Forbidden: may not specify more than 1 handler type" }];
+  if (handlers.length > 1)
+    return [
+      { reason: "FieldValueForbidden", field: `${path}.${handlers[1] ?? ""}`, why: "Forbidden: may not specify more than 1 handler type" },
+    ];
   return ["periodSeconds", "timeoutSeconds", "failureThreshold", "successThreshold", "initialDelaySeconds"]
     .filter((field) => typeof probe[field] === "number" && probe[field] < 0)
     .map((field) => invalidValue(`${path}.${field}`, probe[field], "must be greater than or equal to 0"));
