@@ -1,0 +1,76 @@
+import { isRecord } from "../../src/lib/json.ts";
+import type { Schema, ValidationRule } from "../../src/sandbox/api-server/schema.ts";
+
+type Patch = Readonly<Record<string, unknown>>;
+/** A merge patch of the least valid spec that breaks a rule. `edit`: a change, refused after the first was accepted. */
+interface Breach {
+  readonly spec: Patch;
+  readonly edit?: Patch;
+  /** The field that the answer names. */
+  readonly path: string;
+}
+
+const nginx = { provider: "nginx", ingressRef: { name: "shop" } };
+const own = { name: "errors", thresholdRange: { max: 1 } };
+const metrics = (...list: Patch[]): Patch => ({ analysis: { metrics: list } });
+const cause = (path: string): Patch => ({ cause: [{ object: "Deployment/checkout", path, decides: true }] });
+
+/** For each kind, by the message of the rule: specs that break it. */
+export const breaches: Readonly<Record<string, Readonly<Record<string, readonly Breach[]>>>> = {
+  Canary: {
+    "set exactly one of iterations, stepWeight and stepWeights": [
+      { spec: { analysis: { stepWeight: null } }, path: "spec.analysis" },
+      { spec: { analysis: { iterations: 5 } }, path: "spec.analysis" },
+      { spec: { analysis: { stepWeights: [10] } }, path: "spec.analysis" },
+      { spec: { analysis: { stepWeight: null, stepWeights: [10], iterations: 5 } }, path: "spec.analysis" },
+    ],
+    "interval must be at least 1s": [
+      { spec: { analysis: { interval: "0s" } }, path: "spec.analysis.interval" },
+      { spec: { analysis: { interval: "999ms" } }, path: "spec.analysis.interval" },
+    ],
+    "stepWeights must rise": [
+      { spec: { analysis: { stepWeight: null, stepWeights: [20, 10] } }, path: "spec.analysis.stepWeights" },
+      { spec: { analysis: { stepWeight: null, stepWeights: [10, 10] } }, path: "spec.analysis.stepWeights" },
+    ],
+    "a metric that is not built in needs exactly one of templateRef and query": [
+      { spec: metrics(own), path: "spec.analysis.metrics" },
+      { spec: metrics({ ...own, query: "vector(1)", templateRef: { name: "errors" } }), path: "spec.analysis.metrics" },
+    ],
+    "a metric with templateRef or query needs thresholdRange: nothing can be said of its value without bounds": [
+      { spec: metrics({ name: "errors", query: "vector(1)" }), path: "spec.analysis.metrics" },
+      { spec: metrics({ name: "request-duration", templateRef: { name: "slow" } }), path: "spec.analysis.metrics" },
+    ],
+    "thresholdRange needs min or max": [
+      { spec: metrics({ name: "request-duration", thresholdRange: {} }), path: "spec.analysis.metrics[0].thresholdRange" },
+    ],
+    "provider nginx needs ingressRef": [{ spec: { provider: "nginx" }, path: "spec.ingressRef" }],
+    "provider gatewayapi:v1 needs service.gatewayRefs": [
+      { spec: { provider: "gatewayapi:v1" }, path: "spec.service" },
+      { spec: { provider: "gatewayapi:v1", service: { gatewayRefs: [] } }, path: "spec.service" },
+    ],
+    "service.name cannot be changed; delete the Canary and create it anew": [
+      { spec: nginx, edit: { service: { name: "other" } }, path: "spec.service.name" },
+      { spec: { service: { name: "shop" } }, edit: { service: { name: null } }, path: "spec.service.name" },
+    ],
+    "targetRef cannot be changed; delete the Canary and create it anew": [
+      { spec: { service: { name: "shop" } }, edit: { targetRef: { name: "other" } }, path: "spec.targetRef" },
+    ],
+  },
+  Revert: {
+    "canaryRef and cause cannot be changed; create another Revert": [
+      { spec: {}, edit: { canaryRef: { name: "other" } }, path: "spec" },
+      { spec: {}, edit: cause("spec.replicas"), path: "spec" },
+    ],
+    "commits cannot be changed; create another Revert": [
+      { spec: { commits: ["a".repeat(40)] }, edit: { commits: ["b".repeat(40)] }, path: "spec.commits" },
+      { spec: { commits: ["a".repeat(40)] }, edit: { commits: null }, path: "spec.commits" },
+    ],
+  },
+};
+
+/** Every rule of a schema and what is below it. */
+export function rulesOf(schema: Schema): ValidationRule[] {
+  const below = [...Object.values(schema.properties ?? {}), schema.items, schema.additionalProperties];
+  const schemas = below.filter((inner): inner is Schema => isRecord(inner));
+  return [...(schema["x-kubernetes-validations"] ?? []), ...schemas.flatMap(rulesOf)];
+}
