@@ -5,7 +5,7 @@ type Extreme = "short" | "long" | "small" | "large" | "few" | "many";
 /** One thing that is wrong with one field. */
 export interface WrongValue {
   /** For the test's name: what is wrong. */
-  readonly fault: "type" | "enum" | "pattern" | "twice" | "missing" | "unknown" | `too ${Extreme}`;
+  readonly fault: "type" | "enum" | "null" | "pattern" | "twice" | "missing" | "unknown" | `too ${Extreme}`;
   /** The field that the answer must name, e.g. `spec.analysis.metrics[0].name`. */
   readonly path: string;
   /** The part of the object below the root with the fault in it. */
@@ -64,6 +64,8 @@ function typeFaults(schema: Schema): Fault[] {
   const wrong = { string: 12, integer: "text", number: "text", boolean: "yes", array: "text", object: "text" }[schema.type];
   const wrongs: Fault[] = [{ fault: "type", wrong, says }];
   if (schema.type === "integer") wrongs.push({ fault: "type", wrong: 1.5, says });
+  // Of a field with a default it means the default.
+  if (schema.default === undefined && schema.nullable !== true) wrongs.push({ fault: "null", wrong: null, says });
   return wrongs;
 }
 

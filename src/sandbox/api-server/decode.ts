@@ -17,6 +17,7 @@ export interface Decoded {
 
 interface Walk {
   readonly custom: boolean;
+  readonly keepsNulls: boolean;
   readonly unknown: string[];
   /** Called for a value that no field of a built-in kind can hold. */
   readonly mistyped: (path: string, expected: string, value: unknown) => void;
@@ -40,8 +41,11 @@ export function decodeObject(type: ResourceType, body: Body, validation: FieldVa
   return { object, warnings: validation === "Warn" ? problems : [] };
 }
 
-/** The value with only the fields that the type has, and the paths of the others. Throws 400 for an object of another kind or a value of the wrong type. */
-export function conform(type: ResourceType, value: Record<string, unknown>): { object: Draft; unknown: string[] } {
+/**
+ * The value with only the fields that the type has, and the paths of the others. Throws 400 for an object of another kind or a value of the wrong type.
+ * @param keepsNulls of a custom resource, also a null that is not allowed is kept, for the schema to refuse: an apply is read so
+ */
+export function conform(type: ResourceType, value: Record<string, unknown>, keepsNulls = false): { object: Draft; unknown: string[] } {
   const apiVersion = groupVersion(type);
   const given = { apiVersion: scalarText(value["apiVersion"]) || apiVersion, kind: scalarText(value["kind"]) || type.kind };
   if (given.apiVersion !== apiVersion)
@@ -56,7 +60,7 @@ export function conform(type: ResourceType, value: Record<string, unknown>): { o
   const unreadable = (why: string): never => {
     throw badRequest(`${cannotBeHandled(type)}: ${why}`);
   };
-  const walked = walk({ ...value, ...given }, type.schema, "", { custom: type.custom, unknown, mistyped, unreadable });
+  const walked = walk({ ...value, ...given }, type.schema, "", { custom: type.custom, keepsNulls, unknown, mistyped, unreadable });
   if (!isRecord(walked)) throw new ApiError(500, "InternalError", "decoding gave no object");
   const metadata = isRecord(walked["metadata"]) ? walked["metadata"] : {};
   return { object: { ...walked, apiVersion, kind: type.kind, metadata: metadata as Draft["metadata"] }, unknown };
@@ -101,7 +105,7 @@ function walkObject(value: Record<string, unknown>, schema: Schema, path: string
     }
     const walked = walk(inner, child, here, state);
     const isWritten = inCustomPart(here, state)
-      ? isWrittenByCustom(walked, child)
+      ? isWrittenByCustom(walked, child, state)
       : isWrittenByGo(walked, child, schema.required?.includes(field) === true);
     if (isWritten) kept[field] = walked;
   }
@@ -118,8 +122,8 @@ function holdsFields(schema: Schema): boolean {
 }
 
 /** Custom resources keep what was sent; only a null where null is not allowed counts as missing. */
-function isWrittenByCustom(value: unknown, { nullable, type }: Schema): boolean {
-  return value !== null || nullable === true || type === undefined;
+function isWrittenByCustom(value: unknown, { nullable, type, default: instead }: Schema, { keepsNulls }: Walk): boolean {
+  return value !== null || nullable === true || type === undefined || (keepsNulls && instead === undefined);
 }
 
 /** Go writes neither nulls nor empty lists and maps of optional fields. */

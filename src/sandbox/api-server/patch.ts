@@ -74,7 +74,7 @@ function applyObject(cluster: Cluster, type: ResourceType, place: Place, { body,
     throw badRequest(`the name of the object (${place.name} based on URL) was undeterminable: name must be provided`);
   const { object: merged } = applyConfiguration(context, live, config);
   // The live object may hold what the schema no longer has; the configuration was checked already.
-  const { object } = conform(type, merged);
+  const { object } = conform(type, merged, true);
   if (live === undefined) {
     requireNamespace(cluster, type, object);
     object.metadata.uid = randomUUID();
