@@ -11,6 +11,7 @@ export const causeField = z.object({
   failed: fieldValue.describe("Value of the failed revision; missing when it has no such field, or for a Secret."),
   secret: z.boolean().optional().describe("The values belong to a Secret: they are not shown, only that they changed."),
   decides: z.boolean().describe("Whether this field decides what the workload runs. The others only follow."),
+  manager: z.string().optional().describe("Field manager that set the failed value, when it was not Serin."),
 });
 export type CauseField = z.infer<typeof causeField>;
 

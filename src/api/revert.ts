@@ -40,6 +40,8 @@ const status = z.object({
   base: z.string().optional().describe("Commit of the followed branch that the revert commit was made on."),
   commit: z.string().optional().describe("The revert commit."),
   tree: z.string().optional().describe("The verified result tree."),
+  replaces: commitId.optional().describe("What our branch holds until the revert commit, made anew, is pushed over it."),
+  proposedAt: z.string().optional().describe("When it was first about to be pushed; at most three an hour and repository."),
   pushedAt: z.string().optional().describe("When the branch was last written."),
   reopened: z.boolean().optional().describe("A bot closed the pull request, or the branch vanished, and it was opened once more."),
   pullRequest: z

@@ -99,7 +99,7 @@ export function controllersOf(world: World): Controller[] {
   return [
     { kind: gitRepository, reconcile: gitRepositoryReconciler({ ...world, ...resources }), watches: [] },
     { kind: sync, reconcile: syncReconciler(syncDeps), watches: [...syncWatches(syncDeps), ...holdWatches(revertDeps)] },
-    { kind: canary, reconcile: canaryReconciler({ ...world, ...resources, ensureRevert: ensureRevert(world) }), watches: canaryWatches(informers) },
+    { kind: canary, reconcile: canaryReconciler({ ...world, ...resources, ensureRevert: ensureRevert(revertDeps) }), watches: canaryWatches(informers) },
     { kind: metricTemplate, reconcile: metricTemplateReconciler({ ...resources, clock }), watches: [] },
     { kind: revert, reconcile: revertReconciler(revertDeps), watches: revertWatches(revertDeps) },
   ];

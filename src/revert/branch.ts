@@ -79,6 +79,16 @@ export function isSerinCommit(message: string, mergedMessages: readonly string[]
   return [message, ...mergedMessages].some((text) => parseTrailers(text) !== undefined) || /^Merge (pull request|branch) .*serin\/revert\//m.test(message);
 }
 
+/** The commits that a message says it reverts, as `git revert` and the hosts' buttons write it. */
+export function revertedCommits(message: string): string[] {
+  return [...message.matchAll(/\breverts commit ([0-9a-f]{40})\b/gi)].map(([, oid]) => oid ?? "");
+}
+
+/** Whether Serin made this commit for the Revert of this name. */
+export function namesRevert(message: string, revert: string): boolean {
+  return parseTrailers(message)?.revert === revert;
+}
+
 /** First line of a commit message. */
 export function subjectOf(message: string): string {
   return message.split("\n", 1)[0] ?? "";

@@ -10,8 +10,8 @@ export interface Hold {
   /** Namespace of the canary's target and its configs. */
   readonly namespace: string;
   /**
-   * The fields of the cause. A Secret's `promoted` value is filled in by the caller from the primary's copy; a config
-   * that others use too is left out by the caller.
+   * The fields of the cause. A Secret's values are filled in by the caller from the primary's copy and the rendering, or
+   * the field is left out; so is a config that others use too.
    */
   readonly fields: readonly CauseField[];
 }
@@ -47,8 +47,6 @@ function holdObject(object: KubeObject, { namespace, fields }: Hold): KubeObject
 }
 
 function holdField(object: KubeObject, field: CauseField): KubeObject {
-  // A Secret's promoted value that could not be read is not "no value": leave it to the primary's own copy.
-  if (field.secret && field.promoted === undefined) return object;
   const path = parsePath(field.path);
   const now = valueAt(object, path);
   if (sameJson(now, field.promoted) || says(now, field.promoted)) return object;
@@ -56,7 +54,7 @@ function holdField(object: KubeObject, field: CauseField): KubeObject {
   const held = withValueAt(object, path, field.promoted) as KubeObject;
   // stringData wins over data when it is applied.
   const [, key] = path;
-  return field.secret && key ? (withValueAt(held, [{ field: "stringData" }, key], undefined) as KubeObject) : held;
+  return object.kind === "Secret" && key ? (withValueAt(held, [{ field: "stringData" }, key], undefined) as KubeObject) : held;
 }
 
 /**

@@ -52,6 +52,12 @@ export function pullRequestBody(proposal: Proposal): string {
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
+/** What the pull request is told of a later commit that changes the held workload (design rule 2). Markdown. */
+export function changeComment(canary: string, commit: CommitFacts): string {
+  const what = `${commit.oid} ${escape(clip(commit.subject))}, by ${escape(commit.author)}`;
+  return `${what}, changes ${code(canary)} too. It ships on top of the promoted values, without what is held back here. If this is meant as the fix, close this pull request.`;
+}
+
 function canarySection({ canaryChanges }: Proposal): string[] {
   if (canaryChanges.length === 0) return [];
   return [`> **The Canary itself changed in between:** ${canaryChanges.map(code).join(", ")}. Read its verdict with that in mind.`];

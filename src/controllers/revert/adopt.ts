@@ -4,14 +4,15 @@ import { apiVersion, managers, names } from "../../api/meta.ts";
 import { keyOf, type KubeObject } from "../../api/object.ts";
 import type { Revert } from "../../api/revert.ts";
 import type { Sync } from "../../api/sync.ts";
-import type { Commit } from "../../git/git.ts";
+import { type Commit, GitError, type Remote } from "../../git/git.ts";
+import { messageOf, StalledError } from "../../lib/errors.ts";
 import { isRecord } from "../../lib/json.ts";
 import { type BranchName, parseBranchName, parseTrailers, type Trailers } from "../../revert/branch.ts";
 import { causeOf } from "../../revert/cause.ts";
 import { configsUsedBy } from "../../revert/config-users.ts";
 import { headOf, objectsAt, type RevertDeps } from "./deps.ts";
 import { planRevert } from "./plan.ts";
-import type { Scene } from "./scene.ts";
+import { decidingOf, type Scene } from "./scene.ts";
 
 /** A branch that claims to be one of ours, and what its commit says. */
 interface Claim {
@@ -24,27 +25,35 @@ interface Claim {
 /**
  * On a fresh cluster: finds the revert branches of this cluster and Sync, checks that they are what Serin itself would make,
  * and holds their causes before anything is applied (design rule 6). Anything that does not check out is an event, never an
- * action. Idempotent.
+ * action; what cannot be read now is waited for. Idempotent.
  */
 export function adoptBranches(deps: RevertDeps): (sync: Sync, repository: GitRepository, signal: AbortSignal) => Promise<void> {
   return async (sync, repository, signal) => {
     const head = headOf(repository);
     if (!head || !deps.clusterName) return;
+    await deps.reverts.informer.whenSynced(signal);
     for (const { name: branch, commit } of repository.status.revertBranches ?? []) {
       const name = parseBranchName(branch);
       if (name?.cluster !== deps.clusterName) continue;
       const claim = await claimOf(deps, repository, { branch, name, commit }, signal);
-      if (claim?.trailers.sync === keyOf(sync.metadata)) await adopt(deps, { sync, repository, head, claim }, signal);
+      if (!claim) refuse(deps, repository, branch);
+      else if (claim.trailers.sync === keyOf(sync.metadata)) await adopt(deps, { sync, repository, head, claim }, signal);
     }
   };
 }
 
+/** `undefined`: its trailers are missing, or speak of another branch than this one. */
 async function claimOf(deps: RevertDeps, repository: GitRepository, { branch, name, commit }: { branch: string; name: BranchName; commit: string }, signal: AbortSignal): Promise<Claim | undefined> {
   const remote = await deps.remoteOf(repository, signal);
   await deps.git.fetch(remote, [{ name: `refs/heads/${branch}`, commit }], { depth: 50 }, signal);
   const found = await deps.git.commit(remote, commit, signal);
   const trailers = parseTrailers(found.message);
-  return trailers && { branch, name, commit: found, trailers };
+  const agree = trailers?.cluster === name.cluster && trailers.canary === keyOf({ namespace: name.namespace, name: name.canary });
+  return trailers && agree ? { branch, name, commit: found, trailers } : undefined;
+}
+
+function refuse({ events }: RevertDeps, repository: GitRepository, branch: string): void {
+  events.warning({ ...repository }, "BranchNotAdopted", `branch ${branch} is not what this controller would make of its commits: it is left alone`);
 }
 
 interface Adoption {
@@ -59,28 +68,54 @@ async function adopt(deps: RevertDeps, adoption: Adoption, signal: AbortSignal):
   const key = keyOf({ namespace: claim.name.namespace, name: `${claim.name.canary}-${claim.name.id}` });
   if (deps.reverts.find(key)) return;
   const revert = await verified(deps, adoption, signal).catch((error: unknown) => {
-    if (signal.aborted) throw error;
-    deps.log.warn({ branch: claim.branch, error: error instanceof Error ? error.message : String(error) }, "revert branch cannot be checked");
+    // Only what Git itself says speaks against the branch; anything else is tried again before the Sync goes on.
+    if (!(error instanceof StalledError || (error instanceof GitError && error.reason === "HistoryUnavailable"))) throw error;
+    deps.log.warn({ branch: claim.branch, error: messageOf(error) }, "revert branch cannot be checked");
     return undefined;
   });
-  if (revert) return store(deps, adoption, revert, signal);
-  deps.events.warning({ ...repository }, "BranchNotAdopted", `branch ${claim.branch} is not what this controller would make of its commits: it is left alone`);
+  if (!revert) return refuse(deps, repository, claim.branch);
+  await store(deps, adoption, revert, signal);
+  await known(deps, key, signal);
 }
 
 /** The Revert that the branch stands for, or `undefined` when anything about it is not as we would make it. */
 async function verified(deps: RevertDeps, { sync, repository, head, claim }: Adoption, signal: AbortSignal): Promise<Revert | undefined> {
   const remote = await deps.remoteOf(repository, signal);
   const [base] = claim.commit.parents;
-  const oldest = claim.trailers.reverts.at(-1);
-  if (!base || !oldest || !(await isSigned(deps, repository, claim, signal))) return undefined;
-  await deps.git.history(remote, { from: oldest, to: head }, signal); // throws when it is not in HEAD's history
+  if (!base || !(await isSigned(deps, repository, claim, signal)) || !(await areInHistory(deps, remote, { head, claim }, signal))) return undefined;
   const scene = { sync, repository, remote, head };
   const cause = await causeFromGit(deps, scene, claim, signal);
   if (!cause) return undefined;
   const revert = revertOf(sync, claim, cause);
-  const full: Scene = { ...scene, revert, deciding: cause.filter(({ decides }) => decides) };
+  const full: Scene = { ...scene, revert, cause, deciding: decidingOf(cause) };
   const plan = await planRevert(deps, full, base, signal);
   return plan.outcome === "plan" && plan.tree === claim.commit.tree ? revert : undefined;
+}
+
+/** Whether HEAD builds on the commits that are undone, and on the one that the branch was made on. */
+async function areInHistory(deps: RevertDeps, remote: Remote, { head, claim }: { head: string; claim: Claim }, signal: AbortSignal): Promise<boolean> {
+  const [base = ""] = claim.commit.parents;
+  const oldest = claim.trailers.reverts.at(-1) ?? "";
+  // Throws when the oldest is not in HEAD's history.
+  const later = await deps.git.history(remote, { from: oldest, to: head }, signal);
+  const all = new Set([oldest, ...later.map(({ oid }) => oid)]);
+  return [base, ...claim.trailers.reverts].every((oid) => all.has(oid));
+}
+
+/** Resolves when our own copy has the Revert: what holds is read from there. */
+async function known({ reverts: { informer } }: RevertDeps, key: string, signal: AbortSignal): Promise<void> {
+  const seen = Promise.withResolvers<void>();
+  const abort = (): void => seen.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  const stop = informer.onChange((change) => {
+    if (change.key === key && change.after) seen.resolve();
+  });
+  try {
+    await seen.promise;
+  } finally {
+    stop();
+    signal.removeEventListener("abort", abort);
+  }
 }
 
 /** With a signing key configured only its signature is trusted; without one the recomputed tree has to do. */
@@ -90,7 +125,7 @@ async function isSigned(deps: RevertDeps, repository: GitRepository, { commit }:
 }
 
 /** The cause by rendering alone: what the target says at the newest undone commit, against what it says with the revert. */
-async function causeFromGit(deps: RevertDeps, scene: Omit<Scene, "revert" | "deciding">, { name, commit, trailers }: Claim, signal: AbortSignal): Promise<CauseField[] | undefined> {
+async function causeFromGit(deps: RevertDeps, scene: Omit<Scene, "revert" | "cause" | "deciding">, { name, commit, trailers }: Claim, signal: AbortSignal): Promise<CauseField[] | undefined> {
   const [newest = ""] = trailers.reverts;
   const failed = await objectsAt(deps, scene, newest, signal);
   const promoted = await objectsAt(deps, scene, commit.tree, signal);

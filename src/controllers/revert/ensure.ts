@@ -6,23 +6,35 @@ import { type Cause, causeOf } from "../../revert/cause.ts";
 import type { EnsureRevert, Failure } from "../failure.ts";
 import type { RevertDeps } from "./deps.ts";
 import { isEnded } from "./holds.ts";
+import { managerOf } from "./manager.ts";
+import { sayOnCanary } from "./say.ts";
 
-type Deps = Pick<RevertDeps, "kube">;
+type Deps = Pick<RevertDeps, "kube" | "canaries" | "clock">;
 
-/** Records a failure as a Revert, so that its Sync holds the change from its next run on. See {@link EnsureRevert}. */
+/**
+ * Records a failure as a Revert, so that its Sync holds the change from its next run on. Where that cannot be, the Canary's
+ * condition RevertNotPossible says what is missing. See {@link EnsureRevert}.
+ */
 export function ensureRevert(deps: Deps): EnsureRevert {
   return async (failure, signal) => {
     const { canary, promoted, failed, earlier } = failure;
-    if (!promoted) return undefined;
-    const cause = causeOf(canary.spec.targetRef.name, promoted, failed, earlier);
-    const syncRef = cause && (await syncOwning(deps, failure, signal));
-    if (!cause || !syncRef) return undefined;
-    const wanted = revertObject(failure, cause, syncRef);
+    const { targetRef } = canary.spec;
+    if (!promoted) return impossible(deps, failure, { reason: "NothingToReturnTo", message: "no revision was promoted yet, so there is nothing to return to" }, signal);
+    const cause = causeOf(targetRef.name, promoted, failed, earlier);
+    if (!cause) return undefined;
+    const target = await deps.kube.find({ apiVersion: "apps/v1", kind: "Deployment", namespace: canary.metadata.namespace, name: targetRef.name }, signal);
+    const syncRef = syncOwning(failure, target);
+    if (!syncRef) return impossible(deps, failure, { reason: "NoSync", message: `Deployment ${targetRef.name} is not applied by a Sync: traffic has returned, but the change can neither be held back nor reverted in Git` }, signal);
+    const wanted = revertObject(failure, { ...cause, fields: cause.fields.map((field) => ({ ...field, ...managerOf(target, field) })) }, syncRef);
     const existing = await deps.kube.find({ ...wanted, namespace: canary.metadata.namespace, name: wanted.metadata.name }, signal);
     if (existing) await holdAgain(deps, existing as KubeObject & Pick<Revert, "status">, failure, signal);
     else await create(deps, wanted, signal);
     return wanted.metadata.name;
   };
+}
+
+async function impossible(deps: Deps, { canary }: Failure, problem: { reason: string; message: string }, signal: AbortSignal): Promise<undefined> {
+  await sayOnCanary(deps, canary, problem, signal);
 }
 
 /** Name of the Revert of a cause: the same bad change of the same Canary always has the same. */
@@ -31,9 +43,8 @@ export function revertName(canary: string, { id }: Cause): string {
 }
 
 /** The Sync whose labels the target carries; `undefined`: nobody applies it from Git. */
-async function syncOwning({ kube }: Deps, { canary }: Failure, signal: AbortSignal): Promise<{ name: string; namespace?: string } | undefined> {
+function syncOwning({ canary }: Failure, target: KubeObject | undefined): { name: string; namespace?: string } | undefined {
   const { namespace } = canary.metadata;
-  const target = await kube.find({ apiVersion: "apps/v1", kind: "Deployment", namespace, name: canary.spec.targetRef.name }, signal);
   const name = target?.metadata.labels?.[names.syncName];
   const syncNamespace = target?.metadata.labels?.[names.syncNamespace];
   if (!name) return undefined;
@@ -68,7 +79,7 @@ function wasDeclined({ status }: Failure["canary"], name: string): boolean {
   return (status.refused ?? []).some(({ revert, declined }) => revert === name && declined === true);
 }
 
-async function create({ kube }: Deps, wanted: KubeObject, signal: AbortSignal): Promise<void> {
+async function create({ kube }: Pick<Deps, "kube">, wanted: KubeObject, signal: AbortSignal): Promise<void> {
   try {
     await kube.create(wanted, { fieldManager: managers.canary }, signal);
   } catch (error) {
@@ -77,7 +88,7 @@ async function create({ kube }: Deps, wanted: KubeObject, signal: AbortSignal): 
 }
 
 /** A Revert that ended holds again when its cause failed again; one that still holds is left alone. */
-async function holdAgain({ kube }: Deps, existing: KubeObject & Pick<Revert, "status">, failure: Failure, signal: AbortSignal): Promise<void> {
+async function holdAgain({ kube }: Pick<Deps, "kube">, existing: KubeObject & Pick<Revert, "status">, failure: Failure, signal: AbortSignal): Promise<void> {
   const phase = existing.status?.phase;
   if (!isEnded(phase)) return;
   const ref = { ...existing, namespace: existing.metadata.namespace, name: existing.metadata.name };

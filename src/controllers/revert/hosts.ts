@@ -6,7 +6,8 @@ import type { GitHost, GitHostOptions } from "../../githost/git-host.ts";
 import type { Kube } from "../../kube/kube.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import { StalledError, WaitingError } from "../../lib/errors.ts";
-import { isRecord } from "../../lib/json.ts";
+import { hashJson, isRecord } from "../../lib/json.ts";
+import { createLru } from "../../lib/lru.ts";
 
 interface HostWorld {
   readonly kube: Kube;
@@ -15,8 +16,15 @@ interface HostWorld {
 
 type RemoteOf = (repository: GitRepository, signal: AbortSignal) => Promise<Remote>;
 
-/** Makes the client of a repository's Git host; `undefined` when the GitRepository names none. Credentials are read each time: they rotate. */
+/** How many clients are kept. */
+const maxClients = 1_000;
+
+/**
+ * Gives the client of a repository's Git host; `undefined` when the GitRepository names none. Credentials are read each time,
+ * because they rotate; while they are the same so is the client, which keeps a GitHub App's token.
+ */
 export function createHosts({ kube, hosts }: HostWorld, remoteOf: RemoteOf): (repository: GitRepository, signal: AbortSignal) => Promise<GitHost | undefined> {
+  const clients = createLru<GitHost>(maxClients);
   return async (repository, signal) => {
     const { host, url, timeout } = repository.spec;
     if (!host) return undefined;
@@ -24,7 +32,11 @@ export function createHosts({ kube, hosts }: HostWorld, remoteOf: RemoteOf): (re
     const credentials = host.secretRef
       ? hostCredentials(host.secretRef.name, await secretData(kube, repository, host.secretRef.name, signal))
       : credentialsOfRemote(repository, await remoteOf(repository, signal));
-    return hosts[host.kind]({ ...address, credentials, timeoutMs: Math.min(parseDurationMs(timeout), 60_000) });
+    const options = { ...address, credentials, timeoutMs: Math.min(parseDurationMs(timeout), 60_000) };
+    const key = hashJson([host.kind, options]);
+    const client = clients.get(key) ?? hosts[host.kind](options);
+    clients.set(key, client);
+    return client;
   };
 }
 

@@ -1,114 +1,81 @@
-import { findCondition, setCondition } from "../../api/conditions.ts";
-import { names } from "../../api/meta.ts";
 import { keyOf } from "../../api/object.ts";
-import type { Revert, RevertStatus } from "../../api/revert.ts";
+import type { RevertPhase } from "../../api/revert.ts";
 import { GitError } from "../../git/git.ts";
 import { type GitHost, GitHostError } from "../../githost/git-host.ts";
-import { standingOf, valuesOf } from "../../revert/culprits.ts";
-import { isStorm, msUntilProposal, type RecentFailure, shouldRebuild } from "../../revert/limits.ts";
-import { objectsAt, repositoryOf, type RevertDeps, syncOf } from "./deps.ts";
-import { isHolding } from "./holds.ts";
-import { held, statusWith } from "./outcome.ts";
-import { type NoPlan, type Plan, planRevert } from "./plan.ts";
+import { standingOf } from "../../revert/culprits.ts";
+import { shouldRebuild } from "../../revert/limits.ts";
+import type { RevertDeps } from "./deps.ts";
+import type { Memory } from "./memory.ts";
+import { type Obstacle, obstacleTo, withdraw } from "./obstacles.ts";
+import { type Plan, planRevert } from "./plan.ts";
 import { publish, type Route } from "./publish.ts";
-import { isReleased } from "./released.ts";
-import type { Published, Scene } from "./scene.ts";
+import { say, sayProposed, sayPushed } from "./say.ts";
+import { type Published, type Scene, valuesAt } from "./scene.ts";
+
+type Deps = RevertDeps & { readonly memory: Memory };
 
 interface Place {
   readonly host: GitHost | undefined;
   readonly published: Published;
 }
 
-/** Proposes the revert, or says in the status why not. What is proposed already is kept in shape. Idempotent. */
-export async function propose(deps: RevertDeps, scene: Scene, place: Place, signal: AbortSignal): Promise<void> {
-  const { proposal } = place.published;
+/**
+ * Proposes the revert, or says in the status why not. What is proposed already is kept in shape. Idempotent.
+ * @returns when to look again at the latest, in milliseconds; `undefined`: nothing but a change or the next poll matters
+ */
+export async function propose(deps: Deps, scene: Scene, place: Place, signal: AbortSignal): Promise<number | undefined> {
+  const { published } = place;
+  const { revert } = scene;
   // Unknown keeps everything as it is, and a merged one only waits to be fetched.
-  if (proposal === "unknown" || proposal === "merged") return;
-  if (!place.published.branchIsOurs) return say(deps, scene.revert, { reason: "BranchTakenOver", message: `someone else pushed to ${scene.revert.status.branch ?? ""}: it is theirs` }, signal);
-  if (isDone(scene.revert, proposal) && !(await isOutdated(deps, scene, place, signal))) return;
-  const obstacle = await obstacleTo(deps, scene, place);
-  if (obstacle) return say(deps, scene.revert, obstacle, signal);
-  const base = baseOf(scene, place.published);
-  const plan = await planRevert(deps, scene, base, signal);
-  if (plan.outcome === "none") return say(deps, scene.revert, plan, signal);
-  await publishOrSay(deps, scene, { plan, place }, signal);
+  if (published.proposal === "unknown" || published.proposal === "merged") return undefined;
+  if (!published.branchIsOurs) {
+    await say(deps, revert, { reason: "BranchTakenOver", message: `someone else pushed to ${revert.status.branch ?? ""}: it is theirs` }, signal);
+    return undefined;
+  }
+  if (isDone(scene, published) && !(await isOutdated(deps, scene, place, signal))) {
+    await confirm(deps, scene, published, signal);
+    return undefined;
+  }
+  return make(deps, scene, place, signal);
 }
 
-function isDone({ spec, status }: Revert, proposal: Published["proposal"]): boolean {
-  return status.phase === "Proposed" && (proposal === "open" || (spec.strategy === "Push" && status.branch === undefined));
+async function make(deps: Deps, scene: Scene, place: Place, signal: AbortSignal): Promise<number | undefined> {
+  const { revert } = scene;
+  const key = keyOf(revert.metadata);
+  if (deps.memory.planless.get(key) === inputsOf(scene, revert.status.phase)) return undefined;
+  const obstacle = await obstacleTo(deps, scene, place.host, signal);
+  if (obstacle) {
+    await say(deps, revert, obstacle, signal);
+    return obstacle.waitMs;
+  }
+  const plan = await planRevert(deps, scene, baseOf(scene, place.published), signal);
+  if (plan.outcome === "plan") return publishOrSay(deps, scene, { plan, place }, signal);
+  withdraw(deps, scene);
+  await say(deps, revert, plan, signal);
+  deps.memory.planless.set(key, inputsOf(scene, plan.phase));
+  return undefined;
+}
+
+/** All that a plan depends on, and how things stood when there was none. */
+function inputsOf({ revert, sync, head }: Scene, phase: RevertPhase | undefined): string {
+  return [revert.metadata.uid, revert.metadata.generation, sync.metadata.uid, sync.metadata.generation, head, phase].join(" ");
+}
+
+function isDone({ revert: { spec, status }, head }: Scene, { proposal, branchCommit }: Published): boolean {
+  if (status.phase !== "Proposed") return false;
+  // A commit made anew that was not pushed yet is not done, nor one on the followed branch that somebody rewrote since.
+  return status.branch === undefined ? spec.strategy === "Push" && status.base === head : proposal === "open" && branchCommit === status.commit;
+}
+
+async function confirm(deps: Deps, { revert, repository }: Scene, { pullRequest }: Published, signal: AbortSignal): Promise<void> {
+  if (pullRequest) await sayProposed(deps, revert, pullRequest, signal);
+  else if (revert.status.commit !== undefined) await sayPushed(deps, revert, { branch: repository.spec.ref.branch, commit: revert.status.commit }, signal);
 }
 
 /** What is pushed already is finished on the commit it was made on; what is not is made on HEAD. */
 function baseOf({ revert, head }: Scene, { branchCommit }: Published): string {
   const { commit, base, phase } = revert.status;
   return phase !== "Proposed" && commit !== undefined && branchCommit === commit && base !== undefined ? base : head;
-}
-
-interface Obstacle {
-  readonly reason: string;
-  readonly message: string;
-  readonly phase?: NoPlan["phase"];
-  readonly conflicts?: readonly string[] | undefined;
-}
-
-/** Why nothing is proposed now, most decisive first (design rules 3, 9, 12). */
-async function obstacleTo(deps: RevertDeps, scene: Scene, { host }: Place): Promise<Obstacle | undefined> {
-  const { revert } = scene;
-  if (revert.spec.strategy === "None") return { reason: "StrategyNone", message: "spec.strategy is None: Git is left as it is" };
-  const obstacle = notReleased(deps, revert) ?? notPossible(deps, scene, host);
-  if (obstacle || revert.status.commit !== undefined) return obstacle;
-  const waitMs = msUntilProposal(proposalsOf(deps, scene), deps.clock.nowMs());
-  if (waitMs > 0) return { reason: "ProposalLimit", message: "three reverts were proposed for this repository within the hour; this one follows" };
-  return undoneByOther(deps, scene);
-}
-
-function notReleased(deps: RevertDeps, revert: Revert): Obstacle | undefined {
-  if (isReleased(revert)) return undefined;
-  const how = `to propose it: kubectl -n ${revert.metadata.namespace ?? ""} annotate revert ${revert.metadata.name} ${names.release}=yes`;
-  if (!revert.spec.propose) return { reason: "NotTheCommitsFault", message: `${revert.spec.evidence?.reason ?? "It"} is not known to be the commit's fault; ${how}` };
-  const storm = isStorm(failureOf(revert), otherFailures(deps, revert));
-  return storm ? { reason: "Storm", message: `several different changes failed at once, so none is proposed; ${how}` } : undefined;
-}
-
-function notPossible(deps: RevertDeps, { revert, repository }: Scene, host: GitHost | undefined): Obstacle | undefined {
-  const reason = "RevertNotPossible";
-  if (!host && revert.spec.strategy === "PullRequest") return { reason, message: `GitRepository ${keyOf(repository.metadata)} names no Git host: set spec.host` };
-  return deps.clusterName ? undefined : { reason, message: "the controller has no cluster name, which branches carry: start it with --cluster-name" };
-}
-
-function failureOf({ metadata, spec, status }: Revert): RecentFailure {
-  const failedAt = spec.evidence?.failedAt ?? metadata.creationTimestamp ?? "";
-  return { failedAtMs: Date.parse(failedAt), commits: (status.commits ?? [spec.evidence?.commit ?? metadata.name]).join(" ") };
-}
-
-function otherFailures({ reverts }: RevertDeps, revert: Revert): RecentFailure[] {
-  return reverts.list().filter(({ metadata }) => keyOf(metadata) !== keyOf(revert.metadata)).map(failureOf);
-}
-
-function proposalsOf(deps: RevertDeps, { repository, revert }: Scene): number[] {
-  const own = keyOf(repository.metadata);
-  const same = deps.reverts.list().filter((other) => {
-    const sync = syncOf(deps, other);
-    const source = sync && repositoryOf(deps, sync);
-    return source !== undefined && keyOf(source.metadata) === own && keyOf(other.metadata) !== keyOf(revert.metadata);
-  });
-  return same.flatMap(({ status }) => (status.pushedAt === undefined ? [] : [Date.parse(status.pushedAt)]));
-}
-
-/** Another Revert's branch may undo this cause as well: one pull request is enough (design rule 9). */
-async function undoneByOther(deps: RevertDeps, scene: Scene): Promise<Obstacle | undefined> {
-  const own = keyOf(scene.revert.metadata);
-  const others = deps.reverts.list().filter((other) => keyOf(other.metadata) !== own && isHolding(other) && other.status.phase === "Proposed" && other.status.tree !== undefined);
-  for (const other of others) {
-    const sync = syncOf(deps, other);
-    const source = sync && repositoryOf(deps, sync);
-    if (!source || keyOf(source.metadata) !== keyOf(scene.repository.metadata)) continue;
-    const objects = await objectsAt(deps, scene, other.status.tree ?? "", AbortSignal.timeout(60_000));
-    const values = valuesOf(scene.deciding, scene.revert.metadata.namespace ?? "", objects);
-    if (standingOf(scene.deciding, values) !== "promoted") continue;
-    return { reason: "UndoneByOther", message: `${other.status.pullRequest?.url ?? keyOf(other.metadata)} undoes this cause too` };
-  }
-  return undefined;
 }
 
 /** Whether a standing branch must be made anew because HEAD has moved under it (design rule 6). */
@@ -128,22 +95,26 @@ async function isOutdated(deps: RevertDeps, scene: Scene, { published }: Place, 
 
 async function undoes(deps: RevertDeps, scene: Scene, tree: string, signal: AbortSignal): Promise<boolean> {
   try {
-    const values = valuesOf(scene.deciding, scene.revert.metadata.namespace ?? "", await objectsAt(deps, scene, tree, signal));
-    return standingOf(scene.deciding, values) === "promoted";
-  } catch {
+    return standingOf(scene.deciding, await valuesAt(deps, scene, { fields: scene.deciding, at: tree }, signal)) === "promoted";
+  } catch (error) {
+    if (signal.aborted) throw error;
     return false;
   }
 }
 
-async function publishOrSay(deps: RevertDeps, scene: Scene, { plan, place }: { plan: Plan; place: Place }, signal: AbortSignal): Promise<void> {
+async function publishOrSay(deps: RevertDeps, scene: Scene, { plan, place }: { plan: Plan; place: Place }, signal: AbortSignal): Promise<undefined> {
   const route: Route = { host: place.host, clusterName: deps.clusterName ?? "", push: mayPush(scene, plan) };
-  if (!route.push && !place.host) return say(deps, scene.revert, { reason: "RevertNotPossible", message: "merging would move other objects, so a pull request is needed: set spec.host on the GitRepository" }, signal);
+  if (!route.push && !place.host) {
+    await say(deps, scene.revert, { reason: "RevertNotPossible", message: "merging would move other objects, so a pull request is needed: set spec.host on the GitRepository" }, signal);
+    return;
+  }
+  const progress = { revert: scene.revert };
   try {
-    await publish(deps, { scene, plan, route, published: place.published }, signal);
+    await publish(deps, { scene, plan, route, published: place.published, progress }, signal);
   } catch (error) {
     const refused = refusalOf(error);
     if (!refused) throw error;
-    await sayOn(deps, scene.revert, refused, signal);
+    await say(deps, progress.revert, refused, signal);
   }
 }
 
@@ -159,29 +130,4 @@ function refusalOf(error: unknown): Obstacle | undefined {
   if (error instanceof GitError && (error.reason === "PushRefused" || error.reason === "AuthenticationFailed")) return { reason: error.reason, message: error.message };
   if (error instanceof GitHostError && error.reason !== "Unknown") return { reason: `Host${error.reason}`, message: error.message };
   return undefined;
-}
-
-/** The status may have moved on while publishing: read it again. */
-async function sayOn(deps: RevertDeps, revert: Revert, obstacle: Obstacle, signal: AbortSignal): Promise<void> {
-  const latest = deps.reverts.find(keyOf(revert.metadata)) ?? revert;
-  return say(deps, latest, obstacle, signal);
-}
-
-async function say(deps: RevertDeps, revert: Revert, { reason, message, phase, conflicts }: Obstacle, signal: AbortSignal): Promise<void> {
-  const before = findCondition(revert.status.conditions, "Ready")?.reason;
-  const next = phase ?? (revert.status.phase === "Proposed" ? "Proposed" : "Planned");
-  const change: Partial<RevertStatus> = { phase: next, ...(conflicts === undefined ? {} : { conflicts: [...conflicts] }) };
-  await deps.reverts.patchStatus(revert, statusWith(deps, revert, change, held(reason, message)), signal);
-  if (before !== reason) deps.events.warning({ ...revert }, reason, message);
-  await tellCanary(deps, revert, { reason, message }, signal);
-}
-
-/** The condition RevertNotPossible on the Canary says what is missing (design rule 12). */
-async function tellCanary(deps: RevertDeps, revert: Revert, { reason, message }: Obstacle, signal: AbortSignal): Promise<void> {
-  if (reason !== "RevertNotPossible") return;
-  const canary = deps.canaries.find(keyOf({ namespace: revert.metadata.namespace, name: revert.spec.canaryRef.name }));
-  if (!canary) return;
-  const at = { generation: canary.metadata.generation ?? 0, nowMs: deps.clock.nowMs() };
-  const conditions = setCondition(canary.status.conditions, { type: "RevertNotPossible", status: "True", reason: "HostMissing", message }, at);
-  await deps.canaries.patchStatus(canary, { ...canary.status, conditions }, signal);
 }

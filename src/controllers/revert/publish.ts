@@ -3,11 +3,13 @@ import { keyOf } from "../../api/object.ts";
 import type { Revert, RevertStatus } from "../../api/revert.ts";
 import type { GitHost, PullRequest } from "../../githost/git-host.ts";
 import { WaitingError } from "../../lib/errors.ts";
+import { hashJson } from "../../lib/json.ts";
 import { branchName, commitMessage } from "../../revert/branch.ts";
 import { pullRequestBody, pullRequestTitle, type Proposal as Text } from "../../revert/pull-request.ts";
 import type { RevertDeps } from "./deps.ts";
 import { statusWith } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
+import { sayProposed, sayPushed } from "./say.ts";
 import type { Published, Scene } from "./scene.ts";
 
 /** Where a verified inverse goes. */
@@ -24,6 +26,8 @@ export interface Publication {
   readonly plan: Plan;
   readonly route: Route;
   readonly published: Published;
+  /** The Revert as last written, also when publishing ends with an error. */
+  readonly progress: { revert: Revert };
 }
 
 /**
@@ -31,15 +35,22 @@ export interface Publication {
  * rule 6). Killed anywhere and run again it ends with one branch, one commit and one pull request.
  */
 export async function publish(deps: RevertDeps, publication: Publication, signal: AbortSignal): Promise<Revert> {
-  const { scene, plan, route, published } = publication;
+  const { scene, plan, route, published, progress } = publication;
   const commit = await makeCommit(deps, publication, signal);
-  const recorded = await record(deps, publication, commit, signal);
-  if (route.push) return pushToBranch(deps, { ...scene, revert: recorded }, { plan, commit }, signal);
-  await pushOwnBranch(deps, scene, { branch: recorded.status.branch ?? "", commit, published }, signal);
-  const pushed = await deps.reverts.patchStatus(recorded, { ...recorded.status, pushedAt: recorded.status.pushedAt ?? isoSeconds(deps.clock.nowMs()) }, signal);
-  const pullRequest = await openPullRequest({ ...publication, scene: { ...scene, revert: pushed } }, signal);
-  deps.events.normal({ ...pushed }, "Proposed", `opened pull request ${pullRequest.url} to revert ${plan.commits.map(({ oid }) => oid.slice(0, 7)).join(", ")}`);
-  return deps.reverts.patchStatus(pushed, proposedStatus(deps, pushed, pullRequest), signal);
+  progress.revert = await record(deps, publication, commit, signal);
+  const undone = plan.commits.map(({ oid }) => oid.slice(0, 7)).join(", ");
+  if (route.push) {
+    await pushToBranch(deps, scene, { base: plan.base, commit }, signal);
+    const { branch } = scene.repository.spec.ref;
+    deps.events.normal({ ...scene.revert }, "Pushed", `pushed ${commit.slice(0, 7)} to ${branch}, reverting ${undone}`);
+    return sayPushed(deps, progress.revert, { branch, commit }, signal);
+  }
+  progress.revert = await pushOwnBranch(deps, { scene, published, revert: progress.revert }, commit, signal);
+  const pullRequest = await openPullRequest({ ...publication, scene: { ...scene, revert: progress.revert } }, signal);
+  if (scene.revert.status.pullRequest?.number !== pullRequest.number) {
+    deps.events.normal({ ...scene.revert }, "Proposed", `opened pull request ${pullRequest.url} to revert ${undone}`);
+  }
+  return sayProposed(deps, progress.revert, pullRequest, signal);
 }
 
 async function makeCommit(deps: RevertDeps, { scene, plan, route }: Publication, signal: AbortSignal): Promise<string> {
@@ -60,45 +71,51 @@ async function makeCommit(deps: RevertDeps, { scene, plan, route }: Publication,
   return deps.git.createCommit(remote, { tree: plan.tree, parents: [plan.base], message, author, time, ...(signingKey ? { signingKey } : {}) }, signal);
 }
 
-/** Hash of the cause, as it stands at the end of the Revert's name. */
-export function causeId({ metadata, spec }: Revert): string {
-  return metadata.name.slice(spec.canaryRef.name.length + 1);
+/** Hash of the cause, as it stands at the end of the Revert's name; of a person's own Revert computed anew. */
+function causeId({ metadata, spec }: Revert): string {
+  const id = metadata.name.slice(spec.canaryRef.name.length + 1);
+  return /^[0-9a-f]{7}$/.test(id) ? id : hashJson([metadata.name, spec.cause]).slice(0, 7);
 }
 
-async function record(deps: RevertDeps, { scene: { revert }, plan, route }: Publication, commit: string, signal: AbortSignal): Promise<Revert> {
+/** Write-ahead: whose branch it is must be known before it exists. Recording the same again writes nothing. */
+async function record(deps: RevertDeps, { scene: { revert }, plan, route, published }: Publication, commit: string, signal: AbortSignal): Promise<Revert> {
   const { clusterName, push } = route;
-  const branch = branchName({ cluster: clusterName, namespace: revert.metadata.namespace ?? "", canary: revert.spec.canaryRef.name, id: causeId(revert) });
-  const change: Partial<RevertStatus> = {
-    phase: revert.status.phase ?? "Planned",
+  const branch = push ? undefined : branchName({ cluster: clusterName, namespace: revert.metadata.namespace ?? "", canary: revert.spec.canaryRef.name, id: causeId(revert) });
+  if (revert.status.commit === commit && revert.status.branch === branch) return revert;
+  const replaces = published.branchCommit !== undefined && published.branchCommit !== commit ? published.branchCommit : undefined;
+  const { conflicts: _, replaces: __, ...before } = revert.status;
+  const change: RevertStatus = {
+    ...before,
+    phase: before.phase === "Proposed" ? "Proposed" : "Planned",
     commits: plan.commits.map(({ oid }) => oid),
     bystanders: plan.bystanders.map(({ oid }) => oid),
     base: plan.base,
     tree: plan.tree,
     commit,
-    ...(push ? {} : { branch }),
+    proposedAt: before.proposedAt ?? isoSeconds(deps.clock.nowMs()),
+    ...(branch === undefined ? {} : { branch }),
+    ...(replaces === undefined ? {} : { replaces }),
   };
   const outcome = { ready: "Unknown" as const, reason: "Proposing", message: "The revert is made and about to be pushed", state: "reconciling" as const };
-  const { conflicts: _, ...status } = statusWith(deps, revert, change, revert.status.phase === "Proposed" ? currentOutcome(revert) : outcome);
-  return deps.reverts.patchStatus(revert, status, signal);
+  return deps.reverts.patchStatus(revert, before.phase === "Proposed" ? change : statusWith(deps, { ...revert, status: change }, {}, outcome), signal);
 }
 
-function currentOutcome({ status }: Revert) {
-  const ready = status.conditions?.find(({ type }) => type === "Ready");
-  return { ready: ready?.status ?? ("Unknown" as const), reason: ready?.reason ?? "Proposing", message: ready?.message ?? "", state: "done" as const };
-}
-
-async function pushOwnBranch(deps: RevertDeps, { remote }: Scene, { branch, commit, published }: { branch: string; commit: string; published: Published }, signal: AbortSignal): Promise<void> {
-  if (published.branchCommit === commit) return;
-  await deps.git.push(remote, { ref: `refs/heads/${branch}`, expected: published.branchCommit, commit }, signal);
+async function pushOwnBranch(deps: RevertDeps, at: { scene: Scene; published: Published; revert: Revert }, commit: string, signal: AbortSignal): Promise<Revert> {
+  const { scene, published, revert } = at;
+  const { replaces: _, ...status } = revert.status;
+  const isThere = published.branchCommit === commit;
+  if (!isThere) await deps.git.push(scene.remote, { ref: `refs/heads/${status.branch ?? ""}`, expected: published.branchCommit, commit }, signal);
+  if (isThere && status.pushedAt !== undefined) return revert;
+  return deps.reverts.patchStatus(revert, { ...status, pushedAt: isoSeconds(deps.clock.nowMs()) }, signal);
 }
 
 /** Compare-and-swap on the followed branch itself: a stale tip is planned anew on the next commit. */
-async function pushToBranch(deps: RevertDeps, { revert, repository, remote }: Scene, { plan, commit }: { plan: Plan; commit: string }, signal: AbortSignal): Promise<Revert> {
-  await deps.git.push(remote, { ref: `refs/heads/${repository.spec.ref.branch}`, expected: plan.base, commit }, signal);
-  deps.events.normal({ ...revert }, "Pushed", `pushed ${commit.slice(0, 7)} to ${repository.spec.ref.branch}, reverting ${plan.commits.map(({ oid }) => oid.slice(0, 7)).join(", ")}`);
-  const outcome = { ready: "True" as const, reason: "Pushed", message: `The revert is on ${repository.spec.ref.branch} as ${commit}`, state: "done" as const };
-  const change = { phase: "Proposed" as const, pushedAt: isoSeconds(deps.clock.nowMs()) };
-  return deps.reverts.patchStatus(revert, statusWith(deps, revert, change, outcome), signal);
+async function pushToBranch(deps: RevertDeps, { repository, remote }: Scene, { base, commit }: { base: string; commit: string }, signal: AbortSignal): Promise<void> {
+  const ref = `refs/heads/${repository.spec.ref.branch}`;
+  const tip = (await deps.git.listRefs(remote, [ref], signal)).find(({ name }) => name === ref)?.commit;
+  // Pushed before we were ended, and not fetched since.
+  if (tip === commit) return;
+  await deps.git.push(remote, { ref, expected: base, commit }, signal);
 }
 
 async function openPullRequest({ scene, plan, route, published }: Publication, signal: AbortSignal): Promise<PullRequest> {
@@ -128,12 +145,6 @@ function textOf({ revert, sync }: Scene, plan: Plan, cluster: string): Text {
     undone: plan.undone,
     stays: plan.stays,
     impacts: plan.impacts,
-    canaryChanges: [],
+    canaryChanges: plan.canaryChanges,
   };
 }
-
-function proposedStatus(deps: RevertDeps, revert: Revert, { number, url }: PullRequest): RevertStatus {
-  const outcome = { ready: "True" as const, reason: "Proposed", message: `Waiting for a person to decide on ${url}; the change is held back meanwhile`, state: "done" as const };
-  return statusWith(deps, revert, { phase: "Proposed", pullRequest: { number, url } }, outcome);
-}
-

@@ -1,73 +1,109 @@
 import { findCondition, isoSeconds } from "../../api/conditions.ts";
 import type { CanaryStatus } from "../../api/canary.ts";
-import { keyOf } from "../../api/object.ts";
+import { managers, names } from "../../api/meta.ts";
+import { keyOf, refOf } from "../../api/object.ts";
 import type { Revert, RevertPhase } from "../../api/revert.ts";
+import type { GitHost } from "../../githost/git-host.ts";
 import type { Reconcile, ReconcileResult } from "../../kube/kube.ts";
+import { StalledError, WaitingError } from "../../lib/errors.ts";
 import { endOf } from "../../revert/end.ts";
+import { withOwnWrites } from "../own-writes.ts";
+import { tellOfChanges } from "./comments.ts";
 import type { RevertDeps } from "./deps.ts";
 import { isEnded } from "./holds.ts";
+import { createMemory, forget, type Memory } from "./memory.ts";
 import { held, statusWith } from "./outcome.ts";
 import { propose } from "./propose.ts";
+import { say, tellCanary } from "./say.ts";
 import { observe, observeHead, observeProposal, type Published, type Scene } from "./scene.ts";
 import { releaseOnly, tidyUp } from "./tidy.ts";
 
 /** How often branch and pull request are read while nothing else happens. */
 const pollMs = 60_000;
 
+type Deps = RevertDeps & { readonly memory: Memory };
+
 /** Brings one bad change out of Git: decides whether it has ended (design rule 7), else proposes it (rules 3 to 6). */
-export function revertReconciler(deps: RevertDeps): Reconcile {
+export function revertReconciler(given: RevertDeps): Reconcile {
+  const deps: Deps = { ...given, reverts: withOwnWrites(given.reverts), memory: createMemory() };
   return async (key, signal) => {
     const revert = deps.reverts.find(key);
+    if (!revert || isEnded(revert.status.phase)) forget(deps.memory, key);
     if (!revert) return {};
-    if (revert.metadata.deletionTimestamp && (await namespaceGoes(deps, revert, signal))) return releaseOnly(deps, revert, signal);
+    const { deletionTimestamp, finalizers = [] } = revert.metadata;
+    if (deletionTimestamp && (await namespaceGoes(deps, revert, signal))) return releaseOnly(deps, revert, signal);
     if (isEnded(revert.status.phase)) return tidyUp(deps, revert, signal);
-    const scene = await observe(deps, revert, signal);
-    return step(deps, scene, signal);
+    if (!deletionTimestamp && !finalizers.includes(names.finalizer)) return addFinalizer(deps, revert, signal);
+    const scene = await observe(deps, revert, signal).catch((error: unknown) => {
+      if (deletionTimestamp && error instanceof WaitingError) return undefined;
+      throw error;
+    });
+    // Deleting the object is the person's word, even when nothing is left of what it was about.
+    return scene ? step(deps, scene, signal) : finish(deps, revert, "Declined", signal);
   };
 }
 
-async function step(deps: RevertDeps, scene: Scene, signal: AbortSignal): Promise<ReconcileResult> {
-  const { revert, repository } = scene;
-  const host = await deps.hostOf(repository, signal);
-  const [atHead, published] = await Promise.all([observeHead(deps, scene, signal), observeProposal(deps, scene, host, signal)]);
+/** What is known of branch and pull request, and the way to the host or what keeps us from it. */
+interface Place {
+  readonly host: GitHost | undefined;
+  readonly published: Published;
+  readonly problem?: StalledError | WaitingError | undefined;
+}
+
+async function step(deps: Deps, scene: Scene, signal: AbortSignal): Promise<ReconcileResult> {
+  const { revert } = scene;
+  const [atHead, place] = await Promise.all([observeHead(deps, scene, signal), observePlace(deps, scene, signal)]);
+  const { proposal, branchIsOurs } = place.published;
   const deleted = revert.metadata.deletionTimestamp !== undefined;
-  const end = endOf({ atHead, proposal: published.proposal, branchIsOurs: published.branchIsOurs, deleted, reopened: revert.status.reopened === true });
+  const end = endOf({ atHead, proposal, branchIsOurs, deleted, reopened: revert.status.reopened === true });
   switch (end.do) {
     case "end":
       return finish(deps, revert, end.phase, signal);
     case "branchDeleted":
       return branchDeleted(deps, revert, signal);
     case "reopen":
-      return reopen(deps, { scene, published }, signal);
+      return reopen(deps, scene, place, signal);
     case "stay":
-      return stay(deps, { scene, published }, signal);
+      return stay(deps, scene, place, signal);
     default:
       return end satisfies never;
   }
 }
 
-async function stay(deps: RevertDeps, { scene, published }: { scene: Scene; published: Published }, signal: AbortSignal): Promise<ReconcileResult> {
-  const host = await deps.hostOf(scene.repository, signal);
-  await propose(deps, scene, { host, published }, signal);
-  return { requeueAfterMs: pollMs };
+/** Credentials that are missing say nothing about the pull request: a Revert can still end by what HEAD says. */
+async function observePlace(deps: RevertDeps, scene: Scene, signal: AbortSignal): Promise<Place> {
+  try {
+    const host = await deps.hostOf(scene.repository, signal);
+    return { host, published: await observeProposal(deps, scene, host, signal) };
+  } catch (error) {
+    if (!(error instanceof StalledError || error instanceof WaitingError)) throw error;
+    return { host: undefined, published: { proposal: "unknown", branchIsOurs: true }, problem: error };
+  }
+}
+
+async function stay(deps: Deps, scene: Scene, { host, published, problem }: Place, signal: AbortSignal): Promise<ReconcileResult> {
+  if (problem) {
+    await say(deps, scene.revert, { reason: problem.reason, message: problem.message }, signal);
+    return { requeueAfterMs: pollMs };
+  }
+  const soonestMs = await propose(deps, scene, { host, published }, signal);
+  if (host && published.proposal === "open") await tellOfChanges(deps, scene, { host, published }, signal);
+  return { requeueAfterMs: Math.min(soonestMs ?? pollMs, pollMs) };
 }
 
 /** Pushed and opened once more (design rule 7, fourth row); a second time it is the person's turn. */
-async function reopen(deps: RevertDeps, { scene, published }: { scene: Scene; published: Published }, signal: AbortSignal): Promise<ReconcileResult> {
-  const { pushedAt: _, ...status } = scene.revert.status;
+async function reopen(deps: Deps, scene: Scene, place: Place, signal: AbortSignal): Promise<ReconcileResult> {
+  // Without these the pull request that was closed counts as none, should we be ended before the next is open.
+  const { pushedAt: _, pullRequest: __, ...status } = scene.revert.status;
   const revert = await deps.reverts.patchStatus(scene.revert, { ...status, reopened: true, phase: "Planned" }, signal);
-  return stay(deps, { scene: { ...scene, revert }, published }, signal);
+  return stay(deps, { ...scene, revert }, { ...place, published: { ...place.published, proposal: "none" } }, signal);
 }
 
 async function branchDeleted(deps: RevertDeps, revert: Revert, signal: AbortSignal): Promise<ReconcileResult> {
   const message = `Branch ${revert.status.branch ?? ""} or its pull request was removed twice; delete this Revert to let the change out, or push the branch again`;
-  await tell(deps, revert, "BranchDeleted", message);
+  if (findCondition(revert.status.conditions, "Ready")?.reason !== "BranchDeleted") deps.events.warning({ ...revert }, "BranchDeleted", message);
   await deps.reverts.patchStatus(revert, statusWith(deps, revert, {}, held("BranchDeleted", message)), signal);
   return { requeueAfterMs: pollMs };
-}
-
-async function tell({ events }: RevertDeps, revert: Revert, reason: string, message: string): Promise<void> {
-  if (findCondition(revert.status.conditions, "Ready")?.reason !== reason) events.warning({ ...revert }, reason, message);
 }
 
 /** The end is recorded first: from then on the Sync holds nothing back. Tidying up follows in the next run. */
@@ -76,7 +112,9 @@ async function finish(deps: RevertDeps, revert: Revert, phase: Extract<RevertPha
   const outcome = { ready: "Unknown" as const, reason: phase, message: "It has ended; branch and pull request are being tidied up", state: "reconciling" as const };
   const ended = await deps.reverts.patchStatus(revert, statusWith(deps, revert, { phase, endedAt: isoSeconds(deps.clock.nowMs()) }, outcome), signal);
   deps.events.normal({ ...ended }, phase, endings[phase]);
-  return tidyUp(deps, ended, signal);
+  const tidied = await tidyUp(deps, ended, signal);
+  if (phase !== "Declined") await tellCanary(deps, revert, undefined, signal);
+  return tidied;
 }
 
 const endings = {
@@ -91,10 +129,19 @@ async function markDeclined({ canaries }: RevertDeps, { metadata, spec }: Revert
   if (!canary) return;
   const others = (canary.status.refused ?? []).filter(({ revert }) => revert !== metadata.name);
   const refused: CanaryStatus["refused"] = [...others, { revert: metadata.name, fields: spec.cause, declined: true }];
-  await canaries.patchStatus(canary, { ...canary.status, refused: refused.slice(-20) }, signal);
+  const conditions = canary.status.conditions?.filter(({ type }) => type !== "RevertNotPossible");
+  await canaries.patchStatus(canary, { ...canary.status, ...(conditions ? { conditions } : {}), refused: refused.slice(-20) }, signal);
 }
 
 async function namespaceGoes({ kube }: RevertDeps, { metadata }: Revert, signal: AbortSignal): Promise<boolean> {
   const namespace = await kube.find({ apiVersion: "v1", kind: "Namespace", name: metadata.namespace ?? "" }, signal);
   return namespace === undefined || namespace.metadata.deletionTimestamp !== undefined;
+}
+
+/** A Revert that a person wrote: deleting it shall be a word that we hear. */
+async function addFinalizer({ kube }: RevertDeps, revert: Revert, signal: AbortSignal): Promise<ReconcileResult> {
+  const { resourceVersion, finalizers = [] } = revert.metadata;
+  await kube.patch(refOf({ ...revert }), { metadata: { resourceVersion, finalizers: [...finalizers, names.finalizer] } }, { fieldManager: managers.status }, signal);
+  // The change of the object brings it back here.
+  return {};
 }

@@ -1,7 +1,7 @@
 import type { CauseField } from "../../api/cause.ts";
 import type { GitRepository } from "../../api/git-repository.ts";
 import { keyOf } from "../../api/object.ts";
-import type { Revert } from "../../api/revert.ts";
+import type { Revert, RevertStatus } from "../../api/revert.ts";
 import type { Sync } from "../../api/sync.ts";
 import type { Remote } from "../../git/git.ts";
 import { GitHostError, type GitHost, type PullRequest } from "../../githost/git-host.ts";
@@ -9,6 +9,7 @@ import { messageOf, WaitingError } from "../../lib/errors.ts";
 import { standingOf, valuesOf } from "../../revert/culprits.ts";
 import type { AtHead, Proposal } from "../../revert/end.ts";
 import { headOf, objectsAt, repositoryOf, type RevertDeps, syncOf } from "./deps.ts";
+import { digested, isComparable, withDigests } from "./secrets.ts";
 
 /** Everything one run of a Revert reads before it decides. */
 export interface Scene {
@@ -18,6 +19,9 @@ export interface Scene {
   readonly remote: Remote;
   /** Commit at the tip of the followed branch, as last fetched. */
   readonly head: string;
+  /** The fields of the cause; a Secret's values are digests. */
+  readonly cause: readonly CauseField[];
+  /** Those that decide and can be compared. */
   readonly deciding: readonly CauseField[];
 }
 
@@ -29,27 +33,30 @@ export async function observe(deps: RevertDeps, revert: Revert, signal: AbortSig
   if (!repository) throw new WaitingError("SourceNotFound", `GitRepository ${sync.spec.sourceRef.name} of Sync ${keyOf(sync.metadata)} does not exist`, 30_000);
   const head = headOf(repository);
   if (!head) throw new WaitingError("SourceNotReady", `GitRepository ${keyOf(repository.metadata)} has not been fetched yet`, 5_000);
-  const remote = await deps.remoteOf(repository, signal);
-  return { revert, sync, repository, remote, head, deciding: revert.spec.cause.filter(({ decides }) => decides) };
+  const [remote, cause] = await Promise.all([deps.remoteOf(repository, signal), withDigests(deps, revert, signal)]);
+  return { revert, sync, repository, remote, head, cause, deciding: decidingOf(cause) };
 }
 
-/** What the deciding fields say at HEAD, without any hold. A rendering that fails says nothing. */
+/** The fields that decide, as far as they can be compared. */
+export function decidingOf(cause: readonly CauseField[]): CauseField[] {
+  return cause.filter((field) => field.decides && isComparable(field));
+}
+
+/** What the fields say in the rendering of a commit or tree. */
+export async function valuesAt(deps: RevertDeps, scene: Scene, { fields, at }: { fields: readonly CauseField[]; at: string }, signal: AbortSignal): Promise<unknown[]> {
+  return valuesOf(fields, scene.revert.metadata.namespace ?? "", digested(await objectsAt(deps, scene, at, signal)));
+}
+
+/** What the deciding fields say at HEAD, without any hold. A rendering that fails says nothing, nor do fields that cannot be compared. */
 export async function observeHead(deps: RevertDeps, scene: Scene, signal: AbortSignal): Promise<AtHead> {
+  if (scene.deciding.length === 0) return "unknown";
   try {
-    const objects = await objectsAt(deps, scene, scene.head, signal);
-    const values = valuesOf(scene.deciding, scene.revert.metadata.namespace ?? "", objects);
-    return standingWithSecrets(scene.deciding, values);
+    return standingOf(scene.deciding, await valuesAt(deps, scene, { fields: scene.deciding, at: scene.head }, signal));
   } catch (error) {
+    if (signal.aborted) throw error;
     deps.log.debug({ revert: keyOf(scene.revert.metadata), error: messageOf(error) }, "HEAD cannot be rendered");
     return "unknown";
   }
-}
-
-/** A Secret's values are not known here, so it alone cannot say that the cause is gone. */
-function standingWithSecrets(deciding: readonly CauseField[], values: readonly unknown[]): AtHead {
-  const open = deciding.map((field, position) => ({ field, value: values[position] })).filter(({ field }) => !field.secret);
-  if (open.length === 0) return "unknown";
-  return standingOf(open.map(({ field }) => field), open.map(({ value }) => value));
 }
 
 /** What is known of the branch and the pull request. */
@@ -69,9 +76,10 @@ export async function observeProposal(deps: RevertDeps, scene: Scene, host: GitH
     const ref = `refs/heads/${status.branch}`;
     const refs = await deps.git.listRefs(scene.remote, [ref], signal);
     const branchCommit = refs.find(({ name }) => name === ref)?.commit;
-    const branchIsOurs = branchCommit === undefined || branchCommit === status.commit;
+    // Between recording a commit that was made anew and pushing it, the branch still has the one before.
+    const branchIsOurs = branchCommit === undefined || branchCommit === status.commit || branchCommit === status.replaces;
     const pullRequest = await host?.findPullRequest(status.branch, signal);
-    return { proposal: proposalOf(pullRequest, branchCommit, status.pushedAt !== undefined), pullRequest, branchCommit, branchIsOurs };
+    return { proposal: proposalOf(status, pullRequest, branchCommit), pullRequest, branchCommit, branchIsOurs };
   } catch (error) {
     if (signal.aborted) throw error;
     const reason = error instanceof GitHostError ? error.reason : "GitOperationFailed";
@@ -80,10 +88,12 @@ export async function observeProposal(deps: RevertDeps, scene: Scene, host: GitH
   }
 }
 
-function proposalOf(pullRequest: PullRequest | undefined, branchCommit: string | undefined, pushed: boolean): Proposal {
-  if (pullRequest?.state === "merged") return "merged";
-  if (branchCommit === undefined) return pushed ? "branchMissing" : "none";
-  if (!pullRequest) return "none";
+function proposalOf(status: RevertStatus, pullRequest: PullRequest | undefined, branchCommit: string | undefined): Proposal {
+  // One that was not recorded and is over belongs to an earlier time, before this cause failed again.
+  const ours = pullRequest !== undefined && (pullRequest.state === "open" || pullRequest.number === status.pullRequest?.number);
+  if (ours && pullRequest.state === "merged") return "merged";
+  if (branchCommit === undefined) return status.pushedAt === undefined ? "none" : "branchMissing";
+  if (!ours) return "none";
   if (pullRequest.state === "open") return "open";
   return pullRequest.closedBy?.bot === true ? "closedByBot" : "closedByPerson";
 }

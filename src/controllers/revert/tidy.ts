@@ -2,8 +2,6 @@ import type { GitRepository } from "../../api/git-repository.ts";
 import { managers, names } from "../../api/meta.ts";
 import { keyOf, refOf } from "../../api/object.ts";
 import type { Revert } from "../../api/revert.ts";
-import { GitError } from "../../git/git.ts";
-import { GitHostError } from "../../githost/git-host.ts";
 import { messageOf } from "../../lib/errors.ts";
 import type { ReconcileResult } from "../../kube/kube.ts";
 import { repositoryOf, type RevertDeps, syncOf } from "./deps.ts";
@@ -15,20 +13,20 @@ const giveUpMs = 10 * 60_000;
 
 /** After the end: closes the pull request with a word why, deletes our branch, and lets a deleted object go. Idempotent. */
 export async function tidyUp(deps: RevertDeps, revert: Revert, signal: AbortSignal): Promise<ReconcileResult> {
-  const { status, metadata } = revert;
-  if (status.conditions?.some(({ type }) => type === "Reconciling")) {
-    const left = await tidyGit(deps, revert, signal);
-    const overdue = deps.clock.nowMs() - Date.parse(status.endedAt ?? "") > giveUpMs;
-    if (left && !(overdue && metadata.deletionTimestamp)) {
-      deps.log.debug({ revert: keyOf(metadata), error: left }, "revert cannot be tidied up yet");
-      return { requeueAfterMs: retryMs };
-    }
-    if (left) deps.events.warning({ ...revert }, "NotTidiedUp", `branch ${status.branch ?? ""} and its pull request stay: ${left}`);
-    const outcome = { ready: "True" as const, reason: status.phase ?? "Merged", message: messageOfEnd(revert), state: "done" as const };
-    const tidied = await deps.reverts.patchStatus(revert, statusWith(deps, revert, {}, outcome), signal);
-    return release(deps, tidied, signal);
+  if (!revert.status.conditions?.some(({ type }) => type === "Reconciling")) return release(deps, revert, signal);
+  const left = await tidyGit(deps, revert, signal);
+  if (left && !left.forGood && !isOverdue(deps, revert)) {
+    deps.log.debug({ revert: keyOf(revert.metadata), error: left.why }, "revert cannot be tidied up yet");
+    return { requeueAfterMs: retryMs };
   }
-  return release(deps, revert, signal);
+  if (left) deps.events.warning({ ...revert }, "NotTidiedUp", `branch ${revert.status.branch ?? ""} and its pull request stay: ${left.why}`);
+  const outcome = { ready: "True" as const, reason: revert.status.phase ?? "Merged", message: messageOfEnd(revert), state: "done" as const };
+  const tidied = await deps.reverts.patchStatus(revert, statusWith(deps, revert, {}, outcome), signal);
+  return release(deps, tidied, signal);
+}
+
+function isOverdue({ clock }: RevertDeps, { metadata, status }: Revert): boolean {
+  return metadata.deletionTimestamp !== undefined && clock.nowMs() - Date.parse(status.endedAt ?? "") > giveUpMs;
 }
 
 /** What an ended Revert says of itself. */
@@ -41,18 +39,26 @@ export function messageOfEnd({ status }: Revert): string {
   return said[status.phase as keyof typeof said];
 }
 
-/** What is left to do and why, or `undefined`. */
-async function tidyGit(deps: RevertDeps, revert: Revert, signal: AbortSignal): Promise<string | undefined> {
+/** What keeps branch and pull request from going. */
+interface Left {
+  readonly why: string;
+  /** Waiting does not help. */
+  readonly forGood: boolean;
+}
+
+async function tidyGit(deps: RevertDeps, revert: Revert, signal: AbortSignal): Promise<Left | undefined> {
+  if (!revert.status.branch) return undefined;
   const sync = syncOf(deps, revert);
   const repository = sync && repositoryOf(deps, sync);
-  if (!repository || !revert.status.branch) return undefined;
+  if (!repository) return { why: `${sync ? `GitRepository ${sync.spec.sourceRef.name}` : `Sync ${revert.spec.syncRef.name}`} does not exist any more`, forGood: true };
   try {
     await closePullRequest(deps, repository, revert, signal);
     await deleteBranch(deps, repository, revert, signal);
     return undefined;
   } catch (error) {
-    if (signal.aborted || !(error instanceof GitError || error instanceof GitHostError)) throw error;
-    return messageOf(error);
+    // Whatever it is, it must not keep the end from being seen.
+    if (signal.aborted) throw error;
+    return { why: messageOf(error), forGood: false };
   }
 }
 
@@ -70,7 +76,7 @@ async function deleteBranch(deps: RevertDeps, repository: GitRepository, { statu
   const ref = `refs/heads/${status.branch ?? ""}`;
   const found = (await deps.git.listRefs(remote, [ref], signal)).find(({ name }) => name === ref);
   // A branch that someone else pushed to is theirs.
-  if (found && found.commit === status.commit) await deps.git.push(remote, { ref, expected: found.commit, commit: undefined }, signal);
+  if (found && (found.commit === status.commit || found.commit === status.replaces)) await deps.git.push(remote, { ref, expected: found.commit, commit: undefined }, signal);
 }
 
 async function release({ kube }: RevertDeps, revert: Revert, signal: AbortSignal): Promise<ReconcileResult> {

@@ -41,7 +41,7 @@ export interface Shop {
   /** Ships a version and lets it fail. */
   readonly shipBad: (files: Files, message?: string, options?: FailOptions) => Promise<string>;
   /** Runs the Revert's controller (as often as told), and the Sync after it. */
-  readonly runRevert: (name: string, times?: number) => Promise<Revert>;
+  readonly runRevert: (name: string, times?: number) => Promise<Revert & KubeObject>;
   /** The Revert as stored; throws when there is none. */
   readonly revert: (name: string) => Promise<Revert & KubeObject>;
   readonly find: (kind: string, name: string, group?: string) => Promise<KubeObject | undefined>;
@@ -117,7 +117,7 @@ export async function openShop(cluster: Cluster, team: Team, options: ShopOption
       await keep(canary, revision);
       for (const config of Object.keys(revision.content.configs).filter((one) => one.startsWith("Secret/"))) {
         const secret = await must("Secret", config.slice("Secret/".length), "v1");
-        await kube.apply({ apiVersion: "v1", kind: "Secret", metadata: inShop(`${secret.metadata.name}-primary`), data: secret["data"] }, { fieldManager: managers.canary }, never);
+        await kube.apply({ apiVersion: "v1", kind: "Secret", metadata: { ...inShop(`${secret.metadata.name}-primary`), labels: { [names.canary]: name } }, data: secret["data"] }, { fieldManager: managers.canary }, never);
       }
       const status = { phase: "Initialized", promotedRevision: revision.id, promotedCommit: commit, trackedRevision: revision.id, trackedCommit: commit, failure: null, revertRef: null };
       await patchStatus(cluster, ref("Canary", name), status);
@@ -161,7 +161,7 @@ async function handOverFailure({ world }: Cluster, from: { canary: string; histo
   const canaries = resourcesOf(canaryKind, world);
   const canary = canaries.find(from.canary);
   if (!canary) throw new Error(`no Canary ${from.canary}`);
-  const handed = await handOver({ ensureRevert: ensureRevert(world), kube: world.kube, canaries }, canary, { history: from.history, revision: from.revision } as unknown as Observation, never);
+  const handed = await handOver({ ensureRevert: ensureRevert({ ...world, canaries }), kube: world.kube, canaries }, canary, { history: from.history, revision: from.revision } as unknown as Observation, never);
   return handed.status.revertRef ?? "";
 }
 

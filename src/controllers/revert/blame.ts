@@ -1,0 +1,156 @@
+import type { CauseField } from "../../api/cause.ts";
+import type { KubeObject } from "../../api/object.ts";
+import { type Commit, GitError } from "../../git/git.ts";
+import { StalledError } from "../../lib/errors.ts";
+import { isSerinCommit } from "../../revert/branch.ts";
+import { culprits, disagreeing, type Stage, valuesOf } from "../../revert/culprits.ts";
+import { objectsAt, type RevertDeps } from "./deps.ts";
+import { type NoPlan, noPlan } from "./no-plan.ts";
+import type { Scene } from "./scene.ts";
+import { digested } from "./secrets.ts";
+
+/** The commits to undo, newest first, and those in between that stay. */
+export interface Blamed {
+  readonly outcome: "blamed";
+  readonly commits: readonly Commit[];
+  readonly bystanders: readonly Commit[];
+  /** Commits whose renderings say what was promoted and what failed. */
+  readonly promotedAt: string;
+  readonly failedAt: string;
+}
+
+/** Finds the commits to blame by rendering each and comparing what the target runs (design rules 3 and 4). */
+export async function blame(deps: RevertDeps, scene: Scene, signal: AbortSignal): Promise<Blamed | NoPlan> {
+  const { spec, status } = scene.revert;
+  const named = spec.commits ?? status.commits;
+  if (named) return namedCommits(deps, scene, named, signal);
+  const { commit: failed, promotedCommit: promoted } = spec.evidence ?? {};
+  if (!failed || !promoted) return noPlan("Planned", "NotFromGit", "the target does not say which commit changed it, so no commit can be blamed");
+  if (scene.deciding.length === 0) return noPlan("Planned", "NotComparable", "only values of Secrets decide, and what they were is no longer kept");
+  try {
+    return await search(deps, scene, { failed, promoted }, signal);
+  } catch (error) {
+    if (!(error instanceof GitError && error.reason === "HistoryUnavailable")) throw error;
+    return noPlan("Planned", "HistoryUnavailable", `no commit can be blamed: ${error.message}`);
+  }
+}
+
+async function namedCommits(deps: RevertDeps, scene: Scene, named: readonly string[], signal: AbortSignal): Promise<Blamed> {
+  const commits = await readCommits(deps, scene, named, signal);
+  const bystanders = await readCommits(deps, scene, scene.revert.status.bystanders ?? [], signal);
+  return { outcome: "blamed", commits, bystanders, promotedAt: commits.at(-1)?.parents[0] ?? "", failedAt: named[0] ?? "" };
+}
+
+async function readCommits(deps: RevertDeps, { remote }: Scene, oids: readonly string[], signal: AbortSignal): Promise<Commit[]> {
+  return Promise.all(oids.map((oid) => deps.git.commit(remote, oid, signal)));
+}
+
+/** How far behind the commit that the target names the one may lie that changed a config. */
+const maxConfigSteps = 50;
+
+async function search(deps: RevertDeps, scene: Scene, { failed, promoted }: { failed: string; promoted: string }, signal: AbortSignal): Promise<Blamed | NoPlan> {
+  // A commit that changes only a config does not show on the target: then HEAD is where to begin, and the promoted
+  // values may have come later, or from longer ago, than the target's own commit.
+  const inConfigs = scene.deciding.some(({ object }) => !object.startsWith("Deployment/"));
+  const to = inConfigs ? scene.head : failed;
+  const range = [...(await deps.git.history(scene.remote, { from: promoted, to }, signal)), await deps.git.commit(scene.remote, promoted, signal)];
+  const all = await stagesOf(deps, scene, range, signal);
+  const stages = inConfigs ? all.slice(Math.max(0, all.findIndex(({ values }) => agrees(scene, values, "failed")))) : all;
+  const wrong = inConfigs ? disagreements(scene, stages[0], "failed") : [...disagreements(scene, stages[0], "failed"), ...disagreements(scene, stages.at(-1), "promoted")];
+  if (wrong.length > 0) return notFromGit(wrong);
+  const cut = await backToPromoted(deps, scene, { stages, commits: range, steps: inConfigs ? maxConfigSteps : 0 }, signal);
+  if (!cut) return notFromGit(disagreements(scene, stages.at(-1), "promoted"));
+  const found = culprits(cut.stages);
+  if (found.commits.length === 0) return noPlan("Planned", "NotFromGit", `no commit between ${promoted} and ${to} changed ${scene.deciding.map(({ path }) => path).join(", ")}`);
+  const byId = new Map(cut.commits.map((commit) => [commit.oid, commit]));
+  const pick = (oids: readonly string[]) => oids.flatMap((oid) => byId.get(oid) ?? []);
+  return { outcome: "blamed", commits: pick(found.commits), bystanders: pick(found.bystanders), promotedAt: cut.stages.at(-1)?.commit ?? "", failedAt: cut.stages[0]?.commit ?? "" };
+}
+
+interface Way {
+  readonly stages: readonly Stage[];
+  readonly commits: readonly Commit[];
+}
+
+/** The stages back to the newest that says what was promoted, going on along first parents when none does yet. */
+async function backToPromoted(deps: RevertDeps, scene: Scene, { stages, commits, steps }: Way & { steps: number }, signal: AbortSignal): Promise<Way | undefined> {
+  const end = stages.findIndex(({ values }) => agrees(scene, values, "promoted"));
+  if (end >= 0) return { stages: stages.slice(0, end + 1), commits };
+  const [parent] = commits.at(-1)?.parents ?? [];
+  if (steps === 0 || parent === undefined) return undefined;
+  const commit = await deps.git.commit(scene.remote, parent, signal);
+  const more = await stagesOf(deps, scene, [commit], signal);
+  return backToPromoted(deps, scene, { stages: [...stages, ...more], commits: [...commits, commit], steps: steps - 1 }, signal);
+}
+
+/** A commit in between that does not render on its own is passed over: its change counts for the next one. */
+async function stagesOf(deps: RevertDeps, scene: Scene, commits: readonly Commit[], signal: AbortSignal): Promise<Stage[]> {
+  const stages: Stage[] = [];
+  for (const { oid } of commits) {
+    const objects = await rendering(deps, scene, oid, signal);
+    if (objects) stages.push({ commit: oid, values: valuesOf(scene.deciding, scene.revert.metadata.namespace ?? "", objects) });
+  }
+  return stages;
+}
+
+/** The objects of a commit or tree, Secrets as digests; `undefined` when it does not render. */
+export async function rendering(deps: RevertDeps, scene: Pick<Scene, "sync" | "repository">, commitOrTree: string, signal: AbortSignal): Promise<KubeObject[] | undefined> {
+  try {
+    return digested(await objectsAt(deps, scene, commitOrTree, signal));
+  } catch (error) {
+    if (error instanceof StalledError) return undefined;
+    throw error;
+  }
+}
+
+function agrees(scene: Scene, values: readonly unknown[], which: "promoted" | "failed"): boolean {
+  return disagreeing(scene.deciding, values, which).length === 0;
+}
+
+function disagreements({ deciding }: Scene, stage: Stage | undefined, which: "promoted" | "failed"): CauseField[] {
+  return disagreeing(deciding, stage?.values ?? [], which);
+}
+
+/** Design rule 3: the promoted commit renders what was promoted, the failed one what failed; else somebody else did it. */
+function notFromGit(wrong: readonly CauseField[]): NoPlan {
+  const fields = [...new Set(wrong.map(({ object, path, manager }) => `${object} ${path}${manager === undefined ? "" : ` (set by ${manager})`}`))].join(", ");
+  return noPlan("Planned", "NotFromGit", `the manifests do not say what ran in ${fields}`);
+}
+
+/** The first of the commits that Serin made, told by its trailer, by the host's merge of its pull request, or by what it changed (design rule 9). */
+export async function firstSerinCommit(deps: RevertDeps, scene: Scene, commits: readonly Commit[], signal: AbortSignal): Promise<Commit | undefined> {
+  for (const commit of commits) {
+    const merged = await Promise.all(commit.parents.slice(1).map((oid) => messageOf(deps, scene, oid, signal)));
+    if (isSerinCommit(commit.message, merged) || (await isOurPatch(deps, scene, commit, signal))) return commit;
+  }
+  return undefined;
+}
+
+/** A merged branch's own commit may lie outside of what was fetched: then it cannot be told, and is no one of ours. */
+async function messageOf(deps: RevertDeps, { remote }: Scene, oid: string, signal: AbortSignal): Promise<string> {
+  try {
+    return (await deps.git.commit(remote, oid, signal)).message;
+  } catch (error) {
+    if (error instanceof GitError && error.reason === "HistoryUnavailable") return "";
+    throw error;
+  }
+}
+
+/** Whether it leaves the same files in the same state as a revert commit that is known here: squashed or picked under another name. */
+async function isOurPatch(deps: RevertDeps, scene: Scene, commit: Commit, signal: AbortSignal): Promise<boolean> {
+  const made = deps.reverts.list().flatMap(({ status }) => (status.commit ? [status.commit] : []));
+  const signature = made.length > 0 ? await patchOf(deps, scene, commit.oid, signal) : undefined;
+  for (const oid of made) if (oid === commit.oid || (signature && signature === (await patchOf(deps, scene, oid, signal)))) return true;
+  return false;
+}
+
+async function patchOf(deps: RevertDeps, { remote }: Scene, oid: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const changes = await deps.git.changes(remote, oid, signal);
+    const results = await Promise.all(changes.map(async ({ path }) => `${path} ${(await deps.git.objectAt(remote, oid, path, signal))?.oid ?? ""}`));
+    return results.length > 0 ? results.sort().join("\n") : undefined;
+  } catch (error) {
+    if (error instanceof GitError && error.reason === "HistoryUnavailable") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,21 @@
+/** What one process remembers between two runs. Losing it costs work, never correctness. */
+export interface Memory {
+  /** Per repository: which Revert was let pass the hourly limit and when. Two that run at once must not pass together. */
+  readonly proposing: Map<string, Map<string, number>>;
+  /** Per Revert: for what no plan was found. The same inputs would give the same answer. */
+  readonly planless: Map<string, string>;
+  /** Per Revert: commit up to which its pull request was told of changes to the held workload. */
+  readonly toldUpTo: Map<string, string>;
+}
+
+/** An empty memory. */
+export function createMemory(): Memory {
+  return { proposing: new Map(), planless: new Map(), toldUpTo: new Map() };
+}
+
+/** Forgets a Revert that has ended or is gone. */
+export function forget({ proposing, planless, toldUpTo }: Memory, key: string): void {
+  for (const reverts of proposing.values()) reverts.delete(key);
+  planless.delete(key);
+  toldUpTo.delete(key);
+}

@@ -1,0 +1,106 @@
+import type { Canary } from "../../api/canary.ts";
+import type { CauseField } from "../../api/cause.ts";
+import type { GitRepository } from "../../api/git-repository.ts";
+import { keyOf, type KubeObject } from "../../api/object.ts";
+import type { Sync } from "../../api/sync.ts";
+import { type Commit, GitError, type Remote } from "../../git/git.ts";
+import { StalledError } from "../../lib/errors.ts";
+import { namesRevert, revertedCommits } from "../../revert/branch.ts";
+import { standingOf, valuesOf } from "../../revert/culprits.ts";
+import { headOf, objectsAt, repositoryOf, type RevertDeps } from "./deps.ts";
+
+/** What telling refused values apart needs. */
+export type RefusedDeps = Pick<RevertDeps, "kube" | "reverts" | "canaries" | "repositories" | "git" | "remoteOf" | "renderAt">;
+
+/** Refused values that a rendering names again, and nobody took back. */
+export interface RefusedAgain {
+  readonly canary: Canary;
+  readonly revert: string;
+  readonly fields: readonly CauseField[];
+}
+
+/** How far back the commit is looked for that brought the values back. */
+const maxSteps = 50;
+
+/**
+ * Refused values that a commit brings back (design rule 8), unless a person declined the revert, a commit's message says
+ * that it reverts ours, or an active Revert holds them anyway.
+ */
+export async function refusedAgain(deps: RefusedDeps, sync: Sync, seen: { rendered: readonly KubeObject[]; active: ReadonlySet<string> }, signal: AbortSignal): Promise<RefusedAgain[]> {
+  const inSync = new Set(seen.rendered.filter(({ kind }) => kind === "Deployment").map(({ metadata }) => keyOf(metadata)));
+  const own = deps.canaries.list().filter(({ metadata, spec }) => inSync.has(keyOf({ namespace: metadata.namespace, name: spec.targetRef.name })));
+  const found = own.flatMap((canary) => backAgain(canary, seen));
+  const repository = repositoryOf(deps, sync);
+  if (found.length === 0 || !repository) return found;
+  const taken = await Promise.all(found.map((refused) => isTakenBack(deps, { sync, repository, refused }, signal)));
+  return found.filter((_, position) => !taken[position]);
+}
+
+function backAgain(canary: Canary, { rendered, active }: { rendered: readonly KubeObject[]; active: ReadonlySet<string> }): RefusedAgain[] {
+  const namespace = canary.metadata.namespace ?? "";
+  return (canary.status.refused ?? [])
+    .filter(({ revert, declined }) => !declined && !active.has(keyOf({ namespace, name: revert })))
+    .flatMap(({ revert, fields }) => {
+      // What a Secret's refused value was is not kept here: such a change is analysed again.
+      const deciding = fields.filter(({ decides, secret }) => decides && !secret);
+      return isBack(deciding, namespace, rendered) ? [{ canary, revert, fields: deciding }] : [];
+    });
+}
+
+function isBack(deciding: readonly CauseField[], namespace: string, rendered: readonly KubeObject[]): boolean {
+  const values = valuesOf(deciding, namespace, rendered);
+  return deciding.length > 0 && deciding.every((field, position) => standingOf([field], [values[position]]) === "failed");
+}
+
+interface Question {
+  readonly sync: Sync;
+  readonly repository: GitRepository;
+  readonly refused: RefusedAgain;
+}
+
+/** Whether one of the commits since the values came back says that it reverts ours: a person wants the change again. */
+async function isTakenBack(deps: RefusedDeps, question: Question, signal: AbortSignal): Promise<boolean> {
+  const remote = await deps.remoteOf(question.repository, signal);
+  let oid = headOf(question.repository);
+  for (let step = 0; oid !== undefined && step < maxSteps; step += 1) {
+    const commit = await find(deps, remote, oid, signal);
+    if (!commit) return false;
+    if (await saysSo(deps, { remote, commit, refused: question.refused }, signal)) return true;
+    [oid] = commit.parents;
+    if (oid === undefined || !(await wasBackAt(deps, question, oid, signal))) return false;
+  }
+  return false;
+}
+
+async function find(deps: RefusedDeps, remote: Remote, oid: string, signal: AbortSignal): Promise<Commit | undefined> {
+  try {
+    return await deps.git.commit(remote, oid, signal);
+  } catch (error) {
+    if (error instanceof GitError && error.reason === "HistoryUnavailable") return undefined;
+    throw error;
+  }
+}
+
+async function wasBackAt(deps: RefusedDeps, { sync, repository, refused }: Question, oid: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    return isBack(refused.fields, refused.canary.metadata.namespace ?? "", await objectsAt(deps, { sync, repository }, oid, signal));
+  } catch (error) {
+    if (error instanceof StalledError || (error instanceof GitError && error.reason === "HistoryUnavailable")) return false;
+    throw error;
+  }
+}
+
+/** By the id of our commit or of the merge that brought it in, by the number of our pull request, or by the Revert's name. */
+async function saysSo(deps: RefusedDeps, { remote, commit, refused }: { remote: Remote; commit: Commit; refused: RefusedAgain }, signal: AbortSignal): Promise<boolean> {
+  const { canary, revert } = refused;
+  const status = deps.reverts.find(keyOf({ namespace: canary.metadata.namespace, name: revert }))?.status;
+  if (commit.message.includes(`Reapply ${revert}`)) return true;
+  if (status?.pullRequest && new RegExp(`^Reverts? [^\\s]*[#!]${status.pullRequest.number}\\b`, "im").test(commit.message)) return true;
+  for (const oid of revertedCommits(commit.message)) {
+    if (oid === status?.commit) return true;
+    const undone = await find(deps, remote, oid, signal);
+    const merged = undone ? await Promise.all(undone.parents.slice(1).map((parent) => find(deps, remote, parent, signal))) : [];
+    if ([undone, ...merged].some((one) => one && namesRevert(one.message, revert))) return true;
+  }
+  return false;
+}
