@@ -2,7 +2,7 @@ import type { CanaryMetric, CheckResult } from "../api/canary.ts";
 import type { MetricSample, Sample, Verdict } from "./sample.ts";
 
 /** Inclusive bounds of a good value; a missing bound is unlimited. */
-export interface Range {
+interface Range {
   readonly min?: number | undefined;
   readonly max?: number | undefined;
 }
@@ -29,7 +29,7 @@ export function rangeOf({ name, thresholdRange, query, templateRef }: CanaryMetr
  * @param range inclusive; a missing bound is unlimited
  * @returns `false` for NaN: silence is not health
  */
-export function inRange(value: number, { min = -Infinity, max = Infinity }: Range): boolean {
+function inRange(value: number, { min = -Infinity, max = Infinity }: Range): boolean {
   return value >= min && value <= max;
 }
 

@@ -3,7 +3,7 @@ import type { MetricSample, Verdict } from "./sample.ts";
 import { checkOf } from "./threshold.ts";
 
 /** What earlier checks of this run left behind. */
-export interface JudgeState {
+interface JudgeState {
   /** Failed checks of this run so far. A passed one never lowers it. */
   readonly failedChecks: number;
   /** Failed checks that trigger a rollback. */

@@ -168,7 +168,7 @@ const spec = z
   });
 
 /** Phases as Flagger names them. */
-export const canaryPhases = ["Initializing", "Initialized", "Waiting", "Progressing", "WaitingPromotion", "Promoting", "Finalising", "Succeeded", "Failed", "Terminating"] as const;
+const canaryPhases = ["Initializing", "Initialized", "Waiting", "Progressing", "WaitingPromotion", "Promoting", "Finalising", "Succeeded", "Failed", "Terminating"] as const;
 export type CanaryPhase = (typeof canaryPhases)[number];
 
 /** What one check measured last. */

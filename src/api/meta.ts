@@ -33,7 +33,7 @@ export const objectName = z.string().min(1).max(253).regex(/^[a-z0-9]([-a-z0-9.]
 export const localRef = z.object({ name: objectName.describe("Name of the object, in the same namespace.") });
 
 /** One condition of a status, as in metav1.Condition. */
-export const condition = z.object({
+const condition = z.object({
   type: z.string().describe("Ready, Reconciling, Stalled, or one of this kind's own."),
   status: z.enum(["True", "False", "Unknown"]),
   reason: z.string().describe("CamelCase word for programs."),
@@ -72,7 +72,7 @@ interface KindHead {
 }
 
 /** A column of `kubectl get`. */
-export interface PrinterColumn {
+interface PrinterColumn {
   readonly name: string;
   readonly type: "string" | "integer" | "date";
   readonly jsonPath: string;
@@ -95,7 +95,7 @@ export interface Kind<Spec extends z.ZodType = z.ZodType, Status extends z.ZodTy
 }
 
 /** One field of an object that does not fit its schema. */
-export interface FieldProblem {
+interface FieldProblem {
   /** As in YAML, e.g. `spec.analysis.metrics[0].name`. */
   readonly path: string;
   readonly message: string;
@@ -122,6 +122,6 @@ function problemsOf(result: z.ZodSafeParseResult<unknown>, root: string): FieldP
 }
 
 /** `spec.metrics[0].name` from the parts of a zod issue. */
-export function fieldPath(root: string, path: readonly PropertyKey[]): string {
+function fieldPath(root: string, path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => (typeof part === "number" ? `${text}[${part}]` : `${text}.${String(part)}`), root);
 }

@@ -11,7 +11,7 @@ export interface ObjectRef extends KindRef {
 }
 
 /** One entry of `metadata.ownerReferences`. */
-export interface OwnerReference extends KindRef {
+interface OwnerReference extends KindRef {
   readonly name: string;
   readonly uid: string;
   readonly controller?: boolean;

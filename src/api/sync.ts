@@ -27,7 +27,7 @@ const spec = z.object({
 });
 
 /** One object that Sync applied or is about to apply. */
-export const inventoryEntry = z.object({
+const inventoryEntry = z.object({
   id: z.string().describe("namespace_name_group_kind, as Flux writes it."),
   v: z.string().describe("Version of the kind."),
   digest: z.string().optional().describe("Of the manifest that was applied and of what Git said; missing while the apply is under way."),

@@ -21,7 +21,7 @@ import { hookReceiver, type HookTarget } from "../server/hooks.ts";
 import { type RunningServer, startServer } from "../server/server.ts";
 
 /** What a controller is started with. */
-export interface ControllerOptions {
+interface ControllerOptions {
   readonly config: Config;
   readonly connection: KubeConnection;
   readonly log: Logger;
@@ -32,7 +32,7 @@ export interface ControllerOptions {
 }
 
 /** A controller that runs. */
-export interface RunningController {
+interface RunningController {
   /** Port of webhooks, health and metrics. */
   readonly port: number;
   /** Resolves when the signal has aborted and everything has ended; rejects when it cannot go on. */

@@ -5,7 +5,7 @@ import { GitError } from "./git.ts";
 import { fromFailure, type FromWorker, type GitCore, type ToWorker } from "./protocol.ts";
 
 /** How the child process is started and held. */
-export interface ChildOptions {
+interface ChildOptions {
   /** Where it keeps its repositories. */
   readonly dir: string;
   readonly log: Logger;
@@ -16,7 +16,7 @@ export interface ChildOptions {
 }
 
 /** A call as the child knows it. */
-export interface Call {
+interface Call {
   readonly method: keyof GitCore;
   readonly args: readonly unknown[];
   readonly signal: AbortSignal;
@@ -25,7 +25,7 @@ export interface Call {
 }
 
 /** A child process that is started when needed, watched, and replaced when it ends. */
-export interface Child {
+interface Child {
   call(call: Call): Promise<unknown>;
   /** Its process id while it runs. */
   pid(): number | undefined;

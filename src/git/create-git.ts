@@ -5,7 +5,7 @@ import type { Git, Remote } from "./git.ts";
 import type { GitCore, SentArguments } from "./protocol.ts";
 
 /** What {@link createGit} needs. */
-export interface GitOptions {
+interface GitOptions {
   /** A directory of our own for the repositories; a cache, so an emptyDir will do. */
   readonly dir: string;
   readonly log: Logger;

@@ -6,7 +6,7 @@ import { checkPack } from "./pack-check.ts";
 import { parsePktLines, printable, splitSideBand } from "./pkt-line.ts";
 
 /** One exchange with a remote, relative to its URL. */
-export interface HttpExchange {
+interface HttpExchange {
   readonly method: "GET" | "POST";
   /** Below the repository's URL, e.g. `/git-upload-pack`. */
   readonly path: string;

@@ -6,7 +6,7 @@ export function linesOf(bytes: Buffer): string[] {
 }
 
 /** The bytes of lines read by {@link linesOf}. */
-export function bytesOf(lines: readonly string[]): Buffer {
+function bytesOf(lines: readonly string[]): Buffer {
   return Buffer.from(lines.join(""), "latin1");
 }
 
@@ -31,7 +31,7 @@ export function withoutHunks(
 }
 
 /** The three texts of a merge. */
-export interface ThreeTexts {
+interface ThreeTexts {
   readonly base: Buffer;
   readonly ours: Buffer;
   readonly theirs: Buffer;

@@ -13,7 +13,7 @@ export interface ThreeTrees {
 }
 
 /** What a merge gave; `tree` is `undefined` when there are conflicts. */
-export interface Merged {
+interface Merged {
   readonly tree: string | undefined;
   readonly conflicts: ReadonlySet<string>;
 }

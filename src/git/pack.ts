@@ -6,7 +6,7 @@ import { GitError } from "./git.ts";
 export type ObjectKind = "commit" | "tree" | "blob" | "tag";
 
 /** An object as a pack stores it: whole, or as a difference to another. */
-export type PackEntry = { readonly bytes: Buffer } & (
+type PackEntry = { readonly bytes: Buffer } & (
   | { readonly stored: "whole"; readonly kind: ObjectKind }
   | { readonly stored: "delta"; readonly base: { readonly offset: number } | { readonly oid: string } }
 );
@@ -30,7 +30,7 @@ export interface Pack {
 }
 
 /** Header of an entry: what it is, how large when inflated, where its compressed bytes begin. */
-export interface EntryHeader {
+interface EntryHeader {
   readonly type: number;
   readonly size: number;
   readonly base: { readonly offset: number } | { readonly oid: string } | undefined;

@@ -48,7 +48,7 @@ function frameLength(bytes: Buffer, at: number): number {
 }
 
 /** A side-band reply taken apart: what was meant for us, what for the user, and the error that ended it. */
-export interface SideBand {
+interface SideBand {
   readonly data: Buffer;
   /** Progress and what hooks print, one line each, without control characters. */
   readonly messages: readonly string[];

@@ -21,7 +21,7 @@ export type FromWorker =
   | { readonly type: "memory"; readonly bytes: number };
 
 /** An error as it travels. */
-export interface Failure {
+interface Failure {
   readonly kind: "git" | "stalled";
   readonly reason: string;
   readonly message: string;

@@ -9,7 +9,7 @@ import { encodePkt, flushPkt, parsePktLines, printable, splitSideBand } from "./
 import { emptyTree, entryKind, peelToCommit, readCommit, readTree, type TreeEntry } from "./tree.ts";
 
 /** What is to happen to a ref, and what it must be before. `undefined`: it does not exist. */
-export interface RefUpdate {
+interface RefUpdate {
   readonly ref: string;
   readonly expected: string | undefined;
   readonly commit: string | undefined;

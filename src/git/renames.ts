@@ -2,7 +2,7 @@ import type { TreeEntry } from "./tree.ts";
 import { entryKind } from "./tree.ts";
 
 /** Files by path. */
-export type Files = ReadonlyMap<string, TreeEntry>;
+type Files = ReadonlyMap<string, TreeEntry>;
 
 const maxPairs = 250_000;
 const sameNameSimilarity = 0.75;

@@ -133,7 +133,7 @@ export function fieldBytes(curve: string): number {
 }
 
 /** Reads what SSH writes: lengths before bytes. Throws when there is less than stated. */
-export interface WireReader {
+interface WireReader {
   uint32(): number;
   bytes(): Buffer;
   text(): string;

@@ -6,7 +6,7 @@ import { type FromWorker, type GitCore, toFailure, type ToWorker } from "./proto
 const reportMs = 250;
 
 /** What the parent can read for itself is not reported. */
-export const procStatus = "/proc/self/status";
+const procStatus = "/proc/self/status";
 
 /** The child process of {@link createGit}: answers its parent's calls until the parent is gone. Never returns to the command line. */
 export function runGitWorker(): void {

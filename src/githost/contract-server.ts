@@ -20,7 +20,7 @@ export interface UpstreamReply {
 }
 
 /** The API behind the server. */
-export type Upstream = (request: UpstreamRequest) => Promise<UpstreamReply>;
+type Upstream = (request: UpstreamRequest) => Promise<UpstreamReply>;
 
 /** An answer the API would never give: text as it is, or silence, or a cut connection. */
 export type Fault = "silence" | "cut" | Readonly<{ status: number; headers: Readonly<Record<string, string>>; text: string }>;

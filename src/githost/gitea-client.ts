@@ -4,7 +4,7 @@ import { callName, type HostFetch } from "./host-fetch.ts";
 import { replyError } from "./reply-error.ts";
 
 /** What to ask Gitea: a path below the repository's own address, e.g. `/pulls/7`. */
-export interface GiteaRequest {
+interface GiteaRequest {
   readonly method: "GET" | "POST" | "PATCH";
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 import { GitHostError, type GitHostErrorReason } from "./git-host.ts";
 
 /** What a host said when it did not do what it was asked. */
-export interface Refusal {
+interface Refusal {
   /** HTTP status. */
   readonly status: number;
   /** The host's own words; may be empty. */

@@ -21,7 +21,7 @@ export interface HostLab {
 }
 
 /** Logins of those who close and review, as the host writes them. */
-export interface LabNames {
+interface LabNames {
   readonly person: string;
   readonly bot: string;
 }

@@ -4,7 +4,7 @@ import { isRecord } from "../lib/json.ts";
 import { child, type FieldSet, isLeaf, itemFields, ownedBy } from "./fields.ts";
 
 /** One field that is not, or no longer only, what Git says. */
-export interface Drift {
+interface Drift {
   /** As in YAML, e.g. `spec.replicas` or `spec.template.spec.containers[app].image`. */
   readonly path: string;
   /** Who wrote it last; `undefined` when it was removed and nobody owns it now. */

@@ -14,7 +14,7 @@ interface Claim {
 }
 
 /** The manifests without what Canaries own by now. */
-export interface HandedOver {
+interface HandedOver {
   readonly objects: readonly KubeObject[];
   /** Ids of objects that a Canary may take fields of at any moment: write them only in the version that was looked at. */
   readonly shared: ReadonlySet<string>;

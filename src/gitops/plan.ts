@@ -34,7 +34,7 @@ export interface Plan {
 }
 
 /** One object that shall exist. */
-export interface Desired {
+interface Desired {
   /** Prepared manifest, without the commit annotation. */
   readonly object: KubeObject;
   /** What Git says of it, before anything was held back or handed over: when this is the same, no commit changed it. */

@@ -20,7 +20,7 @@ export function ownedDigest(live: KubeObject, manager: string): string {
 }
 
 /** The part of a value that a set of fields names. */
-export function project(value: unknown, set: FieldSet): Json {
+function project(value: unknown, set: FieldSet): Json {
   if (isLeaf(set)) return value as Json;
   if (Array.isArray(value)) return projectList(value, set);
   if (!isRecord(value)) return (value ?? null) as Json;

@@ -10,7 +10,7 @@ import { backendsOf, takesSameRequests } from "./routes.ts";
 const optOut = "serin.dev/prune";
 
 /** What pruning is decided from. All objects are live ones. */
-export interface PruneInput {
+interface PruneInput {
   /** What the inventory holds and Git no longer has. */
   readonly stale: readonly ObjectRef[];
   /** What Git has. */

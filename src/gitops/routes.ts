@@ -1,4 +1,4 @@
-import { groupOf, keyOf, type KubeObject } from "../api/object.ts";
+import { keyOf, type KubeObject } from "../api/object.ts";
 import { isRecord } from "../lib/json.ts";
 
 /** Kinds that send traffic to Services. */
@@ -6,11 +6,6 @@ export const routeKinds = [
   { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute" },
   { apiVersion: "networking.k8s.io/v1", kind: "Ingress" },
 ] as const;
-
-/** Whether the object sends traffic to Services. */
-export function isRoute({ apiVersion, kind }: { readonly apiVersion: string; readonly kind: string }): boolean {
-  return routeKinds.some((route) => route.kind === kind && groupOf(route.apiVersion) === groupOf(apiVersion));
-}
 
 /** Services that get traffic by this route, as `namespace/name`. Backends of weight 0 get none. */
 export function backendsOf(route: KubeObject): string[] {

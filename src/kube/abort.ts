@@ -12,7 +12,7 @@ export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Pr
 }
 
 /** A controller that aborts with the signal and can abort on its own. `release` it, or a long-lived signal remembers it for ever. */
-export interface LinkedAbort {
+interface LinkedAbort {
   readonly signal: AbortSignal;
   abort(reason: unknown): void;
   release(): void;

@@ -8,7 +8,7 @@ const concurrency = 16;
 const spelledOut = 5;
 
 /** What applying one object gave. */
-export type Applied =
+type Applied =
   | { readonly object: KubeObject; readonly stored: KubeObject }
   | { readonly object: KubeObject; readonly error: unknown };
 
@@ -51,7 +51,7 @@ async function applyOne(kube: Kube, object: KubeObject, options: ApplyOptions, s
 }
 
 /** A field that another manager owns, found by an apply without `force`. */
-export interface FieldConflict {
+interface FieldConflict {
   /** The other's name, e.g. `kubectl-client-side-apply`. */
   readonly manager: string;
   /** As the API server writes it, e.g. `.spec.replicas`. */

@@ -35,7 +35,7 @@ export interface ControllerOptions extends ReportDeps {
 }
 
 /** From an error to the next try. A message that stays wrong is repeated every five minutes at most. */
-export const errorBackoff = { baseMs: 1_000, maxMs: 300_000 };
+const errorBackoff = { baseMs: 1_000, maxMs: 300_000 };
 const conflictBackoff = { baseMs: 50, maxMs: 5_000 };
 const notLeadingMs = 1_000;
 

@@ -8,7 +8,7 @@ import { type Events, type Kube, KubeError } from "./kube.ts";
 import { createQueue, type WorkQueue } from "./queue.ts";
 
 /** What recording events needs. */
-export interface EventsOptions {
+interface EventsOptions {
   readonly kube: Kube;
   /** Who says it, as `kubectl describe` shows. */
   readonly component: string;

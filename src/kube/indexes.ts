@@ -1,7 +1,7 @@
 import type { KubeObject } from "../api/object.ts";
 
 /** Which keys have which value, for every index that was defined. */
-export interface Indexes {
+interface Indexes {
   /** Throws when the name is taken. */
   define(name: string, indexOf: (object: KubeObject) => string[], existing: Iterable<[string, KubeObject]>): void;
   /** Throws when there is no such index. */

@@ -7,7 +7,7 @@ import { runReflector } from "./reflector.ts";
 import { createStore, type Store } from "./store.ts";
 
 /** What all informers of a process share. */
-export interface InformersOptions {
+interface InformersOptions {
   readonly watch: KubeWatch;
   readonly log: Logger;
   readonly clock?: Clock;

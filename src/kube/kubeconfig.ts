@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { delimiter } from "node:path";
 import type { KubeConfig as ClientNodeConfig } from "@kubernetes/client-node/dist/config.js";
 
@@ -33,7 +32,7 @@ export interface KubeConnection {
 }
 
 /** Where to find the kubeconfig. */
-export interface KubeConfigSource {
+interface KubeConfigSource {
   /** A file, or several joined as in `$KUBECONFIG`. Missing: the standard places (`~/.kube/config`, then the pod's service account). */
   readonly path?: string | undefined;
   /** Missing: the current context. */
@@ -144,13 +143,4 @@ async function credentialsOf(config: ClientNodeConfig): Promise<Credentials> {
       ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
     },
   };
-}
-
-/** The namespace that this pod runs in; `undefined` outside a cluster. */
-export function podNamespace(): string | undefined {
-  try {
-    return readFileSync("/var/run/secrets/kubernetes.io/serviceaccount/namespace", "utf8").trim() || undefined;
-  } catch {
-    return undefined;
-  }
 }

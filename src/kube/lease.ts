@@ -17,10 +17,10 @@ export interface ElectionDurations {
 }
 
 /** 15 s, 10 s, 2 s: as Kubernetes' own controllers. */
-export const defaultDurations: ElectionDurations = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 };
+const defaultDurations: ElectionDurations = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 };
 
 /** Which Lease, who we are, and what the election needs. */
-export interface ElectorOptions {
+interface ElectorOptions {
   /** A client without the fence: renewing is what keeps the fence open. */
   readonly kube: Kube;
   readonly namespace: string;

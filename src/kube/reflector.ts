@@ -8,7 +8,7 @@ import { KubeError, type KubeWatch, type WatchEvent } from "./kube.ts";
 import { listPages, pageSize } from "./reads.ts";
 
 /** Where a reflector puts what it sees. */
-export interface Sink {
+interface Sink {
   put(object: KubeObject): void;
   remove(object: KubeObject): void;
   replace(objects: readonly KubeObject[]): void;
@@ -17,7 +17,7 @@ export interface Sink {
 }
 
 /** What a reflector follows, and with what. */
-export interface ReflectorOptions {
+interface ReflectorOptions {
   readonly watch: KubeWatch;
   readonly kind: KindRef;
   /** Missing: all namespaces. */

@@ -10,15 +10,3 @@ export function parseDurationMs(text: string): number {
   for (const [, amount, unit] of text.matchAll(/([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)/g)) totalMs += Number(amount) * (unitMs[unit ?? ""] ?? 0);
   return totalMs;
 }
-
-/** The shortest Go-like text for a time span, e.g. `90000` → `1m30s`. */
-export function formatDurationMs(durationMs: number): string {
-  if (durationMs < 1_000) return `${Math.round(durationMs)}ms`;
-  const totalSeconds = Math.round(durationMs / 1_000);
-  const parts: [number, string][] = [
-    [Math.floor(totalSeconds / 3_600), "h"],
-    [Math.floor((totalSeconds % 3_600) / 60), "m"],
-    [totalSeconds % 60, "s"],
-  ];
-  return parts.filter(([amount]) => amount > 0).map(([amount, unit]) => `${amount}${unit}`).join("");
-}

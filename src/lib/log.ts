@@ -11,7 +11,7 @@ export interface Logger {
 
 /** Levels a user can choose, most talkative first. */
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
-export type LogLevel = (typeof logLevels)[number];
+type LogLevel = (typeof logLevels)[number];
 
 /** A logger that writes JSON lines to standard error, so that standard output stays free for results. */
 export function createLogger(level: LogLevel): Logger {

@@ -1,5 +1,5 @@
 /** A cache that forgets what was not used for longest. */
-export interface Lru<V> {
+interface Lru<V> {
   get(key: string): V | undefined;
   /** @param weight what the value counts against the limit */
   set(key: string, value: V, weight?: number): void;

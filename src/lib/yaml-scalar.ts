@@ -1,7 +1,7 @@
 import type { Json } from "./json.ts";
 
 /** What one scalar says. `problem` is the end of a sentence that begins with the place. */
-export type Resolved = { readonly value: Json } | { readonly problem: string };
+type Resolved = { readonly value: Json } | { readonly problem: string };
 
 /** Words that are not strings, as kubectl (go-yaml 2) reads them: YAML 1.1, one-letter booleans included. */
 const words = new Map<string, Json>([

@@ -3,7 +3,7 @@ import type { Json } from "./json.ts";
 import { resolvePlain, resolveTagged } from "./yaml-scalar.ts";
 
 /** One document of a file. */
-export interface YamlDocument {
+interface YamlDocument {
   readonly value: Json;
   /** Line of the file (1-based) on which its content begins. */
   readonly line: number;

@@ -73,7 +73,7 @@ function labelOf({ metadata }: Canary, { name }: CanaryMetric): string {
 }
 
 /** The names that queries of this Canary may use, as Flagger gives them. */
-export function templateNames({ metadata, spec }: Canary): TemplateNames {
+function templateNames({ metadata, spec }: Canary): TemplateNames {
   const target = spec.targetRef.name;
   return {
     name: metadata.name,

@@ -1,7 +1,7 @@
 import { MetricError, type MetricProvider, type QueryResult } from "./metric-provider.ts";
 
 /** What one check got to see. Everything but a number leaves the check undecided. */
-export type Measurement =
+type Measurement =
   | QueryResult
   | { readonly kind: "tooEarly" } // not enough time since this revision's first traffic
   | { readonly kind: "error"; readonly error: MetricError["kind"]; readonly message: string };

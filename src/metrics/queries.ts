@@ -6,7 +6,7 @@ export type Side = "canary" | "primary";
 
 /** Metrics that need no query of the user's. */
 export const builtinMetrics = ["request-success-rate", "request-duration"] as const;
-export type BuiltinMetric = (typeof builtinMetrics)[number];
+type BuiltinMetric = (typeof builtinMetrics)[number];
 
 /** Whether a metric of this name has a query of ours. */
 export function isBuiltin(name: string): name is BuiltinMetric {
@@ -34,7 +34,7 @@ export const sourceNames = ["contour", "ingress-nginx"] as const;
 export type SourceName = (typeof sourceNames)[number];
 
 /** One kind of proxy: how its metrics tell the two versions apart. */
-export interface MetricSource {
+interface MetricSource {
   /** Prefixes of the controller names that GatewayClass and IngressClass give for it. */
   readonly controllers: readonly string[];
   /** Percent of requests not answered with 5xx. No requests: no number, neither 0 nor 100. */
@@ -84,7 +84,7 @@ function quantile99(buckets: string, selector: string, interval: string): string
 }
 
 /** The class that says which program moves the traffic. */
-export interface TrafficClass {
+interface TrafficClass {
   readonly kind: "GatewayClass" | "IngressClass";
   readonly name: string;
   /** `spec.controllerName` of a GatewayClass, `spec.controller` of an IngressClass. */

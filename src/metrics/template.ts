@@ -24,7 +24,7 @@ export interface QueryTemplate {
 }
 
 /** What the variables of one rendering say. */
-export interface TemplateInput {
+interface TemplateInput {
   readonly names: TemplateNames;
   /** A PromQL duration, e.g. `60s`. */
   readonly interval: string;

@@ -42,7 +42,7 @@ export function kustomizeRenderer(options: KustomizeOptions): Renderer {
 }
 
 /** The first executable of this name on a PATH; `undefined` when there is none. */
-export async function findExecutable(name: string, searchPath: string): Promise<string | undefined> {
+async function findExecutable(name: string, searchPath: string): Promise<string | undefined> {
   for (const folder of searchPath.split(delimiter).filter((part) => part !== "")) {
     const candidate = join(folder, name);
     const executable = await access(candidate, constants.X_OK).then(() => true, () => false);

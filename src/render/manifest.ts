@@ -5,7 +5,7 @@ import { parseYaml, YamlError } from "../lib/yaml.ts";
 import type { InputFile, RenderedObject } from "./renderer.ts";
 
 /** Largest manifest that is read. */
-export const maxManifestBytes = 1024 * 1024;
+const maxManifestBytes = 1024 * 1024;
 
 /** Reason of every complaint about what a file says. */
 export const buildFailed = "BuildFailed";
@@ -32,7 +32,7 @@ export function readDocuments(content: string | Uint8Array, file: string): { val
 }
 
 /** Throws StalledError for a file that is too large, or that Git LFS left as a pointer. */
-export function refuseUnreadable({ path, content }: InputFile): void {
+function refuseUnreadable({ path, content }: InputFile): void {
   if (isLfsPointer(content)) throw new StalledError(buildFailed, `${path} is a Git LFS pointer, not a manifest; commit the file itself`);
   if (content.byteLength > maxManifestBytes) {
     const mebibytes = (content.byteLength / maxManifestBytes).toFixed(1);

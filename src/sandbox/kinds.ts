@@ -32,7 +32,6 @@ const selector = z.looseObject({
   matchLabels: text.optional(),
   matchExpressions: z.array(z.looseObject({ key: z.string(), operator: z.string(), values: z.array(z.string()).optional() })).optional(),
 });
-export type LabelSelector = z.infer<typeof selector>;
 
 /** A condition of a built-in kind. Deployments also have `lastUpdateTime`, probes of pods `lastProbeTime`. */
 const condition = z.looseObject({

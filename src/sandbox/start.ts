@@ -20,7 +20,7 @@ import { startNode } from "./node/start.ts";
 import { startWorkloads } from "./workloads/start.ts";
 
 /** What a sandbox is made of. */
-export interface SandboxOptions {
+interface SandboxOptions {
   /** An empty folder of our own for repositories and the kubeconfig. */
   readonly dir: string;
   /** What image names stand for. */

@@ -7,7 +7,7 @@ import { type Health, healthAnswer } from "./health.ts";
 import type { HookReceiver } from "./hooks.ts";
 
 /** What the server serves. */
-export interface ServerOptions {
+interface ServerOptions {
   /** 0 takes any free port. */
   readonly port: number;
   /** Address to listen on; all of the machine's when left out, as a pod needs it. */

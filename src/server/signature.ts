@@ -2,7 +2,7 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 
 /** A sender of webhooks, told apart by its headers. */
-export type HookProvider = "gitea" | "github" | "gitlab" | "generic";
+type HookProvider = "gitea" | "github" | "gitlab" | "generic";
 
 /** Who sent a request and what happened there, as its headers claim. */
 export interface HookClaim {

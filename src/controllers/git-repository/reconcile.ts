@@ -13,7 +13,7 @@ import { sourceError } from "./failure.ts";
 import { remoteOf } from "./remote.ts";
 
 /** What the GitRepository controller needs. */
-export interface GitRepositoryDeps {
+interface GitRepositoryDeps {
   readonly kube: Kube;
   readonly events: Events;
   readonly clock: Clock;

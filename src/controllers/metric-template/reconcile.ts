@@ -8,7 +8,7 @@ import { renderTemplate } from "../../metrics/template.ts";
 import type { Resources } from "../resources.ts";
 
 /** What checking a MetricTemplate needs. */
-export interface MetricTemplateDeps {
+interface MetricTemplateDeps {
   readonly templates: Resources<MetricTemplate>;
   readonly clock: Clock;
 }

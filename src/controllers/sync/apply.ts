@@ -11,14 +11,14 @@ import { settleAll } from "../../lib/parallel.ts";
 import type { Live } from "./live.ts";
 
 /** What applying needs. */
-export interface ApplyDeps {
+interface ApplyDeps {
   readonly kube: Kube;
   readonly live: Live;
   readonly clock: Clock;
 }
 
 /** How a plan is applied. */
-export interface ApplyAs {
+interface ApplyAs {
   /** User to write as. */
   readonly impersonate: string | undefined;
   /** Ids of objects to be written only in the version that was looked at: a Canary may be taking fields of them. */
@@ -32,7 +32,7 @@ export interface Refusal {
 }
 
 /** How far a plan was carried out. */
-export interface Applied {
+interface Applied {
   readonly done: readonly { readonly step: Step; readonly stored: KubeObject }[];
   readonly refused: readonly Refusal[];
   /** What a later stage waits for; `undefined` when all stages were done. */

@@ -14,7 +14,7 @@ import { prune } from "./prune.ts";
 import { applied } from "./status.ts";
 
 /** What a run has done so far. */
-export interface Done {
+interface Done {
   readonly sync: Sync;
   readonly seen: Observation;
   readonly wrote: boolean;

@@ -11,7 +11,7 @@ import type { Live } from "./live.ts";
 import type { Rendering } from "./render.ts";
 
 /** What is held back from a Sync now. @param rendered the objects, rendered only when asked for */
-export type HoldsOf = (sync: Sync, rendered: () => Promise<readonly KubeObject[]>, signal: AbortSignal) => Promise<readonly Hold[]>;
+type HoldsOf = (sync: Sync, rendered: () => Promise<readonly KubeObject[]>, signal: AbortSignal) => Promise<readonly Hold[]>;
 
 /** What the Sync controller needs. */
 export interface SyncDeps {

@@ -7,7 +7,7 @@ import type { SyncDeps } from "./deps.ts";
 import type { Planned } from "./observe.ts";
 
 /** What a run wrote, and of which revision. */
-export interface Told {
+interface Told {
   readonly done: readonly { readonly step: Step; readonly stored: KubeObject }[];
   readonly revision: string;
 }

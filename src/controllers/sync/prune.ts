@@ -13,7 +13,7 @@ import { ownerOf } from "./observe.ts";
 import { impersonated } from "./status.ts";
 
 /** What left Git and may go now. */
-export interface PruneRequest {
+interface PruneRequest {
   readonly sync: Sync;
   readonly desired: readonly ObjectRef[];
   readonly stale: readonly { readonly id: string; readonly v: string }[];

@@ -14,10 +14,10 @@ import { rendererFor } from "../../render/renderers.ts";
 import type { RenderAt } from "../rendering.ts";
 
 /** Where the repository of a GitRepository is and who we are there. */
-export type RemoteOf = (repository: GitRepository, signal: AbortSignal) => Promise<Remote>;
+type RemoteOf = (repository: GitRepository, signal: AbortSignal) => Promise<Remote>;
 
 /** What rendering needs. */
-export interface RenderDeps {
+interface RenderDeps {
   readonly git: Git;
   readonly kube: Kube;
   readonly remoteOf: RemoteOf;

@@ -32,7 +32,7 @@ export function sourceOf(sync: Sync, repositories: Resources<GitRepository>): So
 }
 
 /** The commit in `branch@sha1:commit`; `undefined` for anything else. */
-export function commitOf(revision: string): string | undefined {
+function commitOf(revision: string): string | undefined {
   return /@sha1:([0-9a-f]{40})$/.exec(revision)?.[1];
 }
 

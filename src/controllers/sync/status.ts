@@ -24,7 +24,7 @@ export function withInventory({ status }: Sync, entries: InventoryEntry[]): Sync
 }
 
 /** The status with this outcome. Does not say that a request was handled. */
-export function withOutcome({ status, metadata: { generation = 0 } }: Sync, outcome: Outcome, nowMs: number): SyncStatus {
+function withOutcome({ status, metadata: { generation = 0 } }: Sync, outcome: Outcome, nowMs: number): SyncStatus {
   return { ...status, observedGeneration: generation, conditions: nextConditions(status.conditions, outcome, { generation, nowMs }) };
 }
 
@@ -48,7 +48,7 @@ export function applied(sync: Sync, done: { seen: Observation; inventory: Invent
 }
 
 /** `main@sha1:9f00… holding checkout`. */
-export function heldRevision(revision: string, holding: readonly string[]): string {
+function heldRevision(revision: string, holding: readonly string[]): string {
   return holding.length > 0 ? `${revision} holding ${holding.join(", ")}` : revision;
 }
 

@@ -4,7 +4,7 @@ import type { EndpointSlice, Service } from "../kinds.ts";
 import { realPorts } from "../node/addresses.ts";
 
 /** One ready pod behind a Service's port. */
-export interface Endpoint {
+interface Endpoint {
   /** `http://host:port`, where it really listens. */
   readonly origin: string;
 }

@@ -6,7 +6,7 @@ import { cookieOf, headerOf, hostFit } from "./request.ts";
 const prefix = "nginx.ingress.kubernetes.io/";
 
 /** The rule of a canary Ingress, as its annotations have it. */
-export interface CanaryRule {
+interface CanaryRule {
   readonly header: string | undefined;
   readonly headerValue: string | undefined;
   readonly headerPattern: string | undefined;

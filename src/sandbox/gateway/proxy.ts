@@ -23,7 +23,7 @@ export interface Routing {
 }
 
 /** What the proxy needs. */
-export interface ProxyParts {
+interface ProxyParts {
   /** The newest routing; asked for every request. */
   readonly routing: () => Routing;
   readonly upstreams: Upstreams;

@@ -23,7 +23,7 @@ import { createStatistics } from "./statistics.ts";
 import { createUpstreams } from "./upstream.ts";
 
 /** What a gateway needs. */
-export interface GatewayOptions {
+interface GatewayOptions {
   readonly kube: Kube;
   readonly informers: Informers;
   /** Port of 127.0.0.1 for requests; 0 or missing: any free one. */

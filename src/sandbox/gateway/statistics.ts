@@ -1,7 +1,7 @@
 import { Counter, Histogram, Registry } from "prom-client";
 
 /** What is known of one request that an Ingress has served. */
-export interface IngressSample {
+interface IngressSample {
   readonly namespace: string;
   readonly ingress: string;
   readonly service: string;

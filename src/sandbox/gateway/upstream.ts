@@ -4,7 +4,7 @@ import type { Dispatcher } from "undici";
 import { Pool } from "undici";
 
 /** A request on its way to a pod. */
-export interface Outgoing {
+interface Outgoing {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingHttpHeaders;

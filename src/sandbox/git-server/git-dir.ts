@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 export type GitDir = (args: readonly string[], options?: GitRun) => Promise<GitResult>;
 
 /** How one git command is run. */
-export interface GitRun {
+interface GitRun {
   /** Standard input. */
   readonly input?: string;
   /** Exit codes that are an answer, not a failure; 0 when left out. */
@@ -14,7 +14,7 @@ export interface GitRun {
 }
 
 /** What one git command answered. */
-export interface GitResult {
+interface GitResult {
   readonly code: number;
   readonly stdout: string;
 }

@@ -5,7 +5,7 @@ import type { Store } from "./store.ts";
 import { type Caller, callerOf, type GitUser } from "./users.ts";
 
 /** What Git's requests need. */
-export interface GitSite {
+interface GitSite {
   readonly store: Store;
   readonly users: readonly GitUser[];
   readonly git: GitHttpHandler;

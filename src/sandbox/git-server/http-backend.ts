@@ -19,7 +19,7 @@ export interface GitHttpOptions {
 export type GitHttpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 
 /** A running server. */
-export interface GitHttpServer {
+interface GitHttpServer {
   /** Without a slash at the end; a repository's address is `${url}/team/app.git`. */
   readonly url: string;
   close(): Promise<void>;

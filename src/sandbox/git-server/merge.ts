@@ -8,7 +8,7 @@ export const mergeStyles = ["merge", "squash", "rebase", "rebase-merge"] as cons
 export type MergeStyle = (typeof mergeStyles)[number];
 
 /** What is merged into what. */
-export interface Merge {
+interface Merge {
   readonly style: MergeStyle;
   /** Commits. */
   readonly base: string;
@@ -19,7 +19,7 @@ export interface Merge {
 }
 
 /** Who made a commit, and when. */
-export interface Person {
+interface Person {
   readonly name: string;
   readonly email: string;
   /** Seconds since the Unix epoch. */

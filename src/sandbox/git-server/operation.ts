@@ -31,7 +31,7 @@ export interface ApiReply {
 }
 
 /** What every operation on a repository is given. */
-export interface Context extends ApiOptions {
+interface Context extends ApiOptions {
   readonly request: ApiRequest;
   readonly repository: Repository;
   /** The decoded parts of the path that are not fixed. */

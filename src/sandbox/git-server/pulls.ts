@@ -10,7 +10,7 @@ export interface Doer {
 }
 
 /** What a new pull request says. */
-export interface NewPull {
+interface NewPull {
   readonly head: string;
   readonly base: string;
   readonly title: string;
@@ -88,7 +88,7 @@ export async function review(repository: Repository, pull: Pull, doer: Doer, say
 }
 
 /** How a pull request is merged. */
-export interface MergeRequest {
+interface MergeRequest {
   readonly style: MergeStyle;
   readonly title?: string | undefined;
   readonly message?: string | undefined;

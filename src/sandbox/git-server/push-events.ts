@@ -7,7 +7,7 @@ import type { BranchMove } from "./pulls.ts";
 import type { Hook, Repository } from "./repository.ts";
 
 /** Tells every webhook of a repository what moved, as Gitea does. Never rejects: a hook that fails is logged and forgotten. */
-export type Announce = (repository: Repository, login: string, moves: readonly BranchMove[]) => Promise<void>;
+type Announce = (repository: Repository, login: string, moves: readonly BranchMove[]) => Promise<void>;
 
 const timeoutMs = 5_000;
 const none = "0".repeat(40);

@@ -6,7 +6,7 @@ import { textBody } from "./request-body.ts";
 import { requireWritable, type Store, visibleRepository } from "./store.ts";
 
 /** What the pages are made of. */
-export interface WebsiteOptions extends FormKey {
+interface WebsiteOptions extends FormKey {
   readonly store: Store;
   readonly url: string;
   /** Whoever has the pages open acts as this account: the server listens on loopback only. */
@@ -15,7 +15,7 @@ export interface WebsiteOptions extends FormKey {
 }
 
 /** A page, or where to go next. */
-export type WebsiteReply = { readonly page: string } | { readonly location: string };
+type WebsiteReply = { readonly page: string } | { readonly location: string };
 
 const place = /^\/(?<owner>[^/]+)\/(?<name>[^/]+?)(?:\.git)?(?:\/pulls\/(?<number>\d+)(?:\/(?<action>\w+))?)?\/?$/;
 

@@ -4,7 +4,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { systemClock } from "../../lib/clock.ts";
 
 /** What a load is made of. */
-export interface LoadOptions {
+interface LoadOptions {
   /** Loopback only: this is no tool to hit others with. */
   readonly url: string;
   /** The Host header, as users send it. */

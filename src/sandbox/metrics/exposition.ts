@@ -1,7 +1,7 @@
 import { type Labels, labelsOf } from "./labels.ts";
 
 /** One line of an exposition. */
-export interface ExposedSample {
+interface ExposedSample {
   readonly labels: Labels;
   readonly value: number;
   /** Only where the line gives one. */

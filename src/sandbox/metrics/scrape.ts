@@ -11,7 +11,7 @@ const maxExpositionBytes = 16 * 1024 * 1024;
 export const scrapeJob = "sandbox";
 
 /** What a scraper needs. */
-export interface ScrapeOptions {
+interface ScrapeOptions {
   /** Addresses of expositions, asked anew before each round. */
   readonly targets: () => readonly string[];
   readonly scrapeIntervalMs: number;

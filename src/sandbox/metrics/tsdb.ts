@@ -7,7 +7,7 @@ export interface Point {
 }
 
 /** One series, oldest sample first. */
-export interface Series {
+interface Series {
   readonly labels: Labels;
   readonly points: readonly Point[];
 }

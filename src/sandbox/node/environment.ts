@@ -4,9 +4,9 @@ import type { Container, Pod, Volume } from "../kinds.ts";
 import { kinds } from "../kinds.ts";
 
 /** Text by key of a ConfigMap or Secret; `undefined`: there is none. */
-export type Source = ReadonlyMap<string, string> | undefined;
+type Source = ReadonlyMap<string, string> | undefined;
 /** ConfigMaps and Secrets by `configmap/name` and `secret/name`. */
-export type Sources = ReadonlyMap<string, Source>;
+type Sources = ReadonlyMap<string, Source>;
 
 /** What a container starts with, or why it cannot. */
 export type Environment =

@@ -30,7 +30,7 @@ export interface ContainerView {
 }
 
 /** A pod as its node knows it. */
-export interface PodView {
+interface PodView {
   readonly pod: Pod;
   readonly ip: string;
   readonly startedAtMs: number;

@@ -4,7 +4,7 @@ import type { Images, Program, ProgramContext, RunningProgram } from "./images.t
 import { imageTable, parseImage } from "./images.ts";
 
 /** Variables that make the shop misbehave; a user can set them in a manifest, a registry per tag. */
-export interface ShopFaults {
+interface ShopFaults {
   /** Share of requests answered with 500; one decimal counts. */
   readonly ERROR_PERCENT?: string;
   readonly LATENCY_MS?: string;

@@ -15,7 +15,7 @@ import type { PodDeps, PodWorker } from "./pod-worker.ts";
 import { removePod, startPod } from "./pod-worker.ts";
 
 /** What a node needs. */
-export interface NodeOptions {
+interface NodeOptions {
   readonly kube: Kube;
   readonly informers: Informers;
   /** What image names stand for. */
@@ -33,7 +33,7 @@ export interface NodeOptions {
 }
 
 /** A running node. */
-export interface SandboxNode {
+interface SandboxNode {
   /** Resolves when the signal has aborted and no pod runs any more. */
   readonly ended: Promise<void>;
 }

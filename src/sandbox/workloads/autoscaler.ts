@@ -5,7 +5,7 @@ import type { Plan, Write } from "./writes.ts";
 import { statusWrites } from "./writes.ts";
 
 /** What the autoscaler's controller sees. */
-export interface ObservedAutoscaler {
+interface ObservedAutoscaler {
   readonly autoscaler: Autoscaler;
   /** Replicas of the target; `undefined`: there is no such target. */
   readonly target: { readonly wanted: number; readonly current: number } | undefined;

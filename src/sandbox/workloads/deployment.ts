@@ -38,7 +38,7 @@ interface Step {
 }
 
 /** Tells the set of the current template from the others. */
-export function rolloutOf({ deployment, sets }: Pick<ObservedDeployment, "deployment" | "sets">): Rollout {
+function rolloutOf({ deployment, sets }: Pick<ObservedDeployment, "deployment" | "sets">): Rollout {
   const byAge = [...sets].sort((a, b) => revisionOf(a) - revisionOf(b));
   const newSet = byAge.find(({ spec }) => sameJson(withoutHash(spec.template), withoutHash(deployment.spec.template)));
   return { deployment, newSet, oldSets: byAge.filter((set) => set !== newSet) };

@@ -8,7 +8,7 @@ import type { Plan, Write } from "./writes.ts";
 import { changes } from "./writes.ts";
 
 /** What the EndpointSlice controller sees of one Service. */
-export interface ObservedService {
+interface ObservedService {
   readonly service: Service;
   /** Pods of its namespace. */
   readonly pods: readonly Pod[];

@@ -7,7 +7,7 @@ import type { Plan, Write } from "./writes.ts";
 import { statusWrites } from "./writes.ts";
 
 /** What a ReplicaSet's controller sees. */
-export interface ObservedReplicaSet {
+interface ObservedReplicaSet {
   readonly set: ReplicaSet;
   /** The pods it controls. */
   readonly pods: readonly Pod[];

@@ -17,7 +17,7 @@ import { planScheduling } from "./scheduler.ts";
 import type { Plan, Write } from "./writes.ts";
 
 /** What the workload controllers and the scheduler need. */
-export interface WorkloadOptions {
+interface WorkloadOptions {
   readonly kube: Kube;
   readonly informers: Informers;
   readonly clock: Clock;
@@ -29,7 +29,7 @@ export interface WorkloadOptions {
 }
 
 /** Running controllers. */
-export interface Workloads {
+interface Workloads {
   /** Resolves when the signal has aborted and nothing runs any more. */
   readonly ended: Promise<void>;
 }
@@ -45,13 +45,6 @@ export async function startWorkloads(options: WorkloadOptions): Promise<Workload
   const parts = { ...options, cluster };
   const loops = [startDeployments(parts), startReplicaSets(parts), startEndpointSlices(parts), startAutoscalers(parts), startScheduling(parts)];
   return { ended: Promise.all(loops.map(({ ended }) => ended)).then(() => {}) };
-}
-
-/** Only the scheduler: what a real control plane without one needs beside our node. */
-export async function startScheduler(options: WorkloadOptions): Promise<Workloads> {
-  const cluster = createCluster(options.kube, options.informers, [kinds.pod, kinds.node]);
-  await cluster.whenSynced(options.signal);
-  return { ended: startScheduling({ ...options, cluster }).ended };
 }
 
 type Parts = WorkloadOptions & { readonly cluster: Cluster };

@@ -8,7 +8,7 @@ export interface Element {
 }
 
 /** A sample inside a range. */
-export interface RangePoint {
+interface RangePoint {
   readonly timeMs: number;
   readonly value: number;
 }
