@@ -39,20 +39,21 @@ function sameValues(a: readonly unknown[] | undefined, b: readonly unknown[] | u
 
 /**
  * Whether a rendering says what a revision ran (design rule 3). A field that the manifest leaves out may have been
- * filled in by the API server, so silence agrees with anything but what a workload runs.
+ * filled in by the API server, so silence agrees with anything but what a workload runs and the data of a config.
  * @returns the fields that disagree: somebody else than Git changed them
  */
 export function disagreeing(fields: readonly CauseField[], values: readonly unknown[], which: "promoted" | "failed"): CauseField[] {
   return fields.filter((field, position) => {
     const value = values[position];
-    if (field.secret) return false;
-    if (value === undefined) return isWhatRuns(field.path) && field[which] !== undefined;
+    if (field.secret && field.promoted === undefined && field.failed === undefined) return false;
+    if (value === undefined) return mustBeSaid(field) && field[which] !== undefined;
     return !says(value, field[which]);
   });
 }
 
-function isWhatRuns(path: string): boolean {
-  return /\[[^\]]+\]\.(image|command|args)$/.test(path);
+/** Nobody fills in the data of a config, nor what a container runs. */
+function mustBeSaid({ object, path }: CauseField): boolean {
+  return !object.startsWith("Deployment/") || /\[[^\]]+\]\.(image|command|args)$/.test(path);
 }
 
 /** What the deciding fields say at HEAD, for the table of endings. */

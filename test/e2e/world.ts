@@ -5,7 +5,7 @@ import { request } from "undici";
 import { crdOf } from "../../src/api/crd.ts";
 import { kinds } from "../../src/api/kinds.ts";
 import { apiVersion, type Condition, type Kind, managers } from "../../src/api/meta.ts";
-import { type KindRef, keyOf, type KubeObject, type ObjectRef } from "../../src/api/object.ts";
+import { type KindRef, keyOf, type KubeObject, type ObjectRef, refOf } from "../../src/api/object.ts";
 import { controllersOf, type World } from "../../src/controllers/wiring.ts";
 import { createGit } from "../../src/git/create-git.ts";
 import type { Git } from "../../src/git/git.ts";
@@ -97,19 +97,46 @@ const watchedKinds: readonly KindRef[] = [
   { apiVersion: "v1", kind: "Secret" },
 ];
 
+/** What was written to an API server, in order, by whichever process or test. */
+type Journal = { readonly ref: ObjectRef; readonly version: bigint; readonly gone: boolean }[];
+
+/** The same client, writing down what it wrote. */
+function journalled(kube: Kube, journal: Journal): Kube {
+  const noted = async (writing: Promise<KubeObject>): Promise<KubeObject> => {
+    const object = await writing;
+    const { resourceVersion = "0", deletionTimestamp, finalizers = [] } = object.metadata;
+    journal.push({ ref: refOf(object), version: BigInt(resourceVersion), gone: deletionTimestamp !== undefined && finalizers.length === 0 });
+    return object;
+  };
+  return {
+    ...kube,
+    create: (...args) => noted(kube.create(...args)),
+    apply: (...args) => noted(kube.apply(...args)),
+    patch: (...args) => noted(kube.patch(...args)),
+    replace: (...args) => noted(kube.replace(...args)),
+    delete: async (ref, options, signal) => {
+      await kube.delete(ref, options, signal);
+      const left = await kube.find(ref, signal);
+      journal.push({ ref, version: BigInt(left?.metadata.resourceVersion ?? 0), gone: left === undefined });
+    },
+  };
+}
+
 /** Starts a cluster. */
 export async function startCluster(site: Site, options: ClusterOptions = {}): Promise<Cluster> {
   const server = await startApiServer();
-  const kube = createKube(serverAt(server.url));
+  const client = createKube(serverAt(server.url));
+  const journal: Journal = [];
+  const kube = journalled(client, journal);
   for (const crd of [...kinds.map(crdOf), ...gatewayCrds()]) await kube.apply(crd, { fieldManager: "test" }, never);
   const git = createGit({ dir: mkdtempSync(join(site.dir, "cache-")), log: silentButFor([]) });
-  const cluster = await startProcess({ url: server.url, git, clock: manualClock(Date.now()) }, options);
+  const cluster = await startProcess({ url: server.url, kube, journal, git, clock: manualClock(Date.now()) }, options);
   return {
     ...cluster,
     close: async () => {
       await cluster.close();
       await git.close();
-      await kube.close();
+      await client.close();
       await server.close();
     },
   };
@@ -117,6 +144,9 @@ export async function startCluster(site: Site, options: ClusterOptions = {}): Pr
 
 interface Machine {
   readonly url: string;
+  /** The test's own client. */
+  readonly kube: Kube;
+  readonly journal: Journal;
   readonly git: Git;
   readonly clock: ManualClock;
 }
@@ -124,8 +154,9 @@ interface Machine {
 async function startProcess(machine: Machine, { name = "prod-eu", wrap = (world) => world }: ClusterOptions): Promise<Cluster> {
   const life = new AbortController();
   const [events, logs]: [string[], string[]] = [[], []];
-  const kube = createKube(serverAt(machine.url));
-  const informers = createInformers({ watch: kube, log: silentButFor([]), signal: life.signal });
+  const client = createKube(serverAt(machine.url));
+  const kube = journalled(client, machine.journal);
+  const informers = createInformers({ watch: client, log: silentButFor([]), signal: life.signal });
   const say = (type: string) => (_: KubeObject, reason: string, message: string): void => void events.push(`${type} ${reason} ${message}`);
   const log = silentButFor(logs);
   const { git, clock } = machine;
@@ -133,8 +164,8 @@ async function startProcess(machine: Machine, { name = "prod-eu", wrap = (world)
   const recorded = { normal: say("Normal"), warning: say("Warning") };
   const world = wrap({ kube, informers, events: recorded, git, renderers, routers, metricProviders, hosts, clock, log, defaults: {}, clusterName: name === "" ? undefined : name });
   const reconcilers = new Map(controllersOf(world).map(({ kind, reconcile }) => [kind.kind, reconcile]));
-  const settle = () => settled(kube, world);
-  await settle();
+  for (const kind of watchedKinds) await informers.of(kind).whenSynced(life.signal);
+  const settle = settler(world, machine.journal);
   let result: ReconcileResult = {};
   const attempt = async (kind: string, key: string): Promise<Error | undefined> => {
     const reconcile = reconcilers.get(kind);
@@ -149,7 +180,7 @@ async function startProcess(machine: Machine, { name = "prod-eu", wrap = (world)
     }
   };
   return {
-    kube,
+    kube: machine.kube,
     world,
     clock,
     events,
@@ -172,22 +203,33 @@ async function startProcess(machine: Machine, { name = "prod-eu", wrap = (world)
     restarted: (options = {}) => startProcess(machine, { name, ...options }),
     close: async () => {
       life.abort();
-      await kube.close();
+      await client.close();
     },
   };
 }
 
-async function settled(kube: Kube, { informers }: World): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  for (const kind of watchedKinds) {
-    const stored = await kube.list(kind, {}, never);
-    const informer = informers.of(kind);
-    const known = (): boolean => informer.synced && informer.list().length === stored.length && stored.every(({ metadata }) => informer.find(keyOf(metadata))?.metadata.resourceVersion === metadata.resourceVersion);
-    while (!known()) {
-      if (Date.now() > deadline) throw new Error(`the copy of ${kind.kind} stays behind`);
-      await systemClock.sleep(2);
+/** Waits for the copies of what was written since the last time. */
+function settler({ informers }: World, journal: Journal): () => Promise<void> {
+  const isWatched = ({ kind }: ObjectRef): boolean => watchedKinds.some((watched) => watched.kind === kind);
+  let next = 0;
+  return async () => {
+    const deadline = Date.now() + 10_000;
+    for (; next < journal.length; next += 1) {
+      const written = journal[next];
+      if (!written || !isWatched(written.ref)) continue;
+      const { ref, version, gone } = written;
+      const isKnown = (): boolean => {
+        const copy = informers.of(ref).find(keyOf(ref));
+        // What happened to it later is waited for in its turn.
+        if (journal.slice(next + 1).some((later) => later.ref.kind === ref.kind && keyOf(later.ref) === keyOf(ref))) return true;
+        return gone ? copy === undefined : copy !== undefined && BigInt(copy.metadata.resourceVersion ?? 0) >= version;
+      };
+      while (!isKnown()) {
+        if (Date.now() > deadline) throw new Error(`the copy of ${ref.kind} ${keyOf(ref)} stays behind`);
+        await systemClock.sleep(1);
+      }
     }
-  }
+  };
 }
 
 function silentButFor(lines: string[]): Logger {
