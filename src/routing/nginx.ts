@@ -34,7 +34,7 @@ function ingressRef({ metadata, spec }: Canary): ObjectRef & { name: string } {
 function found(canary: Canary, ingress: KubeObject | undefined): KubeObject {
   if (ingress) return ingress;
   const { namespace, name } = ingressRef(canary);
-  throw new StalledError("IngressMissing", `Ingress ${namespace}/${name}: not found, though spec.ingressRef of Canary ${canary.metadata.name} names it`);
+  throw new StalledError("IngressMissing", `Ingress ${namespace}/${name}: not found, though spec.ingressRef of Canary ${namespace}/${canary.metadata.name} names it`);
 }
 
 function canaryIngress(canary: Canary, split: TrafficSplit, ingress: KubeObject): KubeObject {

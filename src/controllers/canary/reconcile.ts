@@ -9,6 +9,7 @@ import { nextStatus } from "../../canary/status.ts";
 import { msUntilNext } from "../../canary/steps.ts";
 import { apexName } from "../../canary/services.ts";
 import type { Reconcile } from "../../kube/kube.ts";
+import { StalledError } from "../../lib/errors.ts";
 import { createObserver, type Observer } from "./ask.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
@@ -55,8 +56,16 @@ const beginsSomething = new Set<Decision["do"]>(["initialise", "start", "await"]
 
 async function validateStart(parts: Parts, canary: Canary, seen: Observation, signal: AbortSignal): Promise<void> {
   await validateMetrics(parts, canary, signal);
+  requireAutoscaler(parts.cluster, canary);
   claimNames(parts.cluster, canary, seen);
   seen.router.routes(canary, { primary: 100, canary: 0 }, seen.inputs);
+}
+
+/** Without its autoscaler the primary would keep the replicas of this moment for ever. */
+function requireAutoscaler(cluster: Cluster, { metadata, spec: { autoscalerRef } }: Canary): void {
+  if (!autoscalerRef || cluster.find({ ...autoscalerRef, namespace: metadata.namespace })) return;
+  const autoscaler = `${autoscalerRef.kind} ${keyOf({ namespace: metadata.namespace, name: autoscalerRef.name })}`;
+  throw new StalledError("AutoscalerMissing", `${autoscaler}: not found, though spec.autoscalerRef of Canary ${keyOf(metadata)} names it; create it or remove the reference`);
 }
 
 /**
