@@ -82,3 +82,21 @@ export const gitRepository = {
 export type GitRepositorySpec = z.infer<typeof spec>;
 export type GitRepositoryStatus = z.infer<typeof status>;
 export type GitRepository = Resource<GitRepositorySpec, GitRepositoryStatus>;
+
+/** What a revision says: `branch@sha1:commit`. */
+interface Revision {
+  readonly branch: string;
+  /** Full object name. */
+  readonly commit: string;
+}
+
+/** The revision as a status keeps it. */
+export function formatRevision({ branch, commit }: Revision): string {
+  return `${branch}@sha1:${commit}`;
+}
+
+/** The branch and commit of a revision that {@link formatRevision} wrote; `undefined` for anything else, also for none. */
+export function parseRevision(revision: string | undefined): Revision | undefined {
+  const [, branch, commit] = /^(.+)@sha1:([0-9a-f]{40})$/.exec(revision ?? "") ?? [];
+  return branch === undefined || commit === undefined ? undefined : { branch, commit };
+}

@@ -1,7 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { Registry } from "prom-client";
-import { apiVersion, names } from "../api/meta.ts";
+import { gitRepository } from "../api/git-repository.ts";
+import { apiVersion, names, parseObject } from "../api/meta.ts";
 import type { Config } from "../config.ts";
+import { findSecret } from "../controllers/secrets.ts";
 import { runControllers, type World } from "../controllers/wiring.ts";
 import { createGit } from "../git/create-git.ts";
 import { hosts } from "../githost/hosts.ts";
@@ -11,8 +13,6 @@ import { createInformers } from "../kube/informers.ts";
 import type { KubeConnection } from "../kube/kubeconfig.ts";
 import { createElector, type ElectionDurations, type Elector } from "../kube/lease.ts";
 import { systemClock } from "../lib/clock.ts";
-import { messageOf } from "../lib/errors.ts";
-import { isRecord } from "../lib/json.ts";
 import type { Logger } from "../lib/log.ts";
 import { metricProviders } from "../metrics/providers.ts";
 import { createRenderers } from "../render/renderers.ts";
@@ -118,23 +118,18 @@ async function serve({ config, log }: ControllerOptions, kube: KubeClient): Prom
 async function findHook(kube: KubeClient, namespace: string, name: string): Promise<HookTarget | undefined> {
   const signal = AbortSignal.timeout(10_000);
   const repository = await kube.find({ apiVersion, kind: "GitRepository", namespace, name }, signal);
-  const spec = repository?.["spec"] as { suspend?: boolean; webhook?: { secretRef: { name: string } } } | undefined;
-  if (!spec?.webhook) return undefined;
-  const secret = await kube.find({ apiVersion: "v1", kind: "Secret", namespace, name: spec.webhook.secretRef.name }, signal);
-  const token = isRecord(secret?.["data"]) ? secret["data"]["token"] : undefined;
-  return { token: Buffer.from(typeof token === "string" ? token : "", "base64").toString("utf8").trim(), suspended: spec.suspend === true };
+  const parsed = repository && parseObject(gitRepository, repository);
+  if (!parsed?.ok || !parsed.value.spec.webhook) return undefined;
+  const { webhook, suspend } = parsed.value.spec;
+  const secret = await findSecret(kube, { namespace, name: webhook.secretRef.name }, signal);
+  return { token: secret?.("token") ?? "", suspended: suspend };
 }
 
-/** Runs `serin controller` until it is told to stop. */
+/** Runs `serin controller` until it is told to stop. Throws what it cannot go on with. */
 export async function controllerCommand(options: ControllerOptions): Promise<void> {
   const { log } = options;
   const controller = await startController(options);
   log.info({ port: controller.port, identity: options.config.identity }, "controller started");
-  try {
-    await controller.ended;
-    log.info({}, "controller ended");
-  } catch (error) {
-    log.error({ error: messageOf(error) }, "controller cannot go on");
-    throw error;
-  }
+  await controller.ended;
+  log.info({}, "controller ended");
 }

@@ -1,4 +1,4 @@
-import type { GitRepository, GitRepositoryStatus } from "../../api/git-repository.ts";
+import { formatRevision, type GitRepository, type GitRepositoryStatus, parseRevision } from "../../api/git-repository.ts";
 import { nextConditions } from "../../api/conditions.ts";
 import { names } from "../../api/meta.ts";
 import { keyOf, type KubeObject } from "../../api/object.ts";
@@ -84,7 +84,7 @@ interface Next {
 async function nextStatus({ git, remote, repository, found, nowMs }: Next, signal: AbortSignal): Promise<GitRepositoryStatus> {
   const { status, metadata, spec } = repository;
   const { generation = 0 } = metadata;
-  const revision = `${spec.ref.branch}@sha1:${found.tip.commit}`;
+  const revision = formatRevision({ branch: spec.ref.branch, commit: found.tip.commit });
   const commit = revision === status.revision && status.commit ? status.commit : summaryOf(await git.commit(remote, found.tip.commit, signal));
   const requestedAt = metadata.annotations?.[names.requestedAt];
   const revertBranches = found.reverts
@@ -116,18 +116,11 @@ async function tell({ git, events, log }: Pick<GitRepositoryDeps, "git" | "event
   const object: KubeObject = { apiVersion: repository.apiVersion, kind: repository.kind, metadata: repository.metadata };
   events.normal(object, "NewRevision", `${status.revision}: ${status.commit?.subject ?? ""} (${status.commit?.author ?? ""})`);
   log.info({ repository: keyOf(repository.metadata), revision: status.revision, was: before }, "new revision fetched");
-  if (before === undefined || !sameBranch(before, status.revision)) return;
-  if (await isForcePush(git, remote, { from: oidOf(before), to: oidOf(status.revision) }, signal)) {
+  const [old, now] = [parseRevision(before), parseRevision(status.revision)];
+  if (!old || !now || old.branch !== now.branch) return;
+  if (await isForcePush(git, remote, { from: old.commit, to: now.commit }, signal)) {
     events.warning(object, "ForcePushed", `${status.revision} does not build on ${before}: the branch was rewritten`);
   }
-}
-
-function sameBranch(a: string, b: string): boolean {
-  return a.split("@sha1:")[0] === b.split("@sha1:")[0];
-}
-
-function oidOf(revision: string): string {
-  return revision.slice(revision.lastIndexOf(":") + 1);
 }
 
 /** Whether the old tip is not among the new one's ancestors. A history too long to tell counts as an ordinary push. */

@@ -4,7 +4,7 @@ import type { Remote } from "../../git/git.ts";
 import type { Kube } from "../../kube/kube.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import { WaitingError } from "../../lib/errors.ts";
-import { isRecord } from "../../lib/json.ts";
+import { findSecret, type SecretText } from "../secrets.ts";
 
 /** A Secret that is not there yet is looked for again after this time. */
 const retryMs = 15_000;
@@ -17,15 +17,15 @@ export async function remoteOf(kube: Kube, repository: GitRepository, signal: Ab
   const { url, timeout, secretRef } = repository.spec;
   const timeoutMs = parseDurationMs(timeout);
   if (!secretRef) return { url, timeoutMs };
-  const name = keyOf({ namespace: repository.metadata.namespace, name: secretRef.name });
-  const secret = await kube.find({ apiVersion: "v1", kind: "Secret", namespace: repository.metadata.namespace, name: secretRef.name }, signal);
-  if (!secret) throw new WaitingError("SecretNotFound", `Secret ${name} of spec.secretRef does not exist`, retryMs);
-  const read = (key: string): string | undefined => decode(secret["data"], key);
+  const ref = { namespace: repository.metadata.namespace, name: secretRef.name };
+  const name = keyOf(ref);
+  const read = await findSecret(kube, ref, signal);
+  if (!read) throw new WaitingError("SecretNotFound", `Secret ${name} of spec.secretRef does not exist`, retryMs);
   const ca = read("ca.crt");
   return { url, timeoutMs, auth: authOf(read, name), ...(ca === undefined ? {} : { ca }) };
 }
 
-function authOf(read: (key: string) => string | undefined, name: string): Remote["auth"] {
+function authOf(read: SecretText, name: string): Remote["auth"] {
   const [username, password, bearerToken] = [read("username"), read("password"), read("bearerToken")];
   const hasBasic = username !== undefined || password !== undefined;
   if (bearerToken !== undefined) {
@@ -41,12 +41,4 @@ function authOf(read: (key: string) => string | undefined, name: string): Remote
 /** Not Stalled: the Secret is not watched, so only another look can see that it was mended. */
 function invalid(name: string, problem: string): WaitingError {
   return new WaitingError("InvalidSecret", `Secret ${name} of spec.secretRef ${problem}`, retryMs);
-}
-
-/** The value of a Secret's key; an empty one counts as missing. A line end at the end is most often an accident of the editor. */
-function decode(data: unknown, key: string): string | undefined {
-  const value = isRecord(data) ? data[key] : undefined;
-  if (typeof value !== "string") return undefined;
-  const text = Buffer.from(value, "base64").toString("utf8").replace(/\r?\n$/, "");
-  return text === "" ? undefined : text;
 }

@@ -1,5 +1,5 @@
 import { findCondition } from "../../api/conditions.ts";
-import type { GitRepository } from "../../api/git-repository.ts";
+import { type GitRepository, parseRevision } from "../../api/git-repository.ts";
 import { keyOf } from "../../api/object.ts";
 import type { Sync } from "../../api/sync.ts";
 import { StalledError, WaitingError } from "../../lib/errors.ts";
@@ -23,17 +23,12 @@ export function sourceOf(sync: Sync, repositories: Resources<GitRepository>): So
   const repository = repositories.find(key);
   if (!repository) throw new WaitingError("SourceNotFound", `GitRepository ${key} does not exist; create it or change spec.sourceRef`, waitMs);
   const { revision, revertBranches } = repository.status;
-  const commit = revision === undefined ? undefined : commitOf(revision);
+  const commit = parseRevision(revision)?.commit;
   if (revision === undefined || commit === undefined || revertBranches === undefined) {
     const why = findCondition(repository.status.conditions, "Ready")?.message;
     throw new WaitingError("SourceNotReady", `GitRepository ${key} has no revision yet${why === undefined ? "" : `: ${why}`}`, waitMs);
   }
   return { repository, revision, commit };
-}
-
-/** The commit in `branch@sha1:commit`; `undefined` for anything else. */
-function commitOf(revision: string): string | undefined {
-  return /@sha1:([0-9a-f]{40})$/.exec(revision)?.[1];
 }
 
 /** Throws WaitingError while a Sync that this one depends on is not Ready at its newest, and StalledError for a cycle. */
