@@ -90,7 +90,8 @@ const changes: { [D in Decision["do"]]: (status: CanaryStatus, facts: At, decisi
   }),
   finish: () => ({ phase: "Succeeded" }),
   cancel: (status, facts) => ({ ...atRest(status, facts), steppedAt: facts.now }),
-  settle: atRest,
+  // What the target's commit says now may be the failed one, of which a Revert held a part back.
+  settle: (status, facts) => atRest(status, { ...facts, commit: undefined }),
   rollBack: ({ canaryWeight = 0 }, { seen, now }, { reason, message, weight, commitsFault }) => ({
     phase: "Failed",
     canaryWeight: weight,

@@ -257,6 +257,8 @@ export interface Team {
   readonly cloneUrl: string;
   /** Writes files, commits on main and pushes. Returns the commit's id. */
   commit(files: Files, message?: string): string;
+  /** Writes files and commits on what is checked out, without a push. */
+  commitHere(files: Files, message: string): string;
   /** Runs git in the team's work tree. */
   work(...args: string[]): string;
   /** Runs git on the repository of the Git host. */
@@ -284,27 +286,32 @@ export async function startTeam({ git, dir }: Site, name: string): Promise<Team>
     const text = await reply.body.text();
     return { status: reply.statusCode, json: text === "" ? undefined : JSON.parse(text) };
   };
+  const commitHere: Team["commitHere"] = (files, message) => {
+    for (const [path, content] of Object.entries(files)) {
+      const file = join(workDir, path);
+      rmSync(file, { recursive: true, force: true });
+      mkdirSync(dirname(file), { recursive: true });
+      if (content !== null) writeFileSync(file, content);
+    }
+    work("add", "-A");
+    work("commit", "-q", "--allow-empty", "-m", message);
+    return work("rev-parse", "HEAD");
+  };
   return {
     name,
     cloneUrl,
     work,
     bare,
     api,
+    commitHere,
     commit: (files, message = "Change") => {
       if (bare("for-each-ref", "refs/heads/main") !== "") {
         work("fetch", "-q", "origin", "main");
         work("reset", "-q", "--hard", "FETCH_HEAD");
       }
-      for (const [path, content] of Object.entries(files)) {
-        const file = join(workDir, path);
-        rmSync(file, { recursive: true, force: true });
-        mkdirSync(dirname(file), { recursive: true });
-        if (content !== null) writeFileSync(file, content);
-      }
-      work("add", "-A");
-      work("commit", "-q", "--allow-empty", "-m", message);
+      const commit = commitHere(files, message);
       work("push", "-q", "origin", "HEAD:refs/heads/main");
-      return work("rev-parse", "HEAD");
+      return commit;
     },
     pulls: async () => ((await api("GET", "/pulls?state=all")).json as Pull[]).sort((a, b) => a.number - b.number),
     comments: async (number) => ((await api("GET", `/issues/${number}/comments`)).json as { body: string }[]).map(({ body }) => body),

@@ -45,26 +45,50 @@ async function readCommits(deps: RevertDeps, { remote }: Scene, oids: readonly s
   return Promise.all(oids.map((oid) => deps.git.commit(remote, oid, signal)));
 }
 
+/** Whether the failed values never were in Git: the commit that the target had when it failed says something else. */
+export async function neverInGit(deps: RevertDeps, scene: Scene, signal: AbortSignal): Promise<boolean> {
+  const { spec, status } = scene.revert;
+  const failed = spec.evidence?.commit;
+  if (!failed || status.commits !== undefined || spec.commits !== undefined || inConfigs(scene)) return false;
+  const values = await rendering(deps, scene, failed, signal).catch((error: unknown) => {
+    if (error instanceof GitError && error.reason === "HistoryUnavailable") return undefined;
+    throw error;
+  });
+  return values !== undefined && disagreeing(scene.deciding, valuesIn(scene, values), "failed").length > 0;
+}
+
+/**
+ * Whether the target's commit is not all there is to know: one that changes only a config does not show on the target.
+ */
+function inConfigs({ deciding }: Scene): boolean {
+  return deciding.some(({ object }) => !object.startsWith("Deployment/"));
+}
+
 /** How far behind the commit that the target names the one may lie that changed a config. */
 const maxConfigSteps = 50;
 
 async function search(deps: RevertDeps, scene: Scene, { failed, promoted }: { failed: string; promoted: string }, signal: AbortSignal): Promise<Blamed | NoPlan> {
-  // A commit that changes only a config does not show on the target: then HEAD is where to begin, and the promoted
-  // values may have come later, or from longer ago, than the target's own commit.
-  const inConfigs = scene.deciding.some(({ object }) => !object.startsWith("Deployment/"));
-  const to = inConfigs ? scene.head : failed;
-  const range = [...(await deps.git.history(scene.remote, { from: promoted, to }, signal)), await deps.git.commit(scene.remote, promoted, signal)];
-  const all = await stagesOf(deps, scene, range, signal);
-  const stages = inConfigs ? all.slice(Math.max(0, all.findIndex(({ values }) => agrees(scene, values, "failed")))) : all;
-  const wrong = inConfigs ? disagreements(scene, stages[0], "failed") : [...disagreements(scene, stages[0], "failed"), ...disagreements(scene, stages.at(-1), "promoted")];
-  if (wrong.length > 0) return notFromGit(wrong);
-  const cut = await backToPromoted(deps, scene, { stages, commits: range, steps: inConfigs ? maxConfigSteps : 0 }, signal);
-  if (!cut) return notFromGit(disagreements(scene, stages.at(-1), "promoted"));
-  const found = culprits(cut.stages);
-  if (found.commits.length === 0) return noPlan("Planned", "NotFromGit", `no commit between ${promoted} and ${to} changed ${scene.deciding.map(({ path }) => path).join(", ")}`);
-  const byId = new Map(cut.commits.map((commit) => [commit.oid, commit]));
+  const way = await wayBack(deps, scene, { failed, promoted }, signal);
+  if (way.outcome === "none") return way;
+  const { commits, bystanders } = culprits(way.stages);
+  if (commits.length === 0) return noPlan("Planned", "NotFromGit", `no commit between ${promoted} and ${failed} changed ${scene.deciding.map(({ path }) => path).join(", ")}`);
+  const byId = new Map(way.commits.map((commit) => [commit.oid, commit]));
   const pick = (oids: readonly string[]) => oids.flatMap((oid) => byId.get(oid) ?? []);
-  return { outcome: "blamed", commits: pick(found.commits), bystanders: pick(found.bystanders), promotedAt: cut.stages.at(-1)?.commit ?? "", failedAt: cut.stages[0]?.commit ?? "" };
+  return { outcome: "blamed", commits: pick(commits), bystanders: pick(bystanders), promotedAt: way.stages.at(-1)?.commit ?? "", failedAt: way.stages[0]?.commit ?? "" };
+}
+
+/** From the newest commit that says what failed back to the newest before it that says what was promoted. */
+async function wayBack(deps: RevertDeps, scene: Scene, { failed, promoted }: { failed: string; promoted: string }, signal: AbortSignal): Promise<({ outcome: "way" } & Way) | NoPlan> {
+  const loose = inConfigs(scene);
+  const range = await deps.git.history(scene.remote, { from: promoted, to: loose ? scene.head : failed }, signal);
+  const commits = [...range, await deps.git.commit(scene.remote, promoted, signal)];
+  const all = await stagesOf(deps, scene, commits, signal);
+  // With configs HEAD is where to begin, and the promoted values may be newer than the target's own commit, or older.
+  const stages = loose ? all.slice(Math.max(0, all.findIndex(({ values }) => agrees(scene, values, "failed")))) : all;
+  const wrong = [...disagreements(scene, stages[0], "failed"), ...(loose ? [] : disagreements(scene, stages.at(-1), "promoted"))];
+  if (wrong.length > 0) return notFromGit(wrong);
+  const way = await backToPromoted(deps, scene, { stages, commits, steps: loose ? maxConfigSteps : 0 }, signal);
+  return way ? { outcome: "way", ...way } : notFromGit(disagreements(scene, stages.at(-1), "promoted"));
 }
 
 interface Way {
@@ -88,7 +112,7 @@ async function stagesOf(deps: RevertDeps, scene: Scene, commits: readonly Commit
   const stages: Stage[] = [];
   for (const { oid } of commits) {
     const objects = await rendering(deps, scene, oid, signal);
-    if (objects) stages.push({ commit: oid, values: valuesOf(scene.deciding, scene.revert.metadata.namespace ?? "", objects) });
+    if (objects) stages.push({ commit: oid, values: valuesIn(scene, objects) });
   }
   return stages;
 }
@@ -101,6 +125,10 @@ export async function rendering(deps: RevertDeps, scene: Pick<Scene, "sync" | "r
     if (error instanceof StalledError) return undefined;
     throw error;
   }
+}
+
+function valuesIn({ deciding, revert }: Scene, objects: readonly KubeObject[]): unknown[] {
+  return valuesOf(deciding, revert.metadata.namespace ?? "", objects);
 }
 
 function agrees(scene: Scene, values: readonly unknown[], which: "promoted" | "failed"): boolean {
@@ -139,8 +167,10 @@ async function messageOf(deps: RevertDeps, { remote }: Scene, oid: string, signa
 /** Whether it leaves the same files in the same state as a revert commit that is known here: squashed or picked under another name. */
 async function isOurPatch(deps: RevertDeps, scene: Scene, commit: Commit, signal: AbortSignal): Promise<boolean> {
   const made = deps.reverts.list().flatMap(({ status }) => (status.commit ? [status.commit] : []));
-  const signature = made.length > 0 ? await patchOf(deps, scene, commit.oid, signal) : undefined;
-  for (const oid of made) if (oid === commit.oid || (signature && signature === (await patchOf(deps, scene, oid, signal)))) return true;
+  if (made.includes(commit.oid)) return true;
+  const patch = made.length > 0 ? await patchOf(deps, scene, commit.oid, signal) : undefined;
+  if (patch === undefined) return false;
+  for (const oid of made) if (patch === (await patchOf(deps, scene, oid, signal))) return true;
   return false;
 }
 

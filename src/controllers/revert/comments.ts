@@ -20,21 +20,31 @@ const mostCommits = 100;
  */
 export async function tellOfChanges(deps: RevertDeps & { readonly memory: Memory }, scene: Scene, { host, published }: { host: GitHost; published: Published }, signal: AbortSignal): Promise<void> {
   const key = keyOf(scene.revert.metadata);
-  const { pullRequest } = published;
-  const from = deps.memory.toldUpTo.get(key) ?? scene.revert.spec.evidence?.commit ?? scene.revert.status.base;
-  if (!pullRequest || !from || from === scene.head) return;
+  const from = deps.memory.toldUpTo.get(key) ?? firstUntold(scene);
+  if (!published.pullRequest || !from || from === scene.head) return;
   try {
-    const later = await deps.git.history(scene.remote, { from, to: scene.head }, signal);
-    for (const commit of later.slice(0, mostCommits).reverse()) {
-      if (!(await changesWorkload(deps, scene, commit, signal))) continue;
+    for (const commit of await changesSince(deps, scene, from, signal)) {
       const facts = { oid: commit.oid, subject: subjectOf(commit.message), author: commit.author.name, time: commit.time };
-      await host.comment(pullRequest.number, { marker: `serin:change:${commit.oid}`, body: changeComment(scene.revert.spec.canaryRef.name, facts) }, signal);
+      const comment = { marker: `serin:change:${commit.oid}`, body: changeComment(scene.revert.spec.canaryRef.name, facts) };
+      await host.comment(published.pullRequest.number, comment, signal);
     }
     deps.memory.toldUpTo.set(key, scene.head);
   } catch (error) {
     if (signal.aborted || !(error instanceof GitError || error instanceof GitHostError)) throw error;
     deps.log.debug({ revert: key, error: messageOf(error) }, "pull request could not be told of later commits");
   }
+}
+
+function firstUntold({ revert: { spec, status } }: Scene): string | undefined {
+  return spec.evidence?.commit ?? status.base;
+}
+
+/** Oldest first. */
+async function changesSince(deps: RevertDeps, scene: Scene, from: string, signal: AbortSignal): Promise<Commit[]> {
+  const later = await deps.git.history(scene.remote, { from, to: scene.head }, signal);
+  const found: Commit[] = [];
+  for (const commit of later.slice(0, mostCommits).reverse()) if (await changesWorkload(deps, scene, commit, signal)) found.push(commit);
+  return found;
 }
 
 async function changesWorkload(deps: RevertDeps, scene: Scene, { oid, parents: [parent] }: Commit, signal: AbortSignal): Promise<boolean> {

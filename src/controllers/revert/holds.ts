@@ -56,7 +56,8 @@ async function activeHold(deps: Deps, revert: Revert, rendered: readonly KubeObj
   const target = targetOf(cause) ?? deps.canaries.find(keyOf({ namespace, name: canary }))?.spec.targetRef.name ?? "";
   const shared = sharedConfigs({ name: target, namespace }, rendered);
   const own = cause.filter(({ object }) => !shared.has(object));
-  const fields = await Promise.all(own.map((field) => (field.secret ? heldSecret(deps, { canary, namespace, target, rendered }, field, signal) : field)));
+  const place = { canary, namespace, target, rendered };
+  const fields = await Promise.all(own.map(async (field) => (field.secret ? heldSecret(deps, place, field, signal) : field)));
   return { canary, namespace, fields: fields.filter((field) => field !== undefined) };
 }
 

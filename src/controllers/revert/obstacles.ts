@@ -99,12 +99,19 @@ function sourceKey(deps: RevertDeps, revert: Revert): string | undefined {
 async function undoneByOther(deps: RevertDeps, scene: Scene, signal: AbortSignal): Promise<Obstacle | undefined> {
   if (scene.deciding.length === 0) return undefined;
   const own = keyOf(scene.revert.metadata);
-  const others = deps.reverts.list().filter((other) => keyOf(other.metadata) !== own && isHolding(other) && other.status.phase === "Proposed" && other.status.tree !== undefined);
+  const others = deps.reverts.list().filter((other) => keyOf(other.metadata) !== own && isHolding(other) && other.status.phase === "Proposed");
   for (const other of others) {
-    if (sourceKey(deps, other) !== keyOf(scene.repository.metadata)) continue;
-    const values = await valuesAt(deps, scene, { fields: scene.deciding, at: other.status.tree ?? "" }, signal);
-    if (standingOf(scene.deciding, values) !== "promoted") continue;
+    if (sourceKey(deps, other) !== keyOf(scene.repository.metadata) || !(await undoes(deps, scene, other, signal))) continue;
     return { reason: "UndoneByOther", message: `${other.status.pullRequest?.url ?? keyOf(other.metadata)} undoes this cause too` };
   }
   return undefined;
+}
+
+/** Whether merging the other's branch into HEAD undoes this cause: it may have been made before this cause was there. */
+async function undoes(deps: RevertDeps, scene: Scene, { status }: Revert, signal: AbortSignal): Promise<boolean> {
+  const { base, commit } = status;
+  if (!base || !commit) return false;
+  const merged = await deps.git.merge(scene.remote, { base, ours: scene.head, theirs: commit }, signal);
+  if (merged.outcome !== "clean") return false;
+  return standingOf(scene.deciding, await valuesAt(deps, scene, { fields: scene.deciding, at: merged.tree }, signal)) === "promoted";
 }

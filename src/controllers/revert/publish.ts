@@ -82,22 +82,25 @@ async function record(deps: RevertDeps, { scene: { revert }, plan, route, publis
   const { clusterName, push } = route;
   const branch = push ? undefined : branchName({ cluster: clusterName, namespace: revert.metadata.namespace ?? "", canary: revert.spec.canaryRef.name, id: causeId(revert) });
   if (revert.status.commit === commit && revert.status.branch === branch) return revert;
-  const replaces = published.branchCommit !== undefined && published.branchCommit !== commit ? published.branchCommit : undefined;
   const { conflicts: _, replaces: __, ...before } = revert.status;
+  const again = before.phase === "Proposed";
   const change: RevertStatus = {
     ...before,
-    phase: before.phase === "Proposed" ? "Proposed" : "Planned",
+    phase: again ? "Proposed" : "Planned",
     commits: plan.commits.map(({ oid }) => oid),
     bystanders: plan.bystanders.map(({ oid }) => oid),
     base: plan.base,
     tree: plan.tree,
     commit,
     proposedAt: before.proposedAt ?? isoSeconds(deps.clock.nowMs()),
-    ...(branch === undefined ? {} : { branch }),
-    ...(replaces === undefined ? {} : { replaces }),
+    ...(branch === undefined ? {} : { branch, ...replacing(published, commit) }),
   };
   const outcome = { ready: "Unknown" as const, reason: "Proposing", message: "The revert is made and about to be pushed", state: "reconciling" as const };
-  return deps.reverts.patchStatus(revert, before.phase === "Proposed" ? change : statusWith(deps, { ...revert, status: change }, {}, outcome), signal);
+  return deps.reverts.patchStatus(revert, again ? change : statusWith(deps, { ...revert, status: change }, {}, outcome), signal);
+}
+
+function replacing({ branchCommit }: Published, commit: string): Pick<RevertStatus, "replaces"> {
+  return branchCommit === undefined || branchCommit === commit ? {} : { replaces: branchCommit };
 }
 
 async function pushOwnBranch(deps: RevertDeps, at: { scene: Scene; published: Published; revert: Revert }, commit: string, signal: AbortSignal): Promise<Revert> {

@@ -6,6 +6,7 @@ import type { Revert, RevertPhase } from "../../api/revert.ts";
 import type { GitHost } from "../../githost/git-host.ts";
 import type { Reconcile, ReconcileResult } from "../../kube/kube.ts";
 import { StalledError, WaitingError } from "../../lib/errors.ts";
+import { neverInGit } from "./blame.ts";
 import { endOf } from "../../revert/end.ts";
 import { withOwnWrites } from "../own-writes.ts";
 import { tellOfChanges } from "./comments.ts";
@@ -30,17 +31,26 @@ export function revertReconciler(given: RevertDeps): Reconcile {
     const revert = deps.reverts.find(key);
     if (!revert || isEnded(revert.status.phase)) forget(deps.memory, key);
     if (!revert) return {};
-    const { deletionTimestamp, finalizers = [] } = revert.metadata;
-    if (deletionTimestamp && (await namespaceGoes(deps, revert, signal))) return releaseOnly(deps, revert, signal);
+    if (isDeleted(revert) && (await namespaceGoes(deps, revert, signal))) return releaseOnly(deps, revert, signal);
     if (isEnded(revert.status.phase)) return tidyUp(deps, revert, signal);
-    if (!deletionTimestamp && !finalizers.includes(names.finalizer)) return addFinalizer(deps, revert, signal);
-    const scene = await observe(deps, revert, signal).catch((error: unknown) => {
-      if (deletionTimestamp && error instanceof WaitingError) return undefined;
-      throw error;
-    });
-    // Deleting the object is the person's word, even when nothing is left of what it was about.
+    if (!isDeleted(revert) && !revert.metadata.finalizers?.includes(names.finalizer)) return addFinalizer(deps, revert, signal);
+    const scene = await look(deps, revert, signal);
     return scene ? step(deps, scene, signal) : finish(deps, revert, "Declined", signal);
   };
+}
+
+function isDeleted({ metadata }: Revert): boolean {
+  return metadata.deletionTimestamp !== undefined;
+}
+
+/** Deleting the object is the person's word, even when nothing is left of what it was about: then `undefined`. */
+async function look(deps: RevertDeps, revert: Revert, signal: AbortSignal): Promise<Scene | undefined> {
+  try {
+    return await observe(deps, revert, signal);
+  } catch (error) {
+    if (isDeleted(revert) && error instanceof WaitingError) return undefined;
+    throw error;
+  }
 }
 
 /** What is known of branch and pull request, and the way to the host or what keeps us from it. */
@@ -52,10 +62,11 @@ interface Place {
 
 async function step(deps: Deps, scene: Scene, signal: AbortSignal): Promise<ReconcileResult> {
   const { revert } = scene;
-  const [atHead, place] = await Promise.all([observeHead(deps, scene, signal), observePlace(deps, scene, signal)]);
+  const [says, place] = await Promise.all([observeHead(deps, scene, signal), observePlace(deps, scene, signal)]);
+  // What Git never said cannot be merged away: it is held until a person says otherwise (design rule 3).
+  const atHead = says === "promoted" && (await neverInGit(deps, scene, signal)) ? "failed" : says;
   const { proposal, branchIsOurs } = place.published;
-  const deleted = revert.metadata.deletionTimestamp !== undefined;
-  const end = endOf({ atHead, proposal, branchIsOurs, deleted, reopened: revert.status.reopened === true });
+  const end = endOf({ atHead, proposal, branchIsOurs, deleted: isDeleted(revert), reopened: revert.status.reopened === true });
   switch (end.do) {
     case "end":
       return finish(deps, revert, end.phase, signal);

@@ -96,11 +96,15 @@ async function saysSo(deps: RefusedDeps, { remote, commit, refused }: { remote: 
   const status = deps.reverts.find(keyOf({ namespace: canary.metadata.namespace, name: revert }))?.status;
   if (commit.message.includes(`Reapply ${revert}`)) return true;
   if (status?.pullRequest && new RegExp(`^Reverts? [^\\s]*[#!]${status.pullRequest.number}\\b`, "im").test(commit.message)) return true;
-  for (const oid of revertedCommits(commit.message)) {
-    if (oid === status?.commit) return true;
-    const undone = await find(deps, remote, oid, signal);
-    const merged = undone ? await Promise.all(undone.parents.slice(1).map((parent) => find(deps, remote, parent, signal))) : [];
-    if ([undone, ...merged].some((one) => one && namesRevert(one.message, revert))) return true;
-  }
+  const undone = revertedCommits(commit.message);
+  if (status?.commit && undone.includes(status.commit)) return true;
+  for (const oid of undone) if (await isOurs(deps, { remote, oid, revert }, signal)) return true;
   return false;
+}
+
+/** Whether the commit, or a branch that it merged, carries the Revert's trailer. */
+async function isOurs(deps: RefusedDeps, { remote, oid, revert }: { remote: Remote; oid: string; revert: string }, signal: AbortSignal): Promise<boolean> {
+  const commit = await find(deps, remote, oid, signal);
+  const merged = await Promise.all((commit?.parents ?? []).slice(1).map((parent) => find(deps, remote, parent, signal)));
+  return [commit, ...merged].some((one) => one !== undefined && namesRevert(one.message, revert));
 }

@@ -89,11 +89,16 @@ export async function observeProposal(deps: RevertDeps, scene: Scene, host: GitH
 }
 
 function proposalOf(status: RevertStatus, pullRequest: PullRequest | undefined, branchCommit: string | undefined): Proposal {
-  // One that was not recorded and is over belongs to an earlier time, before this cause failed again.
-  const ours = pullRequest !== undefined && (pullRequest.state === "open" || pullRequest.number === status.pullRequest?.number);
-  if (ours && pullRequest.state === "merged") return "merged";
-  if (branchCommit === undefined) return status.pushedAt === undefined ? "none" : "branchMissing";
-  if (!ours) return "none";
+  const state = stateOf(status, pullRequest);
+  if (state === "merged" || branchCommit !== undefined) return state;
+  return status.pushedAt === undefined ? "none" : "branchMissing";
+}
+
+function stateOf(status: RevertStatus, pullRequest: PullRequest | undefined): Proposal {
+  if (!pullRequest) return "none";
   if (pullRequest.state === "open") return "open";
+  // One that was not recorded and is over belongs to an earlier time, before this cause failed again.
+  if (pullRequest.number !== status.pullRequest?.number) return "none";
+  if (pullRequest.state === "merged") return "merged";
   return pullRequest.closedBy?.bot === true ? "closedByBot" : "closedByPerson";
 }
