@@ -8,6 +8,7 @@ import { startLoad } from "../../sandbox/load/load.ts";
 import { shopImages } from "../../sandbox/node/programs.ts";
 import { type Sandbox, startSandbox } from "../../sandbox/start.ts";
 import { startController } from "../controller.ts";
+import type { Narrator } from "./narrator.ts";
 import { createScreen, type Output, type Screen } from "./screen.ts";
 import { people, prepare } from "./stage.ts";
 import { play } from "./story.ts";
@@ -21,6 +22,7 @@ export interface DemoOptions {
 }
 
 const requestsPerSecond = 50;
+const bad = { ERROR_PERCENT: "30" };
 
 /** Starts a whole cluster in this process, plays the story, and stays up for the user until told to stop. Throws when the story does not come out. */
 export async function demoCommand({ once, output, config }: DemoOptions, signal: AbortSignal): Promise<void> {
@@ -32,20 +34,26 @@ export async function demoCommand({ once, output, config }: DemoOptions, signal:
   const log = createLogger(config.logLevel === "info" ? "error" : config.logLevel);
   let sandbox: Sandbox | undefined;
   let controller: Promise<void> = Promise.resolve();
+  let narrator: Narrator | undefined;
   try {
-    sandbox = await startSandbox({ dir, images: shopImages({ "3": { ERROR_PERCENT: "30" } }), users: people, log });
+    sandbox = await startSandbox({ dir, images: shopImages({ "3": bad, bad }), users: people, log });
     const own = { ...config, clusterName: "demo", provider: "gatewayapi:v1" as const, metricsServer: sandbox.metrics.url, port: 0, gitDirectory: join(dir, "cache"), leaderElectionNamespace: "default", namespaces: undefined };
     controller = (await startController({ config: own, connection: serverAt(sandbox.apiServer), log, signal: all })).ended;
     controller.catch((error: unknown) => life.abort(error));
     const stage = await prepare(sandbox, { dir, searchPath: config.searchPath }, all);
     introduce(screen, sandbox, stage.repositoryUrl);
     const load = () => startLoad({ url: stage.gateway, host: "shop.example", ratePerSecond: requestsPerSecond, signal: all });
-    await play({ screen, stage, startLoad: load }, all);
-    if (!once) await stay(screen, sandbox, stage.repositoryUrl, all);
+    narrator = await play({ screen, stage, startLoad: load }, all);
+    if (!once) {
+      invite(screen, sandbox);
+      narrator.tellAll();
+      await untilAborted(all);
+    }
   } catch (error) {
     // Ctrl-C is the user's way out, not a failure of the story.
     if (!signal.aborted) throw life.signal.aborted ? life.signal.reason : error;
   } finally {
+    narrator?.stop();
     screen.end();
     life.abort(new Error("the demo ends"));
     await controller.catch(() => {});
@@ -61,14 +69,18 @@ function introduce(screen: Screen, { kubeconfig, metrics }: Sandbox, repositoryU
   screen.say(`metrics:      ${metrics.kind === "prometheus" ? "the prometheus on your PATH" : "embedded"}, ${metrics.url}`);
 }
 
-async function stay(screen: Screen, { kubeconfig, git }: Sandbox, repositoryUrl: string, signal: AbortSignal): Promise<void> {
+function invite(screen: Screen, { kubeconfig, git }: Sandbox): void {
   const [user] = people;
   const clone = `${git.url}/acme/apps.git`.replace("http://", `http://${user.login}:${user.password}@`);
   screen.chapter("Your turn: the cluster stays up until Ctrl-C");
-  screen.say(`git clone ${clone}   change apps/shop.yaml, commit, push`);
-  screen.say("good images: serin.dev/shop:4, :5, …; bad: :3; does not exist: :missing; or set ERROR_PERCENT, LATENCY_MS in env");
-  screen.say(`kubectl --kubeconfig ${kubeconfig} -n shop get canaries,reverts,syncs --watch`);
-  screen.say(repositoryUrl);
+  screen.say("clone, change the image in apps/shop.yaml, commit and push; merge or close pull requests in the browser");
+  screen.show(`git clone ${clone}`);
+  screen.show(`${git.url}/acme/apps`);
+  screen.show(`kubectl --kubeconfig ${kubeconfig} -n shop get canaries,reverts,syncs`);
+  screen.say("good: serin.dev/shop:4, :5, …; bad: :bad, :bad-2, …; does not exist: :missing; or set LATENCY_MS, CRASH_AFTER_MS in env");
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });

@@ -51,6 +51,7 @@ spec:
   targetRef:
     kind: Deployment
     name: shop
+  progressDeadlineSeconds: 30
   service:
     port: 80
     targetPort: 8080

@@ -1,35 +1,44 @@
 import { expect, test } from "vitest";
-import { createScreen, weightBar } from "./screen.ts";
+import { createScreen } from "./screen.ts";
 
-function recorded(isTTY: boolean) {
+function recorded(isTTY: boolean, hasColors = () => false) {
   const written: string[] = [];
-  const screen = createScreen({ isTTY, columns: 30, write: (text) => written.push(text) }, () => 1_234);
+  const screen = createScreen({ isTTY, columns: 30, hasColors, write: (text) => written.push(text) }, () => 1_234);
   return { screen, text: () => written.join("") };
 }
 
+const line = (text: string) => [{ text, style: "bad" as const }];
+
 test("off a terminal there are plain lines only", () => {
-  const { screen, text } = recorded(false);
+  const { screen, text } = recorded(false, () => true);
   screen.chapter("A good release");
-  screen.live("20 %");
+  screen.live(() => [line("20 %")]);
   screen.say("promoted");
+  screen.show("git clone");
   screen.end();
-  expect(text()).toBe("\n== A good release\n   1.2s  promoted\n");
+  expect(text()).toBe("\n== A good release\n   1.2s  promoted\n         git clone\n");
 });
 
-test("on a terminal the live line stays below what is said, and is cut at its width", () => {
+test("on a terminal what is live is drawn anew below what is said, and removed at the end", () => {
   const { screen, text } = recorded(true);
-  screen.live("x".repeat(50));
+  screen.live(() => [line("one"), line("two"), line("three")]);
   screen.say("promoted");
   screen.end();
-  const lines = text().split("\r\u001b[2K");
-  expect(lines[1]).toContain("promoted");
-  expect(lines[1]?.endsWith(`\n${"x".repeat(29)}`)).toBe(true);
+  screen.live(() => [line("never seen")]);
+  const twoUpAndAway = "\r\u001b[2A\u001b[J";
+  expect(text()).toBe(`one\ntwo\nthree${twoUpAndAway}   1.2s  promoted\none\ntwo\nthree${twoUpAndAway}`);
 });
 
-test.each([
-  [0, "░".repeat(20)],
-  [20, "████" + "░".repeat(16)],
-  [100, "█".repeat(20)],
-])("a weight of %i %% is drawn", (weight, bar) => {
-  expect(weightBar(weight)).toBe(`${bar} ${String(weight).padStart(3)} %`);
+test("what is live is told the width at which no line wraps", () => {
+  const { screen } = recorded(true);
+  let told = 0;
+  screen.live((width) => ((told = width), []));
+  expect(told).toBe(29);
+});
+
+test("colours are left out where the terminal or the user wants none", () => {
+  const [plain, coloured] = [recorded(true), recorded(true, () => true)];
+  for (const { screen } of [plain, coloured]) screen.live(() => [line("bad")]);
+  expect(plain.text()).toBe("bad");
+  expect(coloured.text()).toBe("\u001b[31mbad\u001b[0m");
 });

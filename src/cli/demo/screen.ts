@@ -1,12 +1,16 @@
+import type { Span, Style } from "./picture.ts";
+
 /** Where the demo tells its story. */
 export interface Screen {
   /** A heading of the story. */
   chapter(text: string): void;
   /** One line of it, with the time since the start. */
   say(text: string): void;
+  /** One line without a time, for something to copy. */
+  show(text: string): void;
   /** What is going on right now; on a terminal it stays at the bottom, else it is left out. */
-  live(text: string): void;
-  /** Removes the live line. */
+  live(draw: (width: number) => readonly (readonly Span[])[]): void;
+  /** Removes what is live. Nothing is drawn after it. */
   end(): void;
 }
 
@@ -14,38 +18,40 @@ export interface Screen {
 export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  /** Whether colours may be used: a terminal that can, and no NO_COLOR. */
+  hasColors?(): boolean;
   write(text: string): unknown;
 }
 
-const bold = (text: string) => `\u001b[1m${text}\u001b[0m`;
-const faint = (text: string) => `\u001b[2m${text}\u001b[0m`;
+const escape = "\u001b[";
+const codes: Record<Style, string> = { plain: "", faint: "2", strong: "1", good: "32", new: "36", bad: "31" };
 
 /** A screen on a terminal, or plain lines anywhere else. */
 export function createScreen(output: Output, sinceStartMs: () => number): Screen {
   const tty = output.isTTY === true;
-  let bottom = "";
-  const clear = () => (bottom === "" ? "" : "\r\u001b[2K");
-  const print = (line: string) => output.write(`${clear()}${line}\n${bottom}`);
+  const coloured = tty && (output.hasColors?.() ?? true);
+  const paint = ({ text, style }: Span) => (coloured && codes[style] !== "" ? `${escape}${codes[style]}m${text}${escape}0m` : text);
+  let bottom: readonly string[] = [];
+  let ended = false;
+  // Up to the first live line, and everything from there on away.
+  const clear = () => (bottom.length === 0 ? "" : `\r${bottom.length > 1 ? `${escape}${bottom.length - 1}A` : ""}${escape}J`);
+  const print = (line: string) => void output.write(`${clear()}${line}\n${bottom.join("\n")}`);
   const time = () => `${(sinceStartMs() / 1_000).toFixed(1).padStart(6)}s`;
   return {
-    chapter: (text) => print(`\n${tty ? bold(text) : `== ${text}`}`),
-    say: (text) => print(`${tty ? faint(time()) : time()}  ${text}`),
-    live: (text) => {
-      if (!tty) return;
-      output.write(clear());
-      bottom = text.slice(0, (output.columns ?? 100) - 1);
-      output.write(bottom);
+    chapter: (text) => print(`\n${tty ? paint({ text, style: "strong" }) : `== ${text}`}`),
+    say: (text) => print(`${paint({ text: time(), style: "faint" })}  ${text}`),
+    show: (text) => print(`         ${text}`),
+    live: (draw) => {
+      if (!tty || ended) return;
+      const before = clear();
+      // One column stays free: a full line would wrap, and could not be removed again.
+      bottom = draw((output.columns ?? 80) - 1).map((line) => line.map(paint).join(""));
+      output.write(`${before}${bottom.join("\n")}`);
     },
     end: () => {
-      output.write(clear());
-      bottom = "";
+      if (bottom.length > 0) output.write(clear());
+      bottom = [];
+      ended = true;
     },
   };
-}
-
-/** A bar of the canary's share of traffic, e.g. `████░░░░░░░░░░░░░░░░  20 %`. */
-export function weightBar(weight: number): string {
-  const width = 20;
-  const filled = Math.round((weight / 100) * width);
-  return `${"█".repeat(filled)}${"░".repeat(width - filled)} ${String(weight).padStart(3)} %`;
 }

@@ -1,7 +1,7 @@
 import { request } from "undici";
 import type { Load } from "../../sandbox/load/load.ts";
 import { cart, shop } from "./manifests.ts";
-import { narrate } from "./narrator.ts";
+import { type Narrator, narrate } from "./narrator.ts";
 import type { Screen } from "./screen.ts";
 import type { Stage } from "./stage.ts";
 import { createView, type View } from "./view.ts";
@@ -16,24 +16,44 @@ export interface Play {
 /** Limit of each thing that is waited for. */
 const patienceMs = 60_000;
 
-/** Plays a good and a bad release. Throws, saying what was expected, when it does not come out. */
-export async function play({ screen, stage, startLoad }: Play, signal: AbortSignal): Promise<void> {
+/**
+ * Plays a good and a bad release. Throws, saying what was expected, when it does not come out.
+ * @returns who goes on telling what happens, until stopped
+ */
+export async function play({ screen, stage, startLoad }: Play, signal: AbortSignal): Promise<Narrator> {
   const view = createView(stage.informers);
-  const scene: Scene = { screen, stage, view, signal };
   screen.chapter("Shop 1 is put under a Canary");
-  await until(scene, "the canary to be initialized", () => view.canary()?.phase === "Initialized");
+  await until({ view, signal }, "the canary to be initialized", () => view.canary()?.phase === "Initialized");
   const load = startLoad();
-  const stop = narrate({ screen, view, load });
+  screen.say("users are here: 50 requests a second through the gateway");
+  const narrator = narrate({ screen, view, load, nowMs: () => performance.now() });
+  const scene: Scene = { screen: after(screen, narrator), stage, view, signal };
   try {
-    screen.say("users are here: 50 requests a second through the gateway");
     await until(scene, "the first answers", () => load.snapshot().answered > 20);
     await goodRelease(scene, load);
     await badRelease(scene, load);
     await merge(scene);
-    summarize(screen, load);
-  } finally {
-    stop();
+    summarize(scene.screen, load);
+    return narrator;
+  } catch (error) {
+    narrator.stop();
+    throw error;
   }
+}
+
+/** A screen on which what already happened is told before what the story says about it. */
+function after(screen: Screen, narrator: Narrator): Screen {
+  return {
+    ...screen,
+    chapter: (text) => {
+      narrator.look();
+      screen.chapter(text);
+    },
+    say: (text) => {
+      narrator.look();
+      screen.say(text);
+    },
+  };
 }
 
 interface Scene {
@@ -126,7 +146,7 @@ function expect(came: boolean, expected: string): void {
 }
 
 /** Waits until something is so, looking again whenever anything that the story is about changes. */
-async function until({ view, signal }: Scene, expected: string, condition: () => boolean): Promise<void> {
+async function until({ view, signal }: Pick<Scene, "view" | "signal">, expected: string, condition: () => boolean): Promise<void> {
   const deadline = AbortSignal.timeout(patienceMs);
   const either = AbortSignal.any([signal, deadline]);
   while (!condition()) {

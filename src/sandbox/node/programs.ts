@@ -18,8 +18,9 @@ interface ShopFaults {
 }
 
 /**
- * The registry of the demo: `serin.dev/shop`, every tag of it a good release, but for the tags named here. Tags that
- * start with `missing` do not exist, and for those that start with `broken-registry` the registry answers 500.
+ * The registry of the demo: `serin.dev/shop`, every tag of it a good release, but for the tags named here, also with a
+ * suffix: `bad` stands for `bad-2` too. Tags that start with `missing` do not exist, and for those that start with
+ * `broken-registry` the registry answers 500.
  */
 export function shopImages(badTags: Readonly<Record<string, ShopFaults>> = {}): Images {
   const faults = new Map(Object.entries(badTags));
@@ -27,7 +28,7 @@ export function shopImages(badTags: Readonly<Record<string, ShopFaults>> = {}): 
     "serin.dev/shop": (tag) => {
       if (tag.startsWith("missing")) return "notFound";
       if (tag.startsWith("broken-registry")) return "registryError";
-      return shop(faults.get(tag));
+      return shop(faults.get(tag.replace(/-.*/, "")));
     },
   });
 }
