@@ -8,6 +8,7 @@ import { systemClock } from "../src/lib/clock.ts";
 import { isRecord } from "../src/lib/json.ts";
 import { createLogger } from "../src/lib/log.ts";
 import { startApiServer } from "../src/sandbox/api-server/api-server.ts";
+import type { RequestInfo } from "../src/sandbox/api-server/serve.ts";
 import { gatewayCrds } from "../src/sandbox/gateway/crds.ts";
 import type { SandboxGateway } from "../src/sandbox/gateway/start.ts";
 import { startGateway } from "../src/sandbox/gateway/start.ts";
@@ -32,12 +33,12 @@ export interface TestCluster {
 const gatewayApi = "gateway.networking.k8s.io/v1";
 
 /** Starts one, with a Gateway `public/web` for all namespaces and the namespace `shop`. */
-export async function startTestCluster(options: { images?: Images; timings?: Partial<NodeTimings> } = {}): Promise<TestCluster> {
+export async function startTestCluster(options: { images?: Images; timings?: Partial<NodeTimings>; onRequest?: (request: RequestInfo) => void } = {}): Promise<TestCluster> {
   const life = new AbortController();
   const { signal } = life;
   const log = createLogger("error");
   const clock = systemClock;
-  const api = await startApiServer({ log });
+  const api = await startApiServer({ log, ...(options.onRequest ? { onRequest: options.onRequest } : {}) });
   const kube = createKube(serverAt(api.url));
   const apply = async (...objects: KubeObject[]): Promise<void> => {
     for (const object of objects) await kube.apply(object, { fieldManager: "test" }, signal);
@@ -45,17 +46,31 @@ export async function startTestCluster(options: { images?: Images; timings?: Par
   await apply(...gatewayCrds());
   const informers = createInformers({ watch: kube, log, signal });
   const workloads = await startWorkloads({ kube, informers, clock, log, signal });
-  const timings = { crashBackoff: { baseMs: 100, maxMs: 400 }, pullBackoff: { baseMs: 50, maxMs: 100 }, configRetryMs: 50, drainMs: 200, ...options.timings };
+  const timings = {
+    crashBackoff: { baseMs: 100, maxMs: 400 },
+    pullBackoff: { baseMs: 50, maxMs: 100 },
+    configRetryMs: 50,
+    drainMs: 200,
+    ...options.timings,
+  };
   const node = await startNode({ kube, informers, images: options.images ?? shopImages(), name: "one", timings, clock, log, signal });
   await apply(
     { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },
     { apiVersion: "v1", kind: "Namespace", metadata: { name: "public" } },
-    { apiVersion: gatewayApi, kind: "GatewayClass", metadata: { name: "contour" }, spec: { controllerName: "projectcontour.io/gateway-controller" } },
+    {
+      apiVersion: gatewayApi,
+      kind: "GatewayClass",
+      metadata: { name: "contour" },
+      spec: { controllerName: "projectcontour.io/gateway-controller" },
+    },
     {
       apiVersion: gatewayApi,
       kind: "Gateway",
       metadata: { name: "web", namespace: "public" },
-      spec: { gatewayClassName: "contour", listeners: [{ name: "http", port: 80, protocol: "HTTP", allowedRoutes: { namespaces: { from: "All" } } }] },
+      spec: {
+        gatewayClassName: "contour",
+        listeners: [{ name: "http", port: 80, protocol: "HTTP", allowedRoutes: { namespaces: { from: "All" } } }],
+      },
     },
   );
   const gateway = await startGateway({ kube, informers, clock, log, signal });
@@ -80,7 +95,10 @@ export async function startTestCluster(options: { images?: Images; timings?: Par
 }
 
 /** A Deployment of the shop in namespace `shop`. */
-export function shopDeployment(name: string, options: { tag?: string; replicas?: number; env?: Record<string, string>; spec?: object; pod?: object } = {}): KubeObject {
+export function shopDeployment(
+  name: string,
+  options: { tag?: string; replicas?: number; env?: Record<string, string>; spec?: object; pod?: object } = {},
+): KubeObject {
   const { tag = "1", replicas = 2, env = {}, spec = {}, pod = {} } = options;
   const container = {
     name: "app",

@@ -71,11 +71,16 @@ async function rollbackGate({ deps, askedAtMs }: Askers, canary: Canary, first: 
   return ask(question(canary, first, "rollback"), deps.clock, signal);
 }
 
-/** Whether a Revert holds this Canary's failed change, and whether a person declined it. A failed one is read from the API server itself: the copy may be older than our own write. */
+/**
+ * Whether a Revert holds this Canary's failed change, and whether a person declined it. Unless the copy says that it
+ * holds, that of a failed one is read from the API server itself: the copy may be older than our own write.
+ */
 async function revertState({ kube }: CanaryDeps, cluster: Cluster, canary: Canary, signal: AbortSignal): Promise<Asked> {
   const { phase, revertRef, startedAt, refused = [] } = canary.status;
-  const held = cluster.labelled("revert", canary).some((revert) => stateOf(revert).holds);
+  const reverts = cluster.labelled("revert", canary);
+  const held = reverts.some((revert) => stateOf(revert).holds);
   if (phase !== "Failed" || revertRef === undefined) return { held, declined: false, gates: {} };
+  if (reverts.some((revert) => revert.metadata.name === revertRef && stateOf(revert).holds)) return { held: true, declined: false, gates: {} };
   const revert = await kube.find({ ...kindsRead.revert, namespace: canary.metadata.namespace, name: revertRef }, signal);
   if (!revert) return { held, declined: refused.some((entry) => entry.revert === revertRef && entry.declined === true), gates: {} };
   const { holds, declinedAt } = stateOf(revert);

@@ -1,5 +1,6 @@
 import { apiVersion } from "../../api/meta.ts";
 import { keyOf, type KubeObject } from "../../api/object.ts";
+import { matters } from "../../canary/changes.ts";
 import type { Watched } from "../../kube/controller.ts";
 import type { Change, Informer, Informers } from "../../kube/kube.ts";
 import { isRecord } from "../../lib/json.ts";
@@ -31,7 +32,7 @@ export function canaryWatches(informers: Informers): Watched[] {
   const urgent = new Set<string>(["Deployment", "Pod"]);
   const watched = (informer: Informer, keysOf: (object: KubeObject) => string[]): Watched => ({
     informer,
-    keysOf: (change) => keysBoth(change, keysOf),
+    keysOf: (change) => (matters(change.before, change.after) ? keysBoth(change, keysOf) : []),
     priority: urgent.has(informer.kind.kind) ? "now" : "normal",
   });
   const { service, ConfigMap, Secret, autoscaler, httpRoute, ingress, revert, record } = kindsRead;
