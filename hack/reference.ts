@@ -63,7 +63,9 @@ function boundsOf(schema: Schema): string {
 
 function rulesOf(schema: Schema, path: string): string[] {
   const rules = ((schema["x-kubernetes-validations"] ?? []) as { message: string }[]).map(({ message }) => `\`${path}\`: ${message}`);
-  const inner = Object.entries((schema["properties"] ?? {}) as Record<string, Schema>).flatMap(([name, field]) => rulesOf(field, `${path}.${name}`));
+  const inner = Object.entries((schema["properties"] ?? {}) as Record<string, Schema>).flatMap(([name, field]) =>
+    rulesOf(field, `${path}.${name}`),
+  );
   const items = schema["items"] ? rulesOf(schema["items"] as Schema, `${path}[]`) : [];
   return [...rules, ...inner, ...items];
 }

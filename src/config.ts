@@ -61,8 +61,13 @@ function flagOf(variable: string): string {
  * Reads the settings; flags win over the environment. Throws one error that names every bad variable.
  * @param given values of flags, by flag name
  */
-export function parseConfig(environment: Readonly<Record<string, string | undefined>>, given: Readonly<Record<string, string | undefined>> = {}): Config {
-  const values = Object.fromEntries(Object.keys(settings).map((variable) => [variable, given[flagOf(variable)] ?? (environment[variable] || undefined)]));
+export function parseConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+  given: Readonly<Record<string, string | undefined>> = {},
+): Config {
+  const values = Object.fromEntries(
+    Object.keys(settings).map((variable) => [variable, given[flagOf(variable)] ?? (environment[variable] || undefined)]),
+  );
   const parsed = z.object(settings).safeParse(values);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(({ path, message }) => `${String(path[0])} (--${flagOf(String(path[0]))}): ${message}`);

@@ -55,7 +55,11 @@ function externalViolation(file: string, specifier: string): string | undefined 
 }
 
 test("every folder imports only what the design allows", () => {
-  const violations = files.flatMap((file) => importsOf(file).map((specifier) => violation(file, specifier)).filter((found) => found !== undefined));
+  const violations = files.flatMap((file) =>
+    importsOf(file)
+      .map((specifier) => violation(file, specifier))
+      .filter((found) => found !== undefined),
+  );
   expect(violations).toEqual([]);
 });
 

@@ -12,7 +12,9 @@ export interface CanaryInput {
 
 /** A Canary's spec as users write it: `checkout` through Gateway API, 20 % per minute up to 60 %, unless said otherwise. */
 export function canaryInput({ service, analysis, ...rest }: CanaryInput = {}): Record<string, unknown> {
-  const steps = ["iterations", "stepWeight", "stepWeights"].some((field) => analysis?.[field] !== undefined) ? {} : { stepWeight: 20, maxWeight: 60 };
+  const steps = ["iterations", "stepWeight", "stepWeights"].some((field) => analysis?.[field] !== undefined)
+    ? {}
+    : { stepWeight: 20, maxWeight: 60 };
   return {
     provider: "gatewayapi:v1",
     targetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "checkout" },
@@ -29,7 +31,13 @@ export function canarySpec(input: CanaryInput = {}): CanarySpec {
 
 /** A stored Canary `shop/checkout`. */
 export function aCanary(input: CanaryInput = {}, status: CanaryStatus = {}): Canary {
-  return { apiVersion, kind: "Canary", metadata: { name: "checkout", namespace: "shop", uid: "canary-uid", generation: 1, resourceVersion: "1" }, spec: canarySpec(input), status };
+  return {
+    apiVersion,
+    kind: "Canary",
+    metadata: { name: "checkout", namespace: "shop", uid: "canary-uid", generation: 1, resourceVersion: "1" },
+    spec: canarySpec(input),
+    status,
+  };
 }
 
 /** The Deployment `shop/checkout` at an image, as the API server stores it. */

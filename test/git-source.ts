@@ -14,12 +14,16 @@ export interface GitSource {
 export function gitSource(dir: string, name: string): GitSource {
   const [bare, work] = [join(dir, `${name}.git`), join(dir, `${name}.work`)];
   const run = (cwd: string, args: readonly string[]): string =>
-    execFileSync("git", ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false", ...args], {
-      cwd,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env["PATH"], GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },
-    }).trim();
+    execFileSync(
+      "git",
+      ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false", ...args],
+      {
+        cwd,
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { PATH: process.env["PATH"], GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" },
+      },
+    ).trim();
   for (const path of [bare, work]) mkdirSync(path, { recursive: true });
   run(bare, ["init", "--bare", "--quiet"]);
   run(bare, ["config", "receive.denyDeleteCurrent", "ignore"]);

@@ -54,7 +54,11 @@ export interface World {
 }
 
 /** Starts a world; its controllers too, unless told otherwise. */
-export async function startWorld({ deps = {}, git: gitOptions = {}, searchPath = process.env["PATH"] ?? "" }: WorldOptions = {}): Promise<World> {
+export async function startWorld({
+  deps = {},
+  git: gitOptions = {},
+  searchPath = process.env["PATH"] ?? "",
+}: WorldOptions = {}): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), "serin-sync-"));
   const requests: RequestInfo[] = [];
   const server = await startApiServer({ onRequest: (request) => requests.push(request) });
@@ -87,15 +91,33 @@ export async function startWorld({ deps = {}, git: gitOptions = {}, searchPath =
         repositories,
         canaries: resourcesOf(canary, { informers, kube: own }),
         live,
-        rendering: createRendering({ git, kube: own, remoteOf: (repository, within) => remoteOf(own, repository, within), renderers: createRenderers({ searchPath }) }),
+        rendering: createRendering({
+          git,
+          kube: own,
+          remoteOf: (repository, within) => remoteOf(own, repository, within),
+          renderers: createRenderers({ searchPath }),
+        }),
         holdsOf: async () => [],
         applyHolds: hold,
         beforeFirstApply: async () => {},
         ...deps,
       };
       const controllers = [
-        runController({ ...base, name: "git-repository", kind: { apiVersion, kind: "GitRepository" }, informer: repositories.informer, reconcile: gitRepositoryReconciler({ ...base, repositories, git }) }),
-        runController({ ...base, name: "sync", kind: { apiVersion, kind: "Sync" }, informer: syncDeps.syncs.informer, watches: syncWatches(syncDeps), reconcile: syncReconciler(syncDeps) }),
+        runController({
+          ...base,
+          name: "git-repository",
+          kind: { apiVersion, kind: "GitRepository" },
+          informer: repositories.informer,
+          reconcile: gitRepositoryReconciler({ ...base, repositories, git }),
+        }),
+        runController({
+          ...base,
+          name: "sync",
+          kind: { apiVersion, kind: "Sync" },
+          informer: syncDeps.syncs.informer,
+          watches: syncWatches(syncDeps),
+          reconcile: syncReconciler(syncDeps),
+        }),
       ];
       running = { stop, ended: Promise.allSettled(controllers).then(() => Promise.allSettled([git.close(), own.close()])) };
     },
@@ -147,8 +169,18 @@ export function appIn(world: World, namespace: string): App {
     create: async (spec = {}) => {
       const apply = (object: KubeObject) => kube.apply(object, { fieldManager: "test" }, never());
       await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
-      await apply({ apiVersion, kind: "GitRepository", metadata: { namespace, name: "app" }, spec: { url: `${gitUrl}/${namespace}.git`, ref: { branch: "main" }, interval: "1h" } });
-      await apply({ apiVersion, kind: "Sync", metadata: { namespace, name: "app" }, spec: { sourceRef: { name: "app" }, interval: "1h", prune: true, targetNamespace: namespace, ...spec } });
+      await apply({
+        apiVersion,
+        kind: "GitRepository",
+        metadata: { namespace, name: "app" },
+        spec: { url: `${gitUrl}/${namespace}.git`, ref: { branch: "main" }, interval: "1h" },
+      });
+      await apply({
+        apiVersion,
+        kind: "Sync",
+        metadata: { namespace, name: "app" },
+        spec: { sourceRef: { name: "app" }, interval: "1h", prune: true, targetNamespace: namespace, ...spec },
+      });
     },
     poke: async () => {
       await kube.patch(ref("GitRepository", "app"), { metadata: { annotations: { "serin.dev/requestedAt": String(Math.random()) } } }, { fieldManager: "test" }, never());

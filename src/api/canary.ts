@@ -124,13 +124,23 @@ const spec = z
       .regex(/^https?:\/\/[^\s@]+$/)
       .optional()
       .describe("Prometheus for built-in metrics and inline queries. Default: the controller's own."),
-    targetRef: z.object({ apiVersion: z.literal("apps/v1").default("apps/v1"), kind: z.enum(["Deployment"]), name: objectName }).describe("The workload, in the same namespace."),
+    targetRef: z
+      .object({ apiVersion: z.literal("apps/v1").default("apps/v1"), kind: z.enum(["Deployment"]), name: objectName })
+      .describe("The workload, in the same namespace."),
     autoscalerRef: z
-      .object({ apiVersion: z.enum(["autoscaling/v2"]).default("autoscaling/v2"), kind: z.enum(["HorizontalPodAutoscaler"]), name: objectName })
+      .object({
+        apiVersion: z.enum(["autoscaling/v2"]).default("autoscaling/v2"),
+        kind: z.enum(["HorizontalPodAutoscaler"]),
+        name: objectName,
+      })
       .optional()
       .describe("Autoscaler of the target; copied as <name>-primary."),
     ingressRef: z
-      .object({ apiVersion: z.literal("networking.k8s.io/v1").default("networking.k8s.io/v1"), kind: z.literal("Ingress").default("Ingress"), name: objectName })
+      .object({
+        apiVersion: z.literal("networking.k8s.io/v1").default("networking.k8s.io/v1"),
+        kind: z.literal("Ingress").default("Ingress"),
+        name: objectName,
+      })
       .optional()
       .describe("Ingress whose traffic is split. Required by nginx."),
     service,
@@ -168,7 +178,18 @@ const spec = z
   });
 
 /** Phases as Flagger names them. */
-const canaryPhases = ["Initializing", "Initialized", "Waiting", "Progressing", "WaitingPromotion", "Promoting", "Finalising", "Succeeded", "Failed", "Terminating"] as const;
+const canaryPhases = [
+  "Initializing",
+  "Initialized",
+  "Waiting",
+  "Progressing",
+  "WaitingPromotion",
+  "Promoting",
+  "Finalising",
+  "Succeeded",
+  "Failed",
+  "Terminating",
+] as const;
 export type CanaryPhase = (typeof canaryPhases)[number];
 
 /** What one check measured last. */

@@ -18,6 +18,12 @@ test("Stalled is there only while True, and Ready keeps the time of its last cha
 });
 
 test("conditions of other types are kept", () => {
-  const other = { type: "ServiceAdopted", status: "True" as const, reason: "Adopted", message: "", lastTransitionTime: "2026-01-01T00:00:00Z" };
+  const other = {
+    type: "ServiceAdopted",
+    status: "True" as const,
+    reason: "Adopted",
+    message: "",
+    lastTransitionTime: "2026-01-01T00:00:00Z",
+  };
   expect(findCondition(nextConditions([other], done, { generation: 1, nowMs: 0 }), "ServiceAdopted")).toEqual(other);
 });

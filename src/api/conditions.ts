@@ -15,14 +15,24 @@ export interface Outcome {
  * The next conditions: Ready always, Reconciling and Stalled only while True, all others as they were.
  * `lastTransitionTime` moves only when a condition's status does, so that the same outcome twice changes nothing.
  */
-export function nextConditions(before: readonly Condition[] | undefined, outcome: Outcome, at: { generation: number; nowMs: number }): Condition[] {
+export function nextConditions(
+  before: readonly Condition[] | undefined,
+  outcome: Outcome,
+  at: { generation: number; nowMs: number },
+): Condition[] {
   const { reason, message } = outcome;
   const wanted = [{ type: "Ready", status: outcome.ready, reason, message }];
   if (outcome.state === "reconciling") wanted.push({ type: "Reconciling", status: "True", reason, message });
   if (outcome.state === "stalled") wanted.push({ type: "Stalled", status: "True", reason, message });
   const own = new Set(["Ready", "Reconciling", "Stalled"]);
   const others = (before ?? []).filter(({ type }) => !own.has(type));
-  return [...wanted.reduce<Condition[]>((conditions, next) => setCondition(conditions, next, at), (before ?? []).filter(({ type }) => wanted.some((next) => next.type === type))), ...others];
+  return [
+    ...wanted.reduce<Condition[]>(
+      (conditions, next) => setCondition(conditions, next, at),
+      (before ?? []).filter(({ type }) => wanted.some((next) => next.type === type)),
+    ),
+    ...others,
+  ];
 }
 
 /** The conditions with this one replaced or added; its transition time is kept when its status is. */

@@ -6,7 +6,8 @@ import { structuralSchema } from "./structural.ts";
 
 describe.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", (_, kind) => {
   test("has a structural schema", () => {
-    const [version] = (crdOf(kind) as unknown as { spec: { versions: { schema: { openAPIV3Schema: Record<string, unknown> } }[] } }).spec.versions;
+    const [version] = (crdOf(kind) as unknown as { spec: { versions: { schema: { openAPIV3Schema: Record<string, unknown> } }[] } }).spec
+      .versions;
     expect(structuralProblems(version!.schema.openAPIV3Schema)).toEqual([]);
   });
 

@@ -55,7 +55,11 @@ function rootSchema(kind: Kind): Schema {
 
 /** What the API server would refuse in a structural schema, one sentence each. */
 export function structuralProblems(schema: Schema, path = "$"): string[] {
-  return [...ownProblems(schema, path), ...listMapProblems(schema, path), ...innerSchemas(schema, path).flatMap(([inner, at]) => structuralProblems(inner, at))];
+  return [
+    ...ownProblems(schema, path),
+    ...listMapProblems(schema, path),
+    ...innerSchemas(schema, path).flatMap(([inner, at]) => structuralProblems(inner, at)),
+  ];
 }
 
 function ownProblems(schema: Schema, path: string): string[] {
@@ -68,7 +72,10 @@ function ownProblems(schema: Schema, path: string): string[] {
 }
 
 function innerSchemas(schema: Schema, path: string): [Schema, string][] {
-  const properties = Object.entries((schema["properties"] ?? {}) as Record<string, Schema>).map(([name, inner]): [Schema, string] => [inner, `${path}.${name}`]);
+  const properties = Object.entries((schema["properties"] ?? {}) as Record<string, Schema>).map(([name, inner]): [Schema, string] => [
+    inner,
+    `${path}.${name}`,
+  ]);
   const values = [schema["items"], schema["additionalProperties"]].filter(isRecord).map((inner): [Schema, string] => [inner, `${path}[]`]);
   return [...properties, ...values];
 }

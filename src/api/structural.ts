@@ -6,8 +6,28 @@ export type Schema = { [keyword: string]: unknown };
 
 /** Keywords that may stand in a structural schema. Anything else is a build error, so that a new zod cannot leak a new keyword. */
 const allowed = new Set([
-  "type", "properties", "required", "items", "additionalProperties", "enum", "default", "description", "minimum", "maximum", "exclusiveMinimum",
-  "exclusiveMaximum", "minLength", "maxLength", "pattern", "minItems", "maxItems", "minProperties", "maxProperties", "multipleOf", "format", "nullable",
+  "type",
+  "properties",
+  "required",
+  "items",
+  "additionalProperties",
+  "enum",
+  "default",
+  "description",
+  "minimum",
+  "maximum",
+  "exclusiveMinimum",
+  "exclusiveMaximum",
+  "minLength",
+  "maxLength",
+  "pattern",
+  "minItems",
+  "maxItems",
+  "minProperties",
+  "maxProperties",
+  "multipleOf",
+  "format",
+  "nullable",
 ]);
 
 /**
@@ -38,11 +58,17 @@ function convert(source: Schema, path: string): Schema {
 }
 
 function mapOf(values: Schema, path: string): Schema {
-  return isAnything(values) ? { additionalProperties: undefined, "x-kubernetes-preserve-unknown-fields": true } : { additionalProperties: convert(values, path) };
+  return isAnything(values)
+    ? { additionalProperties: undefined, "x-kubernetes-preserve-unknown-fields": true }
+    : { additionalProperties: convert(values, path) };
 }
 
 function intOrString(source: Schema): Schema {
-  return { ...pick(source, ["description", "default"]), anyOf: [{ type: "integer" }, { type: "string" }], "x-kubernetes-int-or-string": true };
+  return {
+    ...pick(source, ["description", "default"]),
+    anyOf: [{ type: "integer" }, { type: "string" }],
+    "x-kubernetes-int-or-string": true,
+  };
 }
 
 /** zod's `any` and `unknown`: no type, and nothing that narrows it. */

@@ -60,7 +60,10 @@ export async function startController(options: ControllerOptions): Promise<Runni
   return { port: server.port, ended: runElected({ ...options, kube, canWrite }, { elector, closables: [server, kube, elections] }) };
 }
 
-async function runElected(options: Working, { elector, closables }: { elector: Elector; closables: readonly { close(): Promise<void> }[] }): Promise<void> {
+async function runElected(
+  options: Working,
+  { elector, closables }: { elector: Elector; closables: readonly { close(): Promise<void> }[] },
+): Promise<void> {
   try {
     await elector.run((leading) => work(options, leading), options.signal);
   } finally {
@@ -105,7 +108,12 @@ async function serve({ config, log }: ControllerOptions, kube: KubeClient): Prom
     find: (namespace, name) => findHook(kube, namespace, name),
     request: async (namespace, name, at) => {
       const ref = { apiVersion, kind: "GitRepository", namespace, name };
-      await kube.patch(ref, { metadata: { annotations: { [names.requestedAt]: at } } }, { fieldManager: "serin-hooks" }, AbortSignal.timeout(10_000));
+      await kube.patch(
+        ref,
+        { metadata: { annotations: { [names.requestedAt]: at } } },
+        { fieldManager: "serin-hooks" },
+        AbortSignal.timeout(10_000),
+      );
     },
     nowMs: () => systemClock.nowMs(),
     log,

@@ -4,7 +4,13 @@ import { withOwnWrites } from "./own-writes.ts";
 import type { Resources } from "./resources.ts";
 
 type Thing = Resource<object, { at: string }>;
-const thing = (resourceVersion: string, at: string, uid = "1"): Thing => ({ apiVersion: "v1", kind: "Thing", metadata: { namespace: "n", name: "a", uid, resourceVersion }, spec: {}, status: { at } });
+const thing = (resourceVersion: string, at: string, uid = "1"): Thing => ({
+  apiVersion: "v1",
+  kind: "Thing",
+  metadata: { namespace: "n", name: "a", uid, resourceVersion },
+  spec: {},
+  status: { at },
+});
 
 test("a status that was written is seen until the informer shows it or something newer", async () => {
   let seen: Thing | undefined = thing("9", "before");

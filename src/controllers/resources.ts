@@ -40,7 +40,10 @@ export function resourcesOf<K extends Kind>(kind: K, { informers, kube }: { info
     }),
     patchStatus: async (resource, status, signal) => {
       if (sameJson(resource.status, status)) return resource;
-      const patch = { metadata: { resourceVersion: resource.metadata.resourceVersion }, status: mergePatch(resource.status as object, status) };
+      const patch = {
+        metadata: { resourceVersion: resource.metadata.resourceVersion },
+        status: mergePatch(resource.status as object, status),
+      };
       const ref = refOf({ apiVersion: resource.apiVersion, kind: resource.kind, metadata: resource.metadata });
       const stored = await kube.patch(ref, patch, { fieldManager: managers.status, subresource: "status" }, signal);
       const parsed = parse(stored);

@@ -54,7 +54,19 @@ export interface World {
 export async function runControllers(world: World, signal: AbortSignal): Promise<void> {
   const { informers, kube, events, log, clock, canWrite } = world;
   const run = (kind: Kind, reconcile: Reconcile, watches: readonly Watched[]) =>
-    runController({ name: kind.plural, kind: { apiVersion, kind: kind.kind }, informer: informers.of({ apiVersion, kind: kind.kind }), reconcile, watches, kube, events, log, clock, canWrite, signal });
+    runController({
+      name: kind.plural,
+      kind: { apiVersion, kind: kind.kind },
+      informer: informers.of({ apiVersion, kind: kind.kind }),
+      reconcile,
+      watches,
+      kube,
+      events,
+      log,
+      clock,
+      canWrite,
+      signal,
+    });
   await Promise.all(controllersOf(world).map(({ kind, reconcile, watches }) => run(kind, reconcile, watches)));
 }
 
@@ -99,7 +111,11 @@ export function controllersOf(world: World): Controller[] {
   return [
     { kind: gitRepository, reconcile: gitRepositoryReconciler({ ...world, ...resources }), watches: [] },
     { kind: sync, reconcile: syncReconciler(syncDeps), watches: [...syncWatches(syncDeps), ...holdWatches(revertDeps)] },
-    { kind: canary, reconcile: canaryReconciler({ ...world, ...resources, ensureRevert: ensureRevert(revertDeps) }), watches: canaryWatches(informers) },
+    {
+      kind: canary,
+      reconcile: canaryReconciler({ ...world, ...resources, ensureRevert: ensureRevert(revertDeps) }),
+      watches: canaryWatches(informers),
+    },
     { kind: metricTemplate, reconcile: metricTemplateReconciler({ ...resources, clock }), watches: [] },
     { kind: revert, reconcile: revertReconciler(revertDeps), watches: revertWatches(revertDeps) },
   ];

@@ -119,7 +119,12 @@ export interface Git {
   /** Throws HistoryUnavailable when the commit is not in the repository. */
   commit(remote: Remote, oid: string, signal: AbortSignal): Promise<Commit>;
   /** Id of the tree or blob at a path (`""` is the root) of a commit or tree; `undefined`: nothing there. */
-  objectAt(remote: Remote, commitOrTree: string, path: string, signal: AbortSignal): Promise<{ oid: string; kind: "tree" | "blob" } | undefined>;
+  objectAt(
+    remote: Remote,
+    commitOrTree: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ oid: string; kind: "tree" | "blob" } | undefined>;
   /** All regular files under the path of a commit or tree, in byte order of their paths; within git.md's limits. `[]`: nothing there. */
   files(remote: Remote, commitOrTree: string, path: string, signal: AbortSignal): Promise<SourceFile[]>;
   /**
@@ -139,7 +144,11 @@ export interface Git {
    * Compare-and-swap push of one ref. `expected`: the value it must have now, `undefined` when it must not exist.
    * `commit` undefined deletes the branch. Throws StaleRef or PushRefused.
    */
-  push(remote: Remote, update: { ref: string; expected: string | undefined; commit: string | undefined }, signal: AbortSignal): Promise<void>;
+  push(
+    remote: Remote,
+    update: { ref: string; expected: string | undefined; commit: string | undefined },
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Whether the commit's signature is a good one by this OpenSSH key (private or public). Unsigned: false. */
   signedBy(remote: Remote, commit: string, key: string, signal: AbortSignal): Promise<boolean>;
   /** Frees the repository of a remote that nobody uses any more. */

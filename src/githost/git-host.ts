@@ -49,7 +49,11 @@ export interface GitHost {
   findPullRequest(head: string, signal: AbortSignal): Promise<PullRequest | undefined>;
   /** Idempotent: when one is open for this head and base already, that one is returned. */
   createPullRequest(pullRequest: NewPullRequest, signal: AbortSignal): Promise<PullRequest>;
-  updatePullRequest(number: number, change: { title?: string; body?: string; state?: "open" | "closed" }, signal: AbortSignal): Promise<void>;
+  updatePullRequest(
+    number: number,
+    change: { title?: string; body?: string; state?: "open" | "closed" },
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Adds a comment unless one with the same marker (hidden in the text) is there already. */
   comment(number: number, comment: { marker: string; body: string }, signal: AbortSignal): Promise<void>;
 }
@@ -60,6 +64,7 @@ export interface GitHostOptions {
   readonly apiURL: string;
   readonly owner: string;
   readonly repository: string;
-  readonly credentials: { readonly token: string } | { readonly appId: string; readonly installationId: string; readonly privateKey: string };
+  readonly credentials:
+    { readonly token: string } | { readonly appId: string; readonly installationId: string; readonly privateKey: string };
   readonly timeoutMs: number;
 }

@@ -12,8 +12,17 @@ const deployment: KubeObject = {
   spec: { replicas: 3, template: { spec: { containers: [{ name: "app", image: "x:1", args: ["a"] }], volumes: [] } } },
 };
 const containers = (fields: object) => ({ "f:template": { "f:spec": { "f:containers": { 'k:{"name":"app"}': fields } } } });
-const all = { "f:metadata": { "f:labels": { "f:a": {} } }, "f:spec": { "f:replicas": {}, ...containers({ ".": {}, "f:name": {}, "f:image": {}, "f:args": {} }) } };
-const entry = (manager: string, fieldsV1: Record<string, unknown>, more: Partial<ManagedFields> = {}): ManagedFields => ({ manager, operation: "Update", apiVersion: "apps/v1", fieldsV1, ...more });
+const all = {
+  "f:metadata": { "f:labels": { "f:a": {} } },
+  "f:spec": { "f:replicas": {}, ...containers({ ".": {}, "f:name": {}, "f:image": {}, "f:args": {} }) },
+};
+const entry = (manager: string, fieldsV1: Record<string, unknown>, more: Partial<ManagedFields> = {}): ManagedFields => ({
+  manager,
+  operation: "Update",
+  apiVersion: "apps/v1",
+  fieldsV1,
+  ...more,
+});
 const ours = (fieldsV1: Record<string, unknown>) => entry(managers.sync, fieldsV1, { operation: "Apply" });
 const live = (...managedFields: ManagedFields[]): KubeObject => ({ ...deployment, metadata: { ...deployment.metadata, managedFields } });
 
@@ -41,8 +50,17 @@ test("the digest of owned fields sees our fields alone", () => {
 
 test("taking over unites what people own with what is ours and leaves controllers alone", () => {
   const hpa = entry("hpa", { "f:spec": { "f:replicas": {} } }, { subresource: "scale" });
-  const object = live(ours({ "f:spec": { "f:paused": {} } }), entry("kubectl-client-side-apply", all), entry("before-first-apply", { "f:data": {} }), entry("kubectl-rollout", { "f:x": {} }), hpa);
+  const object = live(
+    ours({ "f:spec": { "f:paused": {} } }),
+    entry("kubectl-client-side-apply", all),
+    entry("before-first-apply", { "f:data": {} }),
+    entry("kubectl-rollout", { "f:x": {} }),
+    hpa,
+  );
   const result = takenOver(object, 0);
   expect(result.map(({ manager }) => manager)).toEqual(["kubectl-rollout", "hpa", managers.sync]);
-  expect(result.at(-1)).toMatchObject({ operation: "Apply", fieldsV1: { ...all, "f:spec": { ...all["f:spec"], "f:paused": {} }, "f:data": {} } });
+  expect(result.at(-1)).toMatchObject({
+    operation: "Apply",
+    fieldsV1: { ...all, "f:spec": { ...all["f:spec"], "f:paused": {} }, "f:data": {} },
+  });
 });

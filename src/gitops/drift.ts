@@ -24,8 +24,18 @@ interface Walk {
  */
 export function driftOf(desired: KubeObject, live: KubeObject): Drift[] {
   const theirs = (live.metadata.managedFields ?? []).flatMap((entry) => othersSet(entry));
-  const { apiVersion: _, kind: __, metadata: { name: ___, namespace: ____, ...metadata }, ...fields } = desired;
-  const lost = lostFields({ path: "", value: { metadata, ...fields }, ours: ownedBy(live, ({ manager }) => manager === managers.sync), theirs });
+  const {
+    apiVersion: _,
+    kind: __,
+    metadata: { name: ___, namespace: ____, ...metadata },
+    ...fields
+  } = desired;
+  const lost = lostFields({
+    path: "",
+    value: { metadata, ...fields },
+    ours: ownedBy(live, ({ manager }) => manager === managers.sync),
+    theirs,
+  });
   const last = lastWriter(live);
   const named = lost.map(({ path, manager }) => ({ path, manager: manager ?? last }));
   return named.length > 0 ? named : addedByHand(theirs);
@@ -40,9 +50,12 @@ function lostFields(walk: Walk): Drift[] {
   const { path, value, ours, theirs } = walk;
   if (isEmpty(value) || ours.some(isLeaf)) return [];
   if (ours.length === 0 && !isRecord(value)) return [{ path, manager: theirs.at(0)?.manager }];
-  if (Array.isArray(value)) return value.flatMap((item: unknown, index) => lostFields(step(walk, nameOf(item, index), item, (set) => itemFields(set, item))));
+  if (Array.isArray(value))
+    return value.flatMap((item: unknown, index) => lostFields(step(walk, nameOf(item, index), item, (set) => itemFields(set, item))));
   if (!isRecord(value)) return [];
-  return Object.entries(value).flatMap(([field, inner]) => lostFields(step(walk, path === "" ? field : `.${field}`, inner, (set) => child(set, `f:${field}`))));
+  return Object.entries(value).flatMap(([field, inner]) =>
+    lostFields(step(walk, path === "" ? field : `.${field}`, inner, (set) => child(set, `f:${field}`))),
+  );
 }
 
 /** Nothing that anybody could own. */
@@ -77,7 +90,9 @@ function lastWriter({ metadata: { managedFields = [] } }: KubeObject): string | 
 }
 
 function addedByHand(theirs: Walk["theirs"]): Drift[] {
-  return theirs.filter(({ manager }) => manager.startsWith("kubectl")).flatMap(({ manager, set }) => leaves(set, "").map((path) => ({ path, manager })));
+  return theirs
+    .filter(({ manager }) => manager.startsWith("kubectl"))
+    .flatMap(({ manager, set }) => leaves(set, "").map((path) => ({ path, manager })));
 }
 
 function leaves(set: FieldSet, path: string): string[] {

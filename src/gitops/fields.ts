@@ -47,5 +47,7 @@ export function ownedBy(object: KubeObject, owns: (entry: ManagedFields) => bool
 /** Whether the manager owns the field at these steps, e.g. `["f:spec", "f:replicas"]`, or anything below it. */
 export function owns(object: KubeObject, manager: string, steps: readonly string[]): boolean {
   const sets = ownedBy(object, (entry) => entry.manager === manager);
-  return sets.some((set) => steps.reduce<FieldSet | undefined>((below, step) => (below ? child(below, step) : undefined), set) !== undefined);
+  return sets.some(
+    (set) => steps.reduce<FieldSet | undefined>((below, step) => (below ? child(below, step) : undefined), set) !== undefined,
+  );
 }

@@ -15,7 +15,10 @@ const full = { observedGeneration: 2, replicas: 2, updatedReplicas: 2, available
 const deployment = (status: object) => object("apps/v1", "Deployment", { replicas: 2 }, status);
 const statefulSet = (status: object, spec = {}) => object("apps/v1", "StatefulSet", { replicas: 2, ...spec }, status);
 const set = { observedGeneration: 2, replicas: 2, readyReplicas: 2, currentRevision: "a", updateRevision: "a" };
-const waiting = (reason: string, message?: string) => ({ phase: "Running", containerStatuses: [{ name: "app", state: { waiting: { reason, message } }, lastState: { terminated: { exitCode: 1 } } }] });
+const waiting = (reason: string, message?: string) => ({
+  phase: "Running",
+  containerStatuses: [{ name: "app", state: { waiting: { reason, message } }, lastState: { terminated: { exitCode: 1 } } }],
+});
 
 describe("healthy", () => {
   test.each<[string, KubeObject]>([

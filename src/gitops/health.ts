@@ -17,7 +17,8 @@ const byKind: Readonly<Record<string, (live: Live) => Health>> = {
   "/Pod": pod,
   "batch/Job": job,
   "batch/CronJob": () => healthy,
-  "/PersistentVolumeClaim": ({ status }) => (status["phase"] === "Bound" ? healthy : progressing(`is ${textOf(status["phase"], "not bound yet")}`)),
+  "/PersistentVolumeClaim": ({ status }) =>
+    status["phase"] === "Bound" ? healthy : progressing(`is ${textOf(status["phase"], "not bound yet")}`),
   "/Service": service,
   "/Namespace": () => healthy,
   "/ConfigMap": () => healthy,
@@ -39,7 +40,8 @@ export function healthOf(live: KubeObject | undefined): Health {
   if (live.metadata.deletionTimestamp !== undefined) return progressing("is being deleted");
   const seen = read(live);
   const { observedGeneration } = seen.status;
-  if (typeof observedGeneration === "number" && observedGeneration !== live.metadata.generation) return progressing("was not seen by its controller yet");
+  if (typeof observedGeneration === "number" && observedGeneration !== live.metadata.generation)
+    return progressing("was not seen by its controller yet");
   const judge = byKind[`${groupOf(live.apiVersion)}/${live.kind}`];
   return generic(seen) ?? (judge ? judge(seen) : custom(seen));
 }
@@ -71,7 +73,12 @@ function deployment({ spec, status, conditions }: Live): Health {
   const progress = findCondition(conditions, "Progressing");
   if (progress?.reason === "ProgressDeadlineExceeded") return failed(`made no progress before its deadline: ${wordsOf(progress, "")}`);
   const wanted = numberOf(spec["replicas"], 1);
-  const counted = replicas(status, wanted, [["replicas", "created"], ["updatedReplicas", "updated"], ["availableReplicas", "available"], ["readyReplicas", "ready"]]);
+  const counted = replicas(status, wanted, [
+    ["replicas", "created"],
+    ["updatedReplicas", "updated"],
+    ["availableReplicas", "available"],
+    ["readyReplicas", "ready"],
+  ]);
   if (counted) return counted;
   if (numberOf(status["replicas"], 0) > wanted) return progressing("still has replicas of an earlier version");
   const failure = findCondition(conditions, "ReplicaFailure");
@@ -95,12 +102,22 @@ function statefulSet({ spec, status }: Live): Health {
 function daemonSet({ status }: Live): Health {
   const wanted = numberOf(status["desiredNumberScheduled"], 0);
   if (status["desiredNumberScheduled"] === undefined) return progressing("was not scheduled yet");
-  const counts: [string, string][] = [["currentNumberScheduled", "scheduled"], ["updatedNumberScheduled", "updated"], ["numberAvailable", "available"], ["numberReady", "ready"]];
+  const counts: [string, string][] = [
+    ["currentNumberScheduled", "scheduled"],
+    ["updatedNumberScheduled", "updated"],
+    ["numberAvailable", "available"],
+    ["numberReady", "ready"],
+  ];
   return replicas(status, wanted, counts) ?? healthy;
 }
 
 function replicaSet({ spec, status }: Live): Health {
-  const counts: [string, string][] = [["replicas", "created"], ["fullyLabeledReplicas", "labelled"], ["availableReplicas", "available"], ["readyReplicas", "ready"]];
+  const counts: [string, string][] = [
+    ["replicas", "created"],
+    ["fullyLabeledReplicas", "labelled"],
+    ["availableReplicas", "available"],
+    ["readyReplicas", "ready"],
+  ];
   return replicas(status, numberOf(spec["replicas"], 1), counts) ?? healthy;
 }
 
@@ -124,11 +141,14 @@ function unscheduled(conditions: readonly Condition[]): string | undefined {
 
 /** Why a container of the pod does not run, in the kubelet's words; `undefined` when all run. */
 export function podTrouble(status: Readonly<Record<string, unknown>>): string | undefined {
-  const containers = [status["initContainerStatuses"], status["containerStatuses"]].flatMap((list) => (Array.isArray(list) ? list.filter(isRecord) : []));
+  const containers = [status["initContainerStatuses"], status["containerStatuses"]].flatMap((list) =>
+    Array.isArray(list) ? list.filter(isRecord) : [],
+  );
   for (const { name, state, lastState } of containers) {
     const waiting = isRecord(state) && isRecord(state["waiting"]) ? state["waiting"] : undefined;
     if (!waiting || waiting["reason"] === "ContainerCreating" || waiting["reason"] === "PodInitializing") continue;
-    const ended = isRecord(lastState) && isRecord(lastState["terminated"]) ? ` (exit code ${String(lastState["terminated"]["exitCode"])})` : "";
+    const ended =
+      isRecord(lastState) && isRecord(lastState["terminated"]) ? ` (exit code ${String(lastState["terminated"]["exitCode"])})` : "";
     const words = typeof waiting["message"] === "string" ? `: ${waiting["message"]}` : "";
     return `${textOf(waiting["reason"], "Waiting")} in container ${textOf(name, "?")}${ended}${words}`;
   }

@@ -2,9 +2,29 @@ import { groupOf, keyOf, type ObjectRef } from "../api/object.ts";
 
 /** Kinds in the order in which they are applied within a stage; all others come after these and before webhooks. */
 const kindOrder = [
-  "CustomResourceDefinition", "Namespace", "ClusterRole", "ClusterClass", "RuntimeClass", "PriorityClass", "StorageClass", "VolumeSnapshotClass", "IngressClass",
-  "GatewayClass", "ClusterRoleBinding", "ResourceQuota", "ServiceAccount", "Role", "RoleBinding", "ConfigMap", "Secret", "Service", "LimitRange", "Deployment",
-  "StatefulSet", "CronJob", "PodDisruptionBudget",
+  "CustomResourceDefinition",
+  "Namespace",
+  "ClusterRole",
+  "ClusterClass",
+  "RuntimeClass",
+  "PriorityClass",
+  "StorageClass",
+  "VolumeSnapshotClass",
+  "IngressClass",
+  "GatewayClass",
+  "ClusterRoleBinding",
+  "ResourceQuota",
+  "ServiceAccount",
+  "Role",
+  "RoleBinding",
+  "ConfigMap",
+  "Secret",
+  "Service",
+  "LimitRange",
+  "Deployment",
+  "StatefulSet",
+  "CronJob",
+  "PodDisruptionBudget",
 ];
 const lastKinds = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 

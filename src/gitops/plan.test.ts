@@ -10,7 +10,12 @@ import { type Action, afterApply, type Plan, plan, writeAhead } from "./plan.ts"
 const owner = { name: "app", namespace: "shop" };
 const [old, head] = ["a".repeat(40), "b".repeat(40)];
 
-const config = (name: string, data: Record<string, string> = { k: "1" }): KubeObject => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "shop", name }, data });
+const config = (name: string, data: Record<string, string> = { k: "1" }): KubeObject => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { namespace: "shop", name },
+  data,
+});
 
 /** As the API server stores what Sync applied. */
 function stored(object: KubeObject, more: readonly ManagedFields[] = []): KubeObject {
@@ -30,7 +35,13 @@ function remembered(...objects: KubeObject[]): InventoryEntry[] {
 
 const asApplied = (object: KubeObject) => stored(prepare(object, owner));
 const planFor = (desired: readonly KubeObject[], inventory: readonly InventoryEntry[], live: readonly KubeObject[]): Plan =>
-  plan({ desired: desired.map(input), inventory, live: (ref) => live.find((object) => entryId(refOf(object)) === entryId(ref)), owner, commit: head });
+  plan({
+    desired: desired.map(input),
+    inventory,
+    live: (ref) => live.find((object) => entryId(refOf(object)) === entryId(ref)),
+    owner,
+    commit: head,
+  });
 
 const byHand: ManagedFields = { manager: "kubectl-edit", operation: "Update", apiVersion: "v1", fieldsV1: { "f:data": { "f:x": {} } } };
 const relabelled = (object: KubeObject): KubeObject => {
@@ -60,9 +71,18 @@ test.each<[string, { desired: KubeObject; inventory: InventoryEntry[]; live: Kub
 describe("the inventory", () => {
   test("has what is about to be before it is, and what is gone until it is pruned", () => {
     const before = remembered(config("gone"), config("same"), config("b"));
-    const now = planFor([config("same"), config("b", { k: "2" }), config("new")], before, [config("gone"), config("same"), config("b")].map(asApplied));
+    const now = planFor(
+      [config("same"), config("b", { k: "2" }), config("new")],
+      before,
+      [config("gone"), config("same"), config("b")].map(asApplied),
+    );
     const ahead = writeAhead(before, now);
-    expect(ahead.map(({ id, digest }) => [id, digest !== undefined])).toEqual([["shop_b__ConfigMap", false], ["shop_gone__ConfigMap", true], ["shop_new__ConfigMap", false], ["shop_same__ConfigMap", true]]);
+    expect(ahead.map(({ id, digest }) => [id, digest !== undefined])).toEqual([
+      ["shop_b__ConfigMap", false],
+      ["shop_gone__ConfigMap", true],
+      ["shop_new__ConfigMap", false],
+      ["shop_same__ConfigMap", true],
+    ]);
     expect(now.stale.map(({ id }) => id)).toEqual(["shop_gone__ConfigMap"]);
     const half = afterApply(ahead, now.steps.filter(({ ref }) => ref.name === "b").map((step) => ({ step, stored: stored(step.object) })));
     expect(half.filter(({ digest }) => digest === undefined).map(({ id }) => id)).toEqual(["shop_new__ConfigMap"]);
@@ -84,15 +104,51 @@ describe("the inventory", () => {
 });
 
 test("kinds come in the order in which they need each other", () => {
-  const kinds = ["ValidatingWebhookConfiguration", "Widget", "Deployment", "Service", "ConfigMap", "Namespace", "IngressClass", "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "MutatingWebhookConfiguration", "GatewayClass"];
+  const kinds = [
+    "ValidatingWebhookConfiguration",
+    "Widget",
+    "Deployment",
+    "Service",
+    "ConfigMap",
+    "Namespace",
+    "IngressClass",
+    "CustomResourceDefinition",
+    "ServiceAccount",
+    "ClusterRole",
+    "MutatingWebhookConfiguration",
+    "GatewayClass",
+  ];
   const sorted = kinds.map((kind) => ({ apiVersion: "v1", kind, name: "x" })).sort(compareRefs);
-  expect(sorted.map(({ kind }) => kind)).toEqual(["CustomResourceDefinition", "Namespace", "ClusterRole", "IngressClass", "GatewayClass", "ServiceAccount", "ConfigMap", "Service", "Deployment", "Widget", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]);
+  expect(sorted.map(({ kind }) => kind)).toEqual([
+    "CustomResourceDefinition",
+    "Namespace",
+    "ClusterRole",
+    "IngressClass",
+    "GatewayClass",
+    "ServiceAccount",
+    "ConfigMap",
+    "Service",
+    "Deployment",
+    "Widget",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+  ]);
   expect(kinds.map((kind) => stageOf({ kind }))).toEqual([2, 2, 2, 2, 2, 0, 1, 0, 2, 0, 2, 1]);
 });
 
 test("what only the API server writes is not applied, and a Secret's stringData becomes data", () => {
-  const metadata = { name: "s", namespace: "n", uid: "1", resourceVersion: "2", creationTimestamp: "x", labels: { a: "b" }, annotations: { [names.commit]: "x" } };
-  expect(prepare({ apiVersion: "v1", kind: "Secret", metadata, data: { a: "YQ==", b: "Yg==" }, stringData: { b: "new" }, status: {} }, owner)).toEqual({
+  const metadata = {
+    name: "s",
+    namespace: "n",
+    uid: "1",
+    resourceVersion: "2",
+    creationTimestamp: "x",
+    labels: { a: "b" },
+    annotations: { [names.commit]: "x" },
+  };
+  expect(
+    prepare({ apiVersion: "v1", kind: "Secret", metadata, data: { a: "YQ==", b: "Yg==" }, stringData: { b: "new" }, status: {} }, owner),
+  ).toEqual({
     apiVersion: "v1",
     kind: "Secret",
     metadata: { name: "s", namespace: "n", labels: { a: "b", [names.syncName]: "app", [names.syncNamespace]: "shop" } },

@@ -117,7 +117,10 @@ export function isWrite({ action }: Step): boolean {
 }
 
 /** The inventory after these steps were applied, with what the API server returned for each. */
-export function afterApply(inventory: readonly InventoryEntry[], applied: readonly { readonly step: Step; readonly stored: KubeObject }[]): InventoryEntry[] {
+export function afterApply(
+  inventory: readonly InventoryEntry[],
+  applied: readonly { readonly step: Step; readonly stored: KubeObject }[],
+): InventoryEntry[] {
   const done = new Map(applied.map(({ step, stored }) => [step.entry.id, { ...step.entry, live: ownedDigest(stored, managers.sync) }]));
   const known = new Set(inventory.map(({ id }) => id));
   const kept = inventory.map((entry) => done.get(entry.id) ?? entry);

@@ -15,8 +15,18 @@ const object = (version: string, kind: string, name: string, more: Record<string
 });
 const service = (name: string) => object("v1", "Service", name);
 const route = (name: string, backend: string, metadata: object = {}) =>
-  object("gateway.networking.k8s.io/v1", "HTTPRoute", name, { metadata, spec: { parentRefs: [{ name: "gate" }], hostnames: ["shop.test"], rules: [{ backendRefs: [{ name: backend }, { name: "unused", weight: 0 }] }] } });
-const ingress = (backend: string) => object("networking.k8s.io/v1", "Ingress", "in", { spec: { rules: [{ host: "shop.test", http: { paths: [{ backend: { service: { name: backend } } }] } }] } });
+  object("gateway.networking.k8s.io/v1", "HTTPRoute", name, {
+    metadata,
+    spec: {
+      parentRefs: [{ name: "gate" }],
+      hostnames: ["shop.test"],
+      rules: [{ backendRefs: [{ name: backend }, { name: "unused", weight: 0 }] }],
+    },
+  });
+const ingress = (backend: string) =>
+  object("networking.k8s.io/v1", "Ingress", "in", {
+    spec: { rules: [{ host: "shop.test", http: { paths: [{ backend: { service: { name: backend } } }] } }] },
+  });
 const aCanary = (name: string, spec: object = {}) =>
   object(apiVersion, "Canary", name, { spec: { targetRef: { kind: "Deployment", name }, service: { port: 80 }, analysis: { stepWeight: 10, metrics: [{ name: "request-success-rate" }] }, ...spec } });
 const parsed = (live: KubeObject): Canary => {
@@ -24,7 +34,9 @@ const parsed = (live: KubeObject): Canary => {
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   return result.value;
 };
-const ownedBy = (live: KubeObject) => ({ ownerReferences: [{ apiVersion: live.apiVersion, kind: live.kind, name: live.metadata.name, uid: live.metadata.uid }] });
+const ownedBy = (live: KubeObject) => ({
+  ownerReferences: [{ apiVersion: live.apiVersion, kind: live.kind, name: live.metadata.name, uid: live.metadata.uid }],
+});
 
 interface Case {
   readonly stale: readonly KubeObject[];
@@ -68,5 +80,9 @@ test.each<[string, Case, { remove?: string[]; forget?: string[]; blocked?: strin
     canaries: all.filter(({ kind }) => kind === "Canary").map(parsed),
     serves: (key) => serves.includes(key),
   });
-  expect({ remove: result.remove.map(({ metadata }) => metadata.name), forget: result.forget.map(({ ref }) => ref.name), blocked: result.blocked.at(0)?.why }).toEqual({ remove, forget, blocked });
+  expect({
+    remove: result.remove.map(({ metadata }) => metadata.name),
+    forget: result.forget.map(({ ref }) => ref.name),
+    blocked: result.blocked.at(0)?.why,
+  }).toEqual({ remove, forget, blocked });
 });

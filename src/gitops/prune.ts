@@ -89,18 +89,24 @@ function canaryDropsTraffic(live: KubeObject, input: PruneInput, stale: Readonly
     return `${describeRef(targetOf(canary))} stays but has no pods while the Canary runs it; set spec.revertOnDeletion in it first`;
   }
   const own = input.routes.filter((route) => isOwnedBy(route, live));
-  const successors = input.routes.filter((route) => !isGoing(route, stale) && !isOwnedBy(route, live) && own.some((mine) => takesSameRequests(mine, route)));
+  const successors = input.routes.filter(
+    (route) => !isGoing(route, stale) && !isOwnedBy(route, live) && own.some((mine) => takesSameRequests(mine, route)),
+  );
   return successors.map((route) => notServing(route, input.serves)).find((why) => why !== undefined);
 }
 
 function notServing(route: KubeObject, serves: PruneInput["serves"]): string | undefined {
   const silent = backendsOf(route).find((backend) => !serves(backend));
-  return silent === undefined ? undefined : `Service/${silent}, to which ${describeRef(refOf(route))} sends requests, has no ready endpoint yet`;
+  return silent === undefined
+    ? undefined
+    : `Service/${silent}, to which ${describeRef(refOf(route))} sends requests, has no ready endpoint yet`;
 }
 
 /** Whether the route leaves with what is pruned: by itself, or with the Canary that owns it. */
 function isGoing(route: KubeObject, stale: ReadonlySet<string>): boolean {
-  const owners = (route.metadata.ownerReferences ?? []).map(({ apiVersion, kind, name }) => entryId({ apiVersion, kind, namespace: route.metadata.namespace, name }));
+  const owners = (route.metadata.ownerReferences ?? []).map(({ apiVersion, kind, name }) =>
+    entryId({ apiVersion, kind, namespace: route.metadata.namespace, name }),
+  );
   return [entryId(refOf(route)), ...owners].some((id) => stale.has(id));
 }
 
@@ -109,5 +115,7 @@ function isOwnedBy({ metadata: { ownerReferences } }: KubeObject, owner: KubeObj
 }
 
 function staying(canaries: readonly Canary[], stale: ReadonlySet<string>): Canary[] {
-  return canaries.filter((canary) => !stale.has(entryId(refOf({ apiVersion: canary.apiVersion, kind: canary.kind, metadata: canary.metadata }))));
+  return canaries.filter(
+    (canary) => !stale.has(entryId(refOf({ apiVersion: canary.apiVersion, kind: canary.kind, metadata: canary.metadata }))),
+  );
 }

@@ -52,7 +52,9 @@ test.each<[string, string, string]>([
   ["a client-side manager with a time", 'conflict with "kubectl-client-side-apply" using apps/v1 at 2026-01-02T03:04:05Z', "kubectl-client-side-apply"],
   ["a subresource", 'conflict with "hpa" with subresource "scale" using apps/v1', "hpa"],
 ])("conflicts name field and manager: %s", (_, message, manager) => {
-  const refusal = new KubeError(409, "Conflict", "Apply failed with 1 conflict", [{ reason: "FieldManagerConflict", message, field: ".spec.replicas" }]);
+  const refusal = new KubeError(409, "Conflict", "Apply failed with 1 conflict", [
+    { reason: "FieldManagerConflict", message, field: ".spec.replicas" },
+  ]);
   expect(conflictsOf(new Error("apply Deployment/shop/web", { cause: refusal }))).toEqual([{ manager, field: ".spec.replicas" }]);
 });
 

@@ -13,7 +13,12 @@ type Applied =
   | { readonly object: KubeObject; readonly error: unknown };
 
 /** Applies every object, also after another failed. The results are in the order of the objects. Rejects only when the signal aborts. */
-export async function applyEach(kube: Kube, objects: readonly KubeObject[], options: ApplyOptions, signal: AbortSignal): Promise<Applied[]> {
+export async function applyEach(
+  kube: Kube,
+  objects: readonly KubeObject[],
+  options: ApplyOptions,
+  signal: AbortSignal,
+): Promise<Applied[]> {
   const results: Applied[] = [];
   const waiting = objects.entries();
   const work = async (): Promise<void> => {
@@ -30,7 +35,12 @@ export async function applyEach(kube: Kube, objects: readonly KubeObject[], opti
  * Applies every object and returns them as stored, in order. When some fail the others are applied all the same; then one
  * error names each object and what is wrong with it, its `cause` being the first failure.
  */
-export async function applyAll(kube: Kube, objects: readonly KubeObject[], options: ApplyOptions, signal: AbortSignal): Promise<KubeObject[]> {
+export async function applyAll(
+  kube: Kube,
+  objects: readonly KubeObject[],
+  options: ApplyOptions,
+  signal: AbortSignal,
+): Promise<KubeObject[]> {
   const results = await applyEach(kube, objects, options, signal);
   const failed = results.flatMap((result) => ("error" in result ? [result] : []));
   const [first] = failed;

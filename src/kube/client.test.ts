@@ -34,7 +34,10 @@ function inTurn(...scripts: Script[]): { script: Script; count: () => number } {
 
 const good: Script = (_, response) => sendJson(response, map);
 const reset: Script = (_, response) => response.socket?.resetAndDestroy();
-const status = (code: number, reason: string, headers: Record<string, string> = {}): Script => (_, response) => sendStatus(response, code, reason, { headers });
+const status =
+  (code: number, reason: string, headers: Record<string, string> = {}): Script =>
+  (_, response) =>
+    sendStatus(response, code, reason, { headers });
 
 async function errorOf(promise: Promise<unknown>): Promise<KubeError> {
   const error = await promise.then(() => undefined, (thrown: unknown) => thrown);
@@ -130,7 +133,9 @@ test("a refusal carries code, reason, message and causes of the Status", async (
 });
 
 test("an answer larger than the limit is refused", async () => {
-  const { kube } = await serve((_, response) => sendJson(response, { ...map, data: { size: "x".repeat(5_000) } }), { limits: { maxAnswerBytes: 1_000 } });
+  const { kube } = await serve((_, response) => sendJson(response, { ...map, data: { size: "x".repeat(5_000) } }), {
+    limits: { maxAnswerBytes: 1_000 },
+  });
   expect((await errorOf(kube.get(ref, signal))).reason).toBe("ResponseTooLarge");
 });
 
@@ -167,7 +172,10 @@ test("impersonation is a header of that one request", async () => {
   const { kube, api } = await serve(good);
   await kube.apply(map, { ...options, impersonate: "system:serviceaccount:shop:deployer" }, signal);
   await kube.apply(map, options, signal);
-  expect(api.requests.slice(-2).map(({ headers }) => headers["impersonate-user"])).toEqual(["system:serviceaccount:shop:deployer", undefined]);
+  expect(api.requests.slice(-2).map(({ headers }) => headers["impersonate-user"])).toEqual([
+    "system:serviceaccount:shop:deployer",
+    undefined,
+  ]);
 });
 
 test("a delete of what is gone, or of an older object of the same name, is no error", async () => {
@@ -210,11 +218,17 @@ test("a write is not sent again once leading has ended in between", async () => 
 
 test("credentials are asked for with each request, and read anew once after 401", async () => {
   let token = "old";
-  const api = await startScriptedApi(withDiscovery(({ headers }, response) => {
-    if (headers.authorization === "Bearer new") sendJson(response, map);
-    else sendStatus(response, 401, "Unauthorized");
-  }));
-  const connection = { ...serverAt(api.url), credentials: async () => ({ headers: { authorization: `Bearer ${token}` }, tls: {} }), refresh: () => void (token = "new") };
+  const api = await startScriptedApi(
+    withDiscovery(({ headers }, response) => {
+      if (headers.authorization === "Bearer new") sendJson(response, map);
+      else sendStatus(response, 401, "Unauthorized");
+    }),
+  );
+  const connection = {
+    ...serverAt(api.url),
+    credentials: async () => ({ headers: { authorization: `Bearer ${token}` }, tls: {} }),
+    refresh: () => void (token = "new"),
+  };
   const kube = createKube(connection, { clock: impatientClock() });
   expect(await kube.get(ref, signal)).toEqual(map);
   token = "wrong";
@@ -232,8 +246,15 @@ test("a list is read in pages, and its items get the kind that the server leaves
   const { kube, api } = await serve(({ query }, response) =>
     sendJson(response, query.get("continue") === "next" ? page(["c"]) : page(["a", "b"], { continue: "next" })));
   const items = await kube.list(ref, { namespace: "shop", labelSelector: "x=y" }, signal);
-  expect(items.map(({ apiVersion, kind, metadata: { name } }) => [apiVersion, kind, name])).toEqual([["v1", "ConfigMap", "a"], ["v1", "ConfigMap", "b"], ["v1", "ConfigMap", "c"]]);
-  expect(api.requests.slice(-2).map(({ query }) => query.toString())).toEqual(["labelSelector=x%3Dy&limit=500", "labelSelector=x%3Dy&limit=500&continue=next"]);
+  expect(items.map(({ apiVersion, kind, metadata: { name } }) => [apiVersion, kind, name])).toEqual([
+    ["v1", "ConfigMap", "a"],
+    ["v1", "ConfigMap", "b"],
+    ["v1", "ConfigMap", "c"],
+  ]);
+  expect(api.requests.slice(-2).map(({ query }) => query.toString())).toEqual([
+    "labelSelector=x%3Dy&limit=500",
+    "labelSelector=x%3Dy&limit=500&continue=next",
+  ]);
 });
 
 test("a list whose pages expire half-way starts again", async () => {
@@ -248,7 +269,10 @@ test("a list whose pages expire half-way starts again", async () => {
 });
 
 test("a page that is too large is asked for in smaller pieces", async () => {
-  const { kube, api } = await serve(({ query }, response) => sendJson(response, page([Number(query.get("limit")) > 50 ? "x".repeat(2_000) : "small"])), { limits: { maxAnswerBytes: 1_000 } });
+  const { kube, api } = await serve(
+    ({ query }, response) => sendJson(response, page([Number(query.get("limit")) > 50 ? "x".repeat(2_000) : "small"])),
+    { limits: { maxAnswerBytes: 1_000 } },
+  );
   expect((await kube.list(ref, {}, signal)).map(({ metadata }) => metadata.name)).toEqual(["small"]);
   expect(api.requests.slice(-2).map(({ query }) => query.get("limit"))).toEqual(["500", "50"]);
 });
@@ -260,7 +284,14 @@ test("raw reads what is no object", async () => {
 
 const aggregated = (group: string | undefined, version: string, kind: string): object => ({
   kind: "APIGroupDiscoveryList",
-  items: [{ metadata: group ? { name: group } : {}, versions: [{ version, resources: [{ resource: `${kind.toLowerCase()}s`, responseKind: { kind }, scope: "Namespaced", verbs: ["get"] }] }] }],
+  items: [
+    {
+      metadata: group ? { name: group } : {},
+      versions: [
+        { version, resources: [{ resource: `${kind.toLowerCase()}s`, responseKind: { kind }, scope: "Namespaced", verbs: ["get"] }] },
+      ],
+    },
+  ],
 });
 
 test("discovery asks once for everything, and again for a kind that is missing, at most once a second", async () => {
@@ -275,7 +306,10 @@ test("discovery asks once for everything, and again for a kind that is missing, 
   const kube = createKube(serverAt(api.url), { clock });
   const sync = { apiVersion: "serin.dev/v1beta1", kind: "Sync" };
   const asked = (): number => api.requests.filter(({ path }) => path === "/apis/serin.dev/v1beta1").length;
-  expect(await kube.resource({ apiVersion: "apps/v1", kind: "Deployment" }, signal)).toMatchObject({ plural: "deployments", namespaced: true });
+  expect(await kube.resource({ apiVersion: "apps/v1", kind: "Deployment" }, signal)).toMatchObject({
+    plural: "deployments",
+    namespaced: true,
+  });
   expect(await kube.resource({ apiVersion: "v1", kind: "Pod" }, signal)).toMatchObject({ plural: "pods" });
   expect(api.requests).toHaveLength(2);
   expect(await kube.resource(sync, signal)).toBeUndefined();

@@ -22,7 +22,10 @@ interface Run {
 }
 
 /** A controller on an API server in memory. `outcomes` says what each run does; the last repeats. */
-async function start(outcomes: ((run: Run) => ReconcileResult | Promise<ReconcileResult>)[], more: Partial<ControllerOptions> & { objects?: KubeObject[] } = {}) {
+async function start(
+  outcomes: ((run: Run) => ReconcileResult | Promise<ReconcileResult>)[],
+  more: Partial<ControllerOptions> & { objects?: KubeObject[] } = {},
+) {
   const clock = manualClock();
   const kube = memoryKube([resourceOf(kind.apiVersion, kind.kind), resourceOf("v1", "ConfigMap")]);
   for (const object of more.objects ?? [sync("a")]) await kube.create(object, options, signal);
@@ -35,8 +38,19 @@ async function start(outcomes: ((run: Run) => ReconcileResult | Promise<Reconcil
   const log: Logger = { ...silentLogger, info: say("info"), warn: say("warn"), error: say("error"), child: () => log };
   const informers = createInformers({ watch: kube, log: silentLogger, clock, signal: abort.signal });
   const done = runController({
-    name: "sync", kind, informer: informers.of(kind), kube, log, clock, signal: abort.signal,
-    watches: [{ informer: informers.of(dependency), keysOf: ({ before, after }) => (after ?? before)?.metadata.labels?.["for"] ? ["shop/a"] : [] }],
+    name: "sync",
+    kind,
+    informer: informers.of(kind),
+    kube,
+    log,
+    clock,
+    signal: abort.signal,
+    watches: [
+      {
+        informer: informers.of(dependency),
+        keysOf: ({ before, after }) => ((after ?? before)?.metadata.labels?.["for"] ? ["shop/a"] : []),
+      },
+    ],
     events: {
       normal: (_, reason, message) => said.push(`Normal ${reason}: ${message}`),
       warning: (_, reason, message) => said.push(`Warning ${reason}: ${message}`),
@@ -57,7 +71,20 @@ async function start(outcomes: ((run: Run) => ReconcileResult | Promise<Reconcil
     const found = (await status()).conditions?.find((each) => each.type === type);
     return found && `${found.status} ${found.reason}: ${found.message}`;
   };
-  return { clock, kube, informers, runs, said, logged, abort, done, stop, status, condition, ran: (times: number) => vi.waitFor(() => expect(runs).toHaveLength(times)) };
+  return {
+    clock,
+    kube,
+    informers,
+    runs,
+    said,
+    logged,
+    abort,
+    done,
+    stop,
+    status,
+    condition,
+    ran: (times: number) => vi.waitFor(() => expect(runs).toHaveLength(times)),
+  };
 }
 
 const ok = (): ReconcileResult => ({});
@@ -114,7 +141,9 @@ test("a write of the status wakes nobody whose last run failed", async () => {
 });
 
 test("waiting is said without alarm, and tried again after its own time without backoff", async () => {
-  const { clock, runs, said, logged, condition, ran } = await start([fail(new WaitingError("DependencyNotReady", "Sync/shop/base is not ready", 5_000))]);
+  const { clock, runs, said, logged, condition, ran } = await start([
+    fail(new WaitingError("DependencyNotReady", "Sync/shop/base is not ready", 5_000)),
+  ]);
   await ran(1);
   await vi.waitFor(async () => expect(await condition("Reconciling")).toBe("True DependencyNotReady: Sync/shop/base is not ready"));
   expect(await condition("Ready")).toBe("False DependencyNotReady: Sync/shop/base is not ready");
@@ -127,7 +156,9 @@ test("waiting is said without alarm, and tried again after its own time without 
 });
 
 test("any other error is told once and tried again with backoff, from a second to five minutes", async () => {
-  const { clock, kube, runs, said, logged, condition, ran } = await start([fail(new Error("apply", { cause: new Error("the socket is closed") }))]);
+  const { clock, kube, runs, said, logged, condition, ran } = await start([
+    fail(new Error("apply", { cause: new Error("the socket is closed") })),
+  ]);
   await ran(1);
   await vi.waitFor(async () => expect(await condition("Ready")).toBe("False ReconciliationFailed: apply: the socket is closed"));
   expect(await condition("Reconciling")).toBe("True ReconciliationFailed: apply: the socket is closed");
@@ -245,8 +276,15 @@ test("nothing runs before every informer is synced", async () => {
   const watching = createInformers({ watch: kube, log: silentLogger, clock, signal: abort.signal });
   let ran = 0;
   const done = runController({
-    name: "sync", kind, informer: watching.of(kind), watches: [{ informer: watching.of(dependency), keysOf: () => [] }], kube, clock, signal: abort.signal,
-    log: silentLogger, events: { normal: () => {}, warning: () => {} },
+    name: "sync",
+    kind,
+    informer: watching.of(kind),
+    watches: [{ informer: watching.of(dependency), keysOf: () => [] }],
+    kube,
+    clock,
+    signal: abort.signal,
+    log: silentLogger,
+    events: { normal: () => {}, warning: () => {} },
     reconcile: async () => {
       ran += 1;
       return {};

@@ -112,7 +112,10 @@ function urgencyOf({ before, after }: Change): "now" | "normal" | "status" {
   if (b.generation === undefined) return "normal";
   const asked = a.generation !== b.generation || a.deletionTimestamp !== b.deletionTimestamp || requestOf(before) !== requestOf(after);
   if (asked) return "now";
-  const same = sameJson([a.annotations, a.labels, a.finalizers, a.ownerReferences], [b.annotations, b.labels, b.finalizers, b.ownerReferences]);
+  const same = sameJson(
+    [a.annotations, a.labels, a.finalizers, a.ownerReferences],
+    [b.annotations, b.labels, b.finalizers, b.ownerReferences],
+  );
   return same ? "status" : "normal";
 }
 

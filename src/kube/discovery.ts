@@ -102,24 +102,38 @@ async function askAll(transport: Transport, clock: Clock, signal: AbortSignal): 
 function groupVersions(answer: unknown): [string, Map<string, ApiResource>][] {
   const parsed = aggregated.safeParse(answer);
   if (!parsed.success) return [];
-  return parsed.data.items.flatMap(({ metadata, versions }) => versions.flatMap(({ version, freshness, resources = [] }): [string, Map<string, ApiResource>][] => {
-    const apiVersion = metadata?.name ? `${metadata.name}/${version}` : version;
-    return freshness === "Stale" ? [] : [[apiVersion, fromAggregated(apiVersion, resources)]];
-  }));
+  return parsed.data.items.flatMap(({ metadata, versions }) =>
+    versions.flatMap(({ version, freshness, resources = [] }): [string, Map<string, ApiResource>][] => {
+      const apiVersion = metadata?.name ? `${metadata.name}/${version}` : version;
+      return freshness === "Stale" ? [] : [[apiVersion, fromAggregated(apiVersion, resources)]];
+    }),
+  );
 }
 
 type AggregatedResource = NonNullable<z.infer<typeof aggregated>["items"][number]["versions"][number]["resources"]>[number];
 
 function fromAggregated(apiVersion: string, resources: readonly AggregatedResource[]): Map<string, ApiResource> {
-  return new Map(resources.flatMap(({ resource, responseKind, scope, verbs }): [string, ApiResource][] =>
-    responseKind ? [[responseKind.kind, { apiVersion, kind: responseKind.kind, plural: resource, namespaced: scope === "Namespaced", verbs }]] : []));
+  return new Map(
+    resources.flatMap(({ resource, responseKind, scope, verbs }): [string, ApiResource][] =>
+      responseKind
+        ? [[responseKind.kind, { apiVersion, kind: responseKind.kind, plural: resource, namespaced: scope === "Namespaced", verbs }]]
+        : [],
+    ),
+  );
 }
 
-async function askOne(transport: Transport, clock: Clock, { apiVersion, signal }: { apiVersion: string; signal: AbortSignal }): Promise<GroupVersion> {
+async function askOne(
+  transport: Transport,
+  clock: Clock,
+  { apiVersion, signal }: { apiVersion: string; signal: AbortSignal },
+): Promise<GroupVersion> {
   const path = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   const answer = await transport.json({ method: "GET", path }, signal).catch(orNotFound);
   const found = answer === undefined ? [] : resourceList.parse(answer).resources.filter(({ name }) => !name.includes("/"));
-  const resources = found.map(({ name, kind, namespaced, verbs }): [string, ApiResource] => [kind, { apiVersion, kind, plural: name, namespaced, verbs }]);
+  const resources = found.map(({ name, kind, namespaced, verbs }): [string, ApiResource] => [
+    kind,
+    { apiVersion, kind, plural: name, namespaced, verbs },
+  ]);
   return { resources: new Map(resources), askedAtMs: clock.nowMs() };
 }
 

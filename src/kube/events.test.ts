@@ -8,7 +8,11 @@ import { KubeError } from "./kube.ts";
 
 const kind = { apiVersion: "v1", kind: "Event" };
 const signal = new AbortController().signal;
-const sync: KubeObject = { apiVersion: "serin.dev/v1beta1", kind: "Sync", metadata: { namespace: "shop", name: "a", uid: "u1", resourceVersion: "5" } };
+const sync: KubeObject = {
+  apiVersion: "serin.dev/v1beta1",
+  kind: "Sync",
+  metadata: { namespace: "shop", name: "a", uid: "u1", resourceVersion: "5" },
+};
 
 function start() {
   const clock = manualClock();
@@ -31,8 +35,14 @@ test("an event is written at once, in the namespace of its object, as kubectl de
   expect(event).toMatchObject({
     metadata: { namespace: "shop" },
     involvedObject: { apiVersion: "serin.dev/v1beta1", kind: "Sync", namespace: "shop", name: "a", uid: "u1" },
-    type: "Warning", reason: "ApplyFailed", message: "Deployment/shop/web: spec.replicas: must be positive",
-    source: { component: "serin" }, reportingComponent: "serin", count: 1, firstTimestamp: "2026-01-02T03:04:05Z", lastTimestamp: "2026-01-02T03:04:05Z",
+    type: "Warning",
+    reason: "ApplyFailed",
+    message: "Deployment/shop/web: spec.replicas: must be positive",
+    source: { component: "serin" },
+    reportingComponent: "serin",
+    count: 1,
+    firstTimestamp: "2026-01-02T03:04:05Z",
+    lastTimestamp: "2026-01-02T03:04:05Z",
   });
   expect(event?.metadata.name).toMatch(/^a\.[0-9a-f]{16}$/);
 });

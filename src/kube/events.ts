@@ -68,7 +68,13 @@ function note(recorder: Recorder, type: Type, { object, reason, message }: { obj
   const key = JSON.stringify([object.apiVersion, object.kind, keyOf(object.metadata), object.metadata.uid, type, reason, text]);
   forgetOld(recorder, nowMs);
   const known = recorder.series.get(key);
-  const series = known ?? { event: eventOf(recorder, object, { key, type, reason, message: text }), count: 0, lastMs: nowMs, writtenCount: 0, writtenAtMs: 0 };
+  const series = known ?? {
+    event: eventOf(recorder, object, { key, type, reason, message: text }),
+    count: 0,
+    lastMs: nowMs,
+    writtenCount: 0,
+    writtenAtMs: 0,
+  };
   series.count += 1;
   series.lastMs = nowMs;
   recorder.series.set(key, series);

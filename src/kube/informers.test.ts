@@ -46,8 +46,15 @@ async function start(options: WorldOptions = {}): Promise<World> {
   const clock = manualClock();
   const abort = new AbortController();
   const state = {
-    lists: [] as URLSearchParams[], watches: [] as World["watches"], items: options.items ?? [aMap("a", 1)], version: 1,
-    listFaults: options.listFaults ?? [], watchFaults: options.watchFaults ?? [], seen: [] as string[], logged: [] as string[], oddsServed: false,
+    lists: [] as URLSearchParams[],
+    watches: [] as World["watches"],
+    items: options.items ?? [aMap("a", 1)],
+    version: 1,
+    listFaults: options.listFaults ?? [],
+    watchFaults: options.watchFaults ?? [],
+    seen: [] as string[],
+    logged: [] as string[],
+    oddsServed: false,
   };
   const odds = { resources: [{ name: "odds", kind: "Odd", namespaced: true, verbs: [] }] };
   const discovered = withDiscovery((request, response) => {
@@ -159,7 +166,9 @@ test.each<[string, WorldOptions]>([
 });
 
 test("a server that keeps failing is asked less and less often, and it is logged", async () => {
-  const world = await start({ listFaults: Array.from({ length: 100 }, (): Script => (_, response) => sendStatus(response, 500, "InternalError")) });
+  const world = await start({
+    listFaults: Array.from({ length: 100 }, (): Script => (_, response) => sendStatus(response, 500, "InternalError")),
+  });
   await meanwhile(world, 5_000, () => expect(world.lists.length).toBeGreaterThan(8));
   expect(world.informer.synced).toBe(false);
   expect(world.logged).toContain("watch failed, trying again");
@@ -198,7 +207,10 @@ test("a huge list comes in pages of 500", async () => {
   const piece: Script = ({ query }, response) => {
     const from = Number(query.get("continue") ?? 0);
     const to = from + Number(query.get("limit"));
-    sendJson(response, { metadata: { resourceVersion: "1", ...(to < all.length ? { continue: String(to) } : {}) }, items: all.slice(from, to) });
+    sendJson(response, {
+      metadata: { resourceVersion: "1", ...(to < all.length ? { continue: String(to) } : {}) },
+      items: all.slice(from, to),
+    });
   };
   const world = await start({ listFaults: [piece, piece, piece] });
   await watching(world, 1);
@@ -207,7 +219,8 @@ test("a huge list comes in pages of 500", async () => {
 });
 
 test("a list whose pages expire starts again and is not synced with half of it", async () => {
-  const half: Script = (_, response) => sendJson(response, { metadata: { resourceVersion: "1", continue: "next" }, items: [aMap("half", 1)] });
+  const half: Script = (_, response) =>
+    sendJson(response, { metadata: { resourceVersion: "1", continue: "next" }, items: [aMap("half", 1)] });
   const world = await start({ listFaults: [half, (_, response) => sendStatus(response, 410, "Expired")] });
   await meanwhile(world, 500, () => expect(world.watches).toHaveLength(1));
   expect(world.seen).toEqual(["+a"]);
@@ -236,7 +249,9 @@ test("objects are given up when their kind is gone, but not on the server's firs
 
 test("of managedFields only our own and those of people are kept", async () => {
   const managedFields = [{ manager: "kubectl" }, { manager: "serin-sync" }, { manager: "kube-controller-manager" }];
-  const world = await start({ items: [aMap("a", 1, { managedFields }), aMap("b", 1, { managedFields: [{ manager: "kube-controller-manager" }] })] });
+  const world = await start({
+    items: [aMap("a", 1, { managedFields }), aMap("b", 1, { managedFields: [{ manager: "kube-controller-manager" }] })],
+  });
   await watching(world, 1);
   expect(world.informer.find("shop/a")?.metadata.managedFields).toEqual([{ manager: "kubectl" }, { manager: "serin-sync" }]);
   expect(world.informer.find("shop/b")?.metadata).not.toHaveProperty("managedFields");
@@ -248,7 +263,9 @@ test("indexes follow every change, and may be defined late", async () => {
   world.informer.addIndex("app", ({ metadata }) => [metadata.labels?.["app"] ?? "none"]);
   const named = (app: string): string[] => world.informer.byIndex("app", app).map(({ metadata }) => metadata.name).sort();
   expect([named("x"), named("y")]).toEqual([["a"], ["b"]]);
-  world.watches[0]!.response.write(event("MODIFIED", aMap("a", 2, { labels: { app: "y" } })) + event("DELETED", aMap("b", 3)) + event("ADDED", aMap("c", 4)));
+  world.watches[0]!.response.write(
+    event("MODIFIED", aMap("a", 2, { labels: { app: "y" } })) + event("DELETED", aMap("b", 3)) + event("ADDED", aMap("c", 4)),
+  );
   await vi.waitFor(() => expect([named("x"), named("y"), named("none")]).toEqual([[], ["a"], ["c"]]));
   expect(() => world.informer.addIndex("app", () => [])).toThrow("defined twice");
   expect(() => world.informer.byIndex("nope", "x")).toThrow("no index nope");

@@ -107,7 +107,11 @@ export interface ListPage {
 export interface KubeWatch {
   listPage(kind: KindRef, options: ListOptions & { limit: number; continue?: string | undefined }, signal: AbortSignal): Promise<ListPage>;
   /** Ends when the server ends it; throws KubeError (410 as an ERROR event) or the transport's error. */
-  watch(kind: KindRef, options: ListOptions & { resourceVersion: string; timeoutSeconds: number }, signal: AbortSignal): AsyncIterable<WatchEvent>;
+  watch(
+    kind: KindRef,
+    options: ListOptions & { resourceVersion: string; timeoutSeconds: number },
+    signal: AbortSignal,
+  ): AsyncIterable<WatchEvent>;
 }
 
 /** A change that an informer saw. `before` is missing for a new object, `after` for a deleted one. */

@@ -16,7 +16,13 @@ import { loadKubeConfig, serverAt } from "./kubeconfig.ts";
 const signal = new AbortController().signal;
 
 /** A kubeconfig file of one context; JSON is YAML. */
-function file({ cluster = {}, user = {}, context = {}, current = "here", name = "c" }: Record<string, object | string> & { name?: string }): string {
+function file({
+  cluster = {},
+  user = {},
+  context = {},
+  current = "here",
+  name = "c",
+}: Record<string, object | string> & { name?: string }): string {
   const dir = mkdtempSync(join(tmpdir(), "kubeconfig-"));
   onTestFinished(() => rmSync(dir, { recursive: true }));
   const path = join(dir, "config");
@@ -50,7 +56,9 @@ test("takes the CA, the server's name, the namespace and a chosen context", asyn
 });
 
 test("several files are one, and the first names the current context", async () => {
-  const path = [file({ current: "one", name: "c1" }), file({ current: "two", name: "c2", cluster: { server: "https://two:6443" } })].join(":");
+  const path = [file({ current: "one", name: "c1" }), file({ current: "two", name: "c2", cluster: { server: "https://two:6443" } })].join(
+    ":",
+  );
   expect((await loadKubeConfig({ path })).server).toBe("https://10.0.0.1:6443");
   expect((await loadKubeConfig({ path, context: "two" })).server).toBe("https://two:6443");
 });
@@ -75,7 +83,9 @@ test("an exec plugin is asked for a token, again when it has expired or was refu
     fs.writeFileSync(${JSON.stringify(count)}, String(n));
     const expirationTimestamp = n === 1 ? "2020-01-01T00:00:00Z" : "2120-01-01T00:00:00Z";
     console.log(JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status: { token: "t" + n, expirationTimestamp } }));`;
-  const connection = await loadKubeConfig({ path: file({ user: { exec: { apiVersion: "client.authentication.k8s.io/v1", command: process.execPath, args: ["-e", script] } } }) });
+  const connection = await loadKubeConfig({
+    path: file({ user: { exec: { apiVersion: "client.authentication.k8s.io/v1", command: process.execPath, args: ["-e", script] } } }),
+  });
   const token = async (): Promise<string | undefined> => (await connection.credentials()).headers["Authorization"];
   expect([await token(), await token(), await token()]).toEqual(["Bearer t1", "Bearer t2", "Bearer t2"]);
   connection.refresh();
@@ -111,7 +121,9 @@ test("a real TLS server is trusted by the kubeconfig's CA and knows us by our ce
   const { url } = await startTls(authority);
   const { cert, key } = authority.issue("serin");
   const user = { "client-certificate-data": base64(cert), "client-key-data": base64(key) };
-  const kube = createKube(await loadKubeConfig({ path: file({ cluster: { server: url, "certificate-authority-data": base64(authority.cert) }, user }) }));
+  const kube = createKube(
+    await loadKubeConfig({ path: file({ cluster: { server: url, "certificate-authority-data": base64(authority.cert) }, user }) }),
+  );
   expect(await kube.raw("/version", signal)).toEqual({ client: "serin" });
   await kube.close();
 });
@@ -119,7 +131,9 @@ test("a real TLS server is trusted by the kubeconfig's CA and knows us by our ce
 test("a server that another CA vouches for is not talked to", async () => {
   const { url } = await startTls(certificateAuthority("test CA"));
   const other = certificateAuthority("other CA");
-  const connection = await loadKubeConfig({ path: file({ cluster: { server: url, "certificate-authority-data": base64(other.cert) }, user: { token: "secret" } }) });
+  const connection = await loadKubeConfig({
+    path: file({ cluster: { server: url, "certificate-authority-data": base64(other.cert) }, user: { token: "secret" } }),
+  });
   const kube = createKube(connection, { limits: { attempts: 1 } });
   const error = await kube.raw("/version", signal).then(() => undefined, (thrown: unknown) => thrown);
   expect(messageOf(error)).toBe("GET /version: the API server gave no answer: self-signed certificate in certificate chain");

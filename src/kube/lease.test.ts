@@ -25,13 +25,25 @@ function server(): MemoryKube {
 }
 
 /** A candidate with a machine, and so a clock and a network, of its own. */
-function candidate(kube: MemoryKube, identity: string, more: { clock?: ManualClock; work?: (signal: AbortSignal) => Promise<void> } = {}): Candidate & { readonly done: Promise<void> } {
+function candidate(
+  kube: MemoryKube,
+  identity: string,
+  more: { clock?: ManualClock; work?: (signal: AbortSignal) => Promise<void> } = {},
+): Candidate & { readonly done: Promise<void> } {
   const clock = more.clock ?? manualClock(Math.random() * 1e12);
   const abort = new AbortController();
   const logged: string[] = [];
   const say = (_: object, message: string): void => void logged.push(message);
   const log: Logger = { ...silentLogger, info: say, warn: say, child: () => log };
-  const mine: Candidate = { elector: undefined as unknown as Elector, clock, leads: false, times: 0, online: true, logged, stop: async () => {} };
+  const mine: Candidate = {
+    elector: undefined as unknown as Elector,
+    clock,
+    leads: false,
+    times: 0,
+    online: true,
+    logged,
+    stop: async () => {},
+  };
   const online = (): void => {
     if (!mine.online) throw new KubeError(0, "Unreachable", "no network");
   };
@@ -41,7 +53,15 @@ function candidate(kube: MemoryKube, identity: string, more: { clock?: ManualClo
     create: async (...args) => (online(), kube.create(...args)),
     replace: async (...args) => (online(), kube.replace(...args)),
   };
-  const elector = createElector({ kube: network, namespace: "serin", name: "controller", identity, clock, log, monotonicMs: () => clock.nowMs() });
+  const elector = createElector({
+    kube: network,
+    namespace: "serin",
+    name: "controller",
+    identity,
+    clock,
+    log,
+    monotonicMs: () => clock.nowMs(),
+  });
   const done = elector.run(async (leading) => {
     mine.leads = true;
     mine.times += 1;
@@ -86,7 +106,11 @@ test("the first takes a new Lease with times of six digits and renews it", async
   });
   await pass([a], 60_000);
   expect(a).toMatchObject({ leads: true, times: 1 });
-  expect(await spec(kube)).toMatchObject({ acquireTime: "2026-01-02T03:04:05.000000Z", renewTime: "2026-01-02T03:05:05.000000Z", leaseTransitions: 0 });
+  expect(await spec(kube)).toMatchObject({
+    acquireTime: "2026-01-02T03:04:05.000000Z",
+    renewTime: "2026-01-02T03:05:05.000000Z",
+    leaseTransitions: 0,
+  });
 });
 
 test("of two only one leads, whatever their clocks say", async () => {
@@ -165,7 +189,15 @@ test("a clock that is set back does not lengthen the lease", async () => {
   const kube = server();
   const clock = manualClock();
   let passedMs = 0;
-  const a = createElector({ kube, namespace: "serin", name: "controller", identity: "a", clock, log: silentLogger, monotonicMs: () => passedMs });
+  const a = createElector({
+    kube,
+    namespace: "serin",
+    name: "controller",
+    identity: "a",
+    clock,
+    log: silentLogger,
+    monotonicMs: () => passedMs,
+  });
   const abort = new AbortController();
   const done = a.run(untilAborted, abort.signal);
   await vi.waitFor(() => expect(a.canWrite()).toBe(true));

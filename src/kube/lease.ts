@@ -80,7 +80,13 @@ interface Election extends ElectorOptions {
 
 /** An elector for this Lease. Other machines' clocks are never compared with ours: only changes of the Lease count. */
 export function createElector(options: ElectorOptions): Elector {
-  const election: Election = { ...options, durations: options.durations ?? defaultDurations, observed: undefined, current: undefined, renewed: undefined };
+  const election: Election = {
+    ...options,
+    durations: options.durations ?? defaultDurations,
+    observed: undefined,
+    current: undefined,
+    renewed: undefined,
+  };
   const { leaseMs, renewDeadlineMs, retryMs } = election.durations;
   if (retryMs >= renewDeadlineMs || renewDeadlineMs >= leaseMs) throw new Error("an election needs retryMs < renewDeadlineMs < leaseMs");
   return {
@@ -176,7 +182,8 @@ async function keepRenewing(election: Election, signal: AbortSignal): Promise<vo
     await clock.sleep(Math.max(0, Math.min(durations.retryMs, leftMs())), signal).catch(() => {});
     if (signal.aborted || leftMs() <= 0) return;
     try {
-      if (!(await beforeDeadline(clock, leftMs(), (attempt) => tryOnce(election, attempt)))) return log.warn({}, "another process took the lease");
+      if (!(await beforeDeadline(clock, leftMs(), (attempt) => tryOnce(election, attempt))))
+        return log.warn({}, "another process took the lease");
     } catch (error) {
       if (!signal.aborted) log.warn({ error: messageOf(error), leftMs: Math.round(leftMs()) }, "the lease could not be renewed, trying again");
     }

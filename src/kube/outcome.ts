@@ -26,7 +26,10 @@ export function failureOf(error: unknown): Failure {
   const waiting = chain.find((cause) => cause instanceof WaitingError);
   if (waiting) return { retry: "after", afterMs: waiting.afterMs, outcome: { ready: "False", state: "reconciling", reason: waiting.reason, message } };
   if (chain.some(isStaleWrite)) return { retry: "conflict" };
-  return { retry: "backoff", outcome: { ready: "False", state: "reconciling", reason: ownReason(error) ?? "ReconciliationFailed", message } };
+  return {
+    retry: "backoff",
+    outcome: { ready: "False", state: "reconciling", reason: ownReason(error) ?? "ReconciliationFailed", message },
+  };
 }
 
 /** A write that was based on an old version of the object. A dispute about fields is also HTTP 409, but does not go away. */
@@ -42,6 +45,7 @@ function ownReason(error: unknown): string | undefined {
 
 function causesOf(error: unknown): unknown[] {
   const chain: unknown[] = [];
-  for (let cause = error; cause !== undefined && !chain.includes(cause); cause = cause instanceof Error ? cause.cause : undefined) chain.push(cause);
+  for (let cause = error; cause !== undefined && !chain.includes(cause); cause = cause instanceof Error ? cause.cause : undefined)
+    chain.push(cause);
   return chain;
 }

@@ -64,14 +64,20 @@ export async function listPages(kube: Pages, kind: KindRef, options: PageOptions
 async function listPage(parts: ClientParts, kind: KindRef, options: PageOptions, signal: AbortSignal): Promise<ListPage> {
   const resource = await parts.resource(kind, signal);
   const { namespace, limit, labelSelector, fieldSelector } = options;
-  const path = withQuery(collectionPath(resource, namespace), { labelSelector, fieldSelector, limit: limit || undefined, continue: options.continue });
+  const path = withQuery(collectionPath(resource, namespace), {
+    labelSelector,
+    fieldSelector,
+    limit: limit || undefined,
+    continue: options.continue,
+  });
   try {
     return parsePage(kind, path, await parts.transport.json({ method: "GET", path }, signal));
   } catch (error) {
     if (!(error instanceof KubeError)) throw error;
     if (isUnknownPath(error)) parts.discovery.forget(kind.apiVersion);
     // Huge objects: the same page, in smaller pieces.
-    if (error.reason === "ResponseTooLarge" && limit > 1) return listPage(parts, kind, { ...options, limit: Math.ceil(limit / 10) }, signal);
+    if (error.reason === "ResponseTooLarge" && limit > 1)
+      return listPage(parts, kind, { ...options, limit: Math.ceil(limit / 10) }, signal);
     throw error;
   }
 }
@@ -115,7 +121,8 @@ async function readObject(parts: ClientParts, ref: ObjectRef, path: string, sign
 
 /** The answer as an object. Throws KubeError for JSON that is none. */
 export function asObject(ref: ObjectRef, answer: unknown): KubeObject {
-  if (isRecord(answer) && isRecord(answer["metadata"]) && typeof answer["metadata"]["name"] === "string") return answer as unknown as KubeObject;
+  if (isRecord(answer) && isRecord(answer["metadata"]) && typeof answer["metadata"]["name"] === "string")
+    return answer as unknown as KubeObject;
   throw new KubeError(0, "NotKubernetes", `${describeRef(ref)}: the answer is no Kubernetes object`);
 }
 

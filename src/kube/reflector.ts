@@ -72,7 +72,11 @@ async function relist({ watch, kind, namespace }: ReflectorOptions, sink: Sink, 
 }
 
 /** One watch, to its end. */
-async function follow(options: ReflectorOptions, sink: Sink, { position, signal }: { position: Position; signal: AbortSignal }): Promise<void> {
+async function follow(
+  options: ReflectorOptions,
+  sink: Sink,
+  { position, signal }: { position: Position; signal: AbortSignal },
+): Promise<void> {
   const { watch, kind, namespace, clock, random = Math.random } = options;
   // Spread, so that the watches of a restarted fleet do not all end together for ever.
   const timeoutSeconds = 300 + Math.floor(random() * 301);
@@ -111,14 +115,22 @@ function accept(event: WatchEvent, sink: Sink): string | undefined {
     case "BOOKMARK":
       break;
     case "ERROR":
-      throw new KubeError(event.status.code ?? 0, event.status.reason ?? "WatchError", event.status.message ?? "the watch ended with an error");
+      throw new KubeError(
+        event.status.code ?? 0,
+        event.status.reason ?? "WatchError",
+        event.status.message ?? "the watch ended with an error",
+      );
     default:
       return event satisfies never;
   }
   return event.object.metadata.resourceVersion;
 }
 
-function afterFailure({ kind, namespace, log }: ReflectorOptions, sink: Sink, { position, error }: { position: Position; error: unknown }): void {
+function afterFailure(
+  { kind, namespace, log }: ReflectorOptions,
+  sink: Sink,
+  { position, error }: { position: Position; error: unknown },
+): void {
   const code = error instanceof KubeError ? error.code : 0;
   position.failures += 1;
   if (code === 404) return kindIsUnknown(sink, position);

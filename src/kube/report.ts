@@ -43,7 +43,12 @@ export async function reportFailure(deps: ReportDeps, object: KubeObject, failur
 }
 
 /** Returns the status that was replaced; `undefined` when it said the same already or the object is gone. */
-async function writeOutcome(deps: ReportDeps, object: KubeObject, outcome: Outcome, signal: AbortSignal): Promise<CommonStatus | undefined> {
+async function writeOutcome(
+  deps: ReportDeps,
+  object: KubeObject,
+  outcome: Outcome,
+  signal: AbortSignal,
+): Promise<CommonStatus | undefined> {
   let current: KubeObject | undefined = object;
   for (let conflicts = 0; ; conflicts++) {
     const before = statusOf(current);
@@ -71,7 +76,11 @@ function statusAfter(object: KubeObject, outcome: Outcome, nowMs: number): Commo
   const before = statusOf(object);
   const { generation = 0, annotations } = object.metadata;
   const requestedAt = annotations?.[names.requestedAt];
-  const after = { ...before, observedGeneration: generation, conditions: nextConditions(before.conditions, outcome, { generation, nowMs }) };
+  const after = {
+    ...before,
+    observedGeneration: generation,
+    conditions: nextConditions(before.conditions, outcome, { generation, nowMs }),
+  };
   // Stalled is an answer to the request; what will be tried again has not been acted upon yet.
   return outcome.state === "stalled" && requestedAt !== undefined ? { ...after, lastHandledReconcileAt: requestedAt } : after;
 }

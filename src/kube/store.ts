@@ -67,5 +67,10 @@ function belongsTo(own: string | undefined, namespace: string | undefined): bool
 }
 
 function isSameVersion(a: KubeObject | undefined, b: KubeObject): boolean {
-  return a !== undefined && a.metadata.uid === b.metadata.uid && a.metadata.resourceVersion !== undefined && a.metadata.resourceVersion === b.metadata.resourceVersion;
+  return (
+    a !== undefined &&
+    a.metadata.uid === b.metadata.uid &&
+    a.metadata.resourceVersion !== undefined &&
+    a.metadata.resourceVersion === b.metadata.resourceVersion
+  );
 }

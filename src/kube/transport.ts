@@ -91,7 +91,10 @@ function attemptsFor(refused: KubeError, limits: TransportLimits): number {
 }
 
 /** Refusals that may go away; `undefined` for an answer that is final. */
-function refusalOf(answer: Answer & { retryAfter?: string | undefined }, { clock }: Wire): { refused: KubeError; retryAfterMs: number | undefined } | undefined {
+function refusalOf(
+  answer: Answer & { retryAfter?: string | undefined },
+  { clock }: Wire,
+): { refused: KubeError; retryAfterMs: number | undefined } | undefined {
   const passing = answer.code === 429 || answer.code === 401 || (answer.code >= 500 && answer.code !== 501);
   const refused = passing ? errorOf(answer) : undefined;
   if (!refused || refused.reason === "Invalid") return undefined;
@@ -166,7 +169,11 @@ function pathUnder(server: string, path: string): string {
   return prefix === "/" ? path : `${prefix}${path}`;
 }
 
-async function readAnswer(request: HttpRequest, response: Dispatcher.ResponseData, maxBytes: number): Promise<Answer & { retryAfter?: string | undefined }> {
+async function readAnswer(
+  request: HttpRequest,
+  response: Dispatcher.ResponseData,
+  maxBytes: number,
+): Promise<Answer & { retryAfter?: string | undefined }> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
@@ -194,7 +201,9 @@ async function openStream(wire: Wire, request: HttpRequest, signal: AbortSignal)
   }
   const response = await opening;
   if (response.statusCode === 200) return { value: response.body as AsyncIterable<Uint8Array> };
-  const answer = await withTimeout(wire.limits.timeoutMs, signal, async (timeout) => orAborted(readAnswer(request, response, 1024 * 1024), timeout));
+  const answer = await withTimeout(wire.limits.timeoutMs, signal, async (timeout) =>
+    orAborted(readAnswer(request, response, 1024 * 1024), timeout),
+  );
   const refusal = refusalOf(answer, wire);
   if (refusal) return refusal;
   throw errorOf(answer);

@@ -35,7 +35,11 @@ export function writesOf(parts: ClientParts): Pick<Kube, "create" | "apply" | "p
     },
     patch: async (ref, mergePatch, options, signal) => {
       const path = withQuery(objectPath(await parts.resource(ref, signal), ref, options.subresource), writeQuery(options));
-      return send(ref, { method: "PATCH", path, contentType: "application/merge-patch+json", body: mergePatch, impersonate: options.impersonate }, signal);
+      return send(
+        ref,
+        { method: "PATCH", path, contentType: "application/merge-patch+json", body: mergePatch, impersonate: options.impersonate },
+        signal,
+      );
     },
     replace: async (object, options, signal) => {
       const ref = refOf(object);
@@ -76,7 +80,11 @@ function deleteBody({ propagation = "Background", uid, resourceVersion, gracePer
 }
 
 /** Whether the object at this path is not the one meant: that one is gone already. */
-async function isAnother(parts: ClientParts, path: string, { ref, uid, signal }: { ref: ObjectRef; uid: string; signal: AbortSignal }): Promise<boolean> {
+async function isAnother(
+  parts: ClientParts,
+  path: string,
+  { ref, uid, signal }: { ref: ObjectRef; uid: string; signal: AbortSignal },
+): Promise<boolean> {
   try {
     const live = await parts.transport.json({ method: "GET", path }, signal);
     return isRecord(live) && isRecord(live["metadata"]) && live["metadata"]["uid"] !== uid;

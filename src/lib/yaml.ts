@@ -1,4 +1,16 @@
-import { type Alias, type Document, isAlias, isCollection, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Scalar, type YAMLMap } from "yaml";
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  type Scalar,
+  type YAMLMap,
+} from "yaml";
 import type { Json } from "./json.ts";
 import { resolvePlain, resolveTagged } from "./yaml-scalar.ts";
 

@@ -52,7 +52,11 @@ function generatorFiles(item: Record<string, unknown>, place: string): Reference
 function texts(value: unknown, field: string): Reference[] {
   if (!Array.isArray(value)) return [];
   const found = value.map((item: unknown, index) => ({ item, field: `${field}[${index}]` }));
-  return found.flatMap(({ item, field: place }) => (typeof item === "string" && !item.includes("\n") && !item.trimStart().startsWith("{") ? [{ target: item, field: place, mayBeFolder: false }] : []));
+  return found.flatMap(({ item, field: place }) =>
+    typeof item === "string" && !item.includes("\n") && !item.trimStart().startsWith("{")
+      ? [{ target: item, field: place, mayBeFolder: false }]
+      : [],
+  );
 }
 
 function records(value: unknown, field: string): { item: Record<string, unknown>; place: string }[] {

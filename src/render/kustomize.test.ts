@@ -51,7 +51,12 @@ test.skipIf(!hasKustomize)("a file outside the folder but in the repository may 
 
 test.skipIf(!hasKustomize)("a folder without its own kustomization renders those below it and the plain files", async () => {
   const objects = await render(Object.fromEntries(Object.entries(repository).map(([path, text]) => [`all/${path}`, text])), "all");
-  expect(objects.map(({ object, origin }) => `${object.metadata.name} ${origin.file}`).sort()).toEqual(["app all/base", "app all/prod", "c all/prod", "other all/other/x.yaml"]);
+  expect(objects.map(({ object, origin }) => `${object.metadata.name} ${origin.file}`).sort()).toEqual([
+    "app all/base",
+    "app all/prod",
+    "c all/prod",
+    "other all/other/x.yaml",
+  ]);
 });
 
 test("the inputs are what the build reads, wherever it stands", async () => {

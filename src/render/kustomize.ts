@@ -56,7 +56,8 @@ async function inPrivateDirectory<T>({ files }: Closure, use: (directory: string
   try {
     const root = join(directory, "repository");
     await mkdir(root, { mode: 0o700 });
-    for (const folder of new Set([...files.keys()].map((path) => dirname(path)))) await mkdir(join(root, folder), { recursive: true, mode: 0o700 });
+    for (const folder of new Set([...files.keys()].map((path) => dirname(path))))
+      await mkdir(join(root, folder), { recursive: true, mode: 0o700 });
     for (const { path, content } of files.values()) await writeFile(join(root, path), content, { mode: 0o600, flag: "wx" });
     return await use(directory);
   } finally {
@@ -77,7 +78,12 @@ async function build({ binary, directory, path, closure, options }: Build, signa
   const restrictor = closure.leavesFolder ? "LoadRestrictionsNone" : "LoadRestrictionsRootOnly";
   const timeoutMs = options.timeoutMs ?? 60_000;
   const result = await run(
-    { file: binary, args: ["build", join(root, path), "--load-restrictor", restrictor], directory, maxOutputBytes: options.maxOutputBytes ?? 64 * 1024 * 1024 },
+    {
+      file: binary,
+      args: ["build", join(root, path), "--load-restrictor", restrictor],
+      directory,
+      maxOutputBytes: options.maxOutputBytes ?? 64 * 1024 * 1024,
+    },
     AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
   );
   const told = explain(result.errors, { root, directory });
@@ -102,7 +108,10 @@ interface RunResult {
   readonly errors: string;
 }
 
-async function run(command: { file: string; args: string[]; directory: string; maxOutputBytes: number }, signal: AbortSignal): Promise<RunResult> {
+async function run(
+  command: { file: string; args: string[]; directory: string; maxOutputBytes: number },
+  signal: AbortSignal,
+): Promise<RunResult> {
   const { file, args, directory, maxOutputBytes } = command;
   // A proxy that nobody listens on: should a reference to the network get this far, it ends here.
   const nowhere = "http://127.0.0.1:9";

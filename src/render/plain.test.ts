@@ -46,7 +46,11 @@ describe("bad input is refused, naming the file and the line", () => {
     ["a Git LFS pointer", { "app/a.yaml": "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n" }, /^app\/a\.yaml is a Git LFS pointer, not a manifest/],
     ["ten megabytes", { "app/a.yaml": new Uint8Array(10 * 1024 * 1024).fill(0x23) }, /^app\/a\.yaml has 10\.0 MiB, more than the 1 MiB/],
   ])("%s", async (_, files, message) => {
-    await expect(render(files)).rejects.toMatchObject({ name: "StalledError", reason: "BuildFailed", message: expect.stringMatching(message) });
+    await expect(render(files)).rejects.toMatchObject({
+      name: "StalledError",
+      reason: "BuildFailed",
+      message: expect.stringMatching(message),
+    });
   });
 
   test("a folder that is not there, or is a file", async () => {
@@ -70,7 +74,14 @@ test("the inputs change with a file of the folder and with what its kustomized f
   expect(await inputs({ "app/a.yaml": config("a", "x: y") })).not.toBe(await inputs({}));
 });
 
-test.each([["./", ""], ["", ""], [".", ""], ["/", ""], ["./apps/", "apps"], ["apps//x/../y", "apps/y"]])("the path %s is the folder %j", (written, want) => {
+test.each([
+  ["./", ""],
+  ["", ""],
+  [".", ""],
+  ["/", ""],
+  ["./apps/", "apps"],
+  ["apps//x/../y", "apps/y"],
+])("the path %s is the folder %j", (written, want) => {
   expect(repositoryPath(written)).toBe(want);
 });
 

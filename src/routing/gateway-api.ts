@@ -8,7 +8,9 @@ import type { Router } from "./router.ts";
 const kind = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute" } as const;
 
 const backends = z.object({
-  spec: z.object({ rules: z.tuple([z.object({ backendRefs: z.tuple([z.object({ weight: z.number() }), z.object({ weight: z.number() })]) })]) }),
+  spec: z.object({
+    rules: z.tuple([z.object({ backendRefs: z.tuple([z.object({ weight: z.number() }), z.object({ weight: z.number() })]) })]),
+  }),
 });
 
 const acceptance = z.object({
@@ -18,7 +20,11 @@ const acceptance = z.object({
       parents: z.array(
         z.object({
           parentRef: z.object({ name: z.string() }).optional(),
-          conditions: z.array(z.object({ type: z.string(), status: z.string(), message: z.string().optional(), observedGeneration: z.number().optional() })).default([]),
+          conditions: z
+            .array(
+              z.object({ type: z.string(), status: z.string(), message: z.string().optional(), observedGeneration: z.number().optional() }),
+            )
+            .default([]),
         }),
       ),
     })

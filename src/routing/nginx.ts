@@ -9,7 +9,14 @@ const kind = { apiVersion: "networking.k8s.io/v1", kind: "Ingress" } as const;
 const prefix = "nginx.ingress.kubernetes.io/";
 const weightAnnotation = `${prefix}canary-weight`;
 /** Annotations that say something about the Ingress itself, not about its traffic. */
-const notCopied = ["kubectl.kubernetes.io/", "serin.dev/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "meta.helm.sh/", "argocd.argoproj.io/"];
+const notCopied = [
+  "kubectl.kubernetes.io/",
+  "serin.dev/",
+  "kustomize.toolkit.fluxcd.io/",
+  "helm.toolkit.fluxcd.io/",
+  "meta.helm.sh/",
+  "argocd.argoproj.io/",
+];
 
 /** ingress-nginx: a second Ingress `<ingress>-canary` whose annotations take a share of the first one's requests. */
 export const nginx: Router = {
@@ -73,8 +80,14 @@ function redirected(value: unknown, names: { from: string; to: string }): Redire
     return { value: items.map((item) => item.value), count: total(items) };
   }
   if (!isRecord(value)) return { value, count: 0 };
-  const fields = Object.entries(value).map(([field, inner]) => [field, isService(field, inner, names.from) ? { value: { ...inner, name: names.to }, count: 1 } : redirected(inner, names)] as const);
-  return { value: Object.fromEntries(fields.map(([field, inner]) => [field, inner.value])), count: total(fields.map(([, inner]) => inner)) };
+  const fields = Object.entries(value).map(
+    ([field, inner]) =>
+      [field, isService(field, inner, names.from) ? { value: { ...inner, name: names.to }, count: 1 } : redirected(inner, names)] as const,
+  );
+  return {
+    value: Object.fromEntries(fields.map(([field, inner]) => [field, inner.value])),
+    count: total(fields.map(([, inner]) => inner)),
+  };
 }
 
 function isService(field: string, value: unknown, name: string): value is Record<string, unknown> {

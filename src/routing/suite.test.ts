@@ -7,7 +7,10 @@ import { StalledError } from "../lib/errors.ts";
 import { routers } from "./routers.ts";
 
 /** What each router needs of the user, and the input that is unusable for it. */
-const given: Record<RouterName, { canary: Canary; inputs: KubeObject[]; unusable: { canary: Canary; inputs: KubeObject[]; reason: string } }> = {
+const given: Record<
+  RouterName,
+  { canary: Canary; inputs: KubeObject[]; unusable: { canary: Canary; inputs: KubeObject[]; reason: string } }
+> = {
   "gatewayapi:v1": {
     canary: aCanary(),
     inputs: [],
@@ -16,7 +19,11 @@ const given: Record<RouterName, { canary: Canary; inputs: KubeObject[]; unusable
   nginx: {
     canary: aCanary({ provider: "nginx", ingressRef: { name: "shop" } }),
     inputs: [ingress("checkout")],
-    unusable: { canary: aCanary({ provider: "nginx", ingressRef: { name: "shop" } }), inputs: [ingress("other")], reason: "IngressWithoutApex" },
+    unusable: {
+      canary: aCanary({ provider: "nginx", ingressRef: { name: "shop" } }),
+      inputs: [ingress("other")],
+      reason: "IngressWithoutApex",
+    },
   },
 };
 
@@ -26,12 +33,18 @@ function ingress(service: string, annotations: Record<string, string> = {}): Kub
     apiVersion: "networking.k8s.io/v1",
     kind: "Ingress",
     metadata: { name: "shop", namespace: "shop", annotations },
-    spec: { ingressClassName: "nginx", tls: [{ hosts: ["shop.example"], secretName: "tls" }], rules: [{ host: "shop.example", http: { paths: [{ path: "/", pathType: "Prefix", backend }] } }] },
+    spec: {
+      ingressClassName: "nginx",
+      tls: [{ hosts: ["shop.example"], secretName: "tls" }],
+      rules: [{ host: "shop.example", http: { paths: [{ path: "/", pathType: "Prefix", backend }] } }],
+    },
   };
 }
 
-describe.each(Object.entries(routers).map(([name, router]) => ({ name, router, ...given[name as RouterName] })))("$name", ({ router, canary, inputs, unusable }) => {
-  const routes = (weight: number) => router.routes(canary, { primary: 100 - weight, canary: weight }, inputs);
+describe.each(Object.entries(routers).map(([name, router]) => ({ name, router, ...given[name as RouterName] })))(
+  "$name",
+  ({ router, canary, inputs, unusable }) => {
+    const routes = (weight: number) => router.routes(canary, { primary: 100 - weight, canary: weight }, inputs);
 
   test.each([0, 1, 50, 99, 100])("reads back the %i%% it wrote", (weight) => {
     expect(router.split(routes(weight))).toEqual({ primary: 100 - weight, canary: weight });

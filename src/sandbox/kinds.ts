@@ -48,7 +48,11 @@ const containerPort = z.looseObject({ name: z.string().optional(), containerPort
 const intOrString = z.union([z.int(), z.string()]);
 const probe = z.looseObject({
   httpGet: z
-    .looseObject({ path: z.string().default("/"), port: intOrString, httpHeaders: z.array(z.object({ name: z.string(), value: z.string() })).optional() })
+    .looseObject({
+      path: z.string().default("/"),
+      port: intOrString,
+      httpHeaders: z.array(z.object({ name: z.string(), value: z.string() })).optional(),
+    })
     .optional(),
   tcpSocket: z.looseObject({ port: intOrString }).optional(),
   exec: z.looseObject({ command: z.array(z.string()).default([]) }).optional(),
@@ -66,7 +70,11 @@ const envVar = z.looseObject({
   name: z.string(),
   value: z.string().optional(),
   valueFrom: z
-    .looseObject({ configMapKeyRef: keyRef.optional(), secretKeyRef: keyRef.optional(), fieldRef: z.looseObject({ fieldPath: z.string() }).optional() })
+    .looseObject({
+      configMapKeyRef: keyRef.optional(),
+      secretKeyRef: keyRef.optional(),
+      fieldRef: z.looseObject({ fieldPath: z.string() }).optional(),
+    })
     .optional(),
 });
 const container = z.looseObject({
@@ -89,7 +97,9 @@ export type Container = z.infer<typeof container>;
 const keyToPath = z.array(z.looseObject({ key: z.string(), path: z.string() })).optional();
 const volumeSource = {
   configMap: z.looseObject({ name: z.string(), items: keyToPath, optional: z.boolean().optional() }).optional(),
-  secret: z.looseObject({ name: z.string().optional(), secretName: z.string().optional(), items: keyToPath, optional: z.boolean().optional() }).optional(),
+  secret: z
+    .looseObject({ name: z.string().optional(), secretName: z.string().optional(), items: keyToPath, optional: z.boolean().optional() })
+    .optional(),
 };
 const volume = z.looseObject({
   name: z.string(),
@@ -216,8 +226,12 @@ export const endpointSlice = z.looseObject({
     .array(
       z.looseObject({
         addresses: z.array(z.string()),
-        conditions: z.looseObject({ ready: z.boolean().optional(), serving: z.boolean().optional(), terminating: z.boolean().optional() }).optional(),
-        targetRef: z.looseObject({ kind: z.string(), name: z.string(), namespace: z.string().optional(), uid: z.string().optional() }).optional(),
+        conditions: z
+          .looseObject({ ready: z.boolean().optional(), serving: z.boolean().optional(), terminating: z.boolean().optional() })
+          .optional(),
+        targetRef: z
+          .looseObject({ kind: z.string(), name: z.string(), namespace: z.string().optional(), uid: z.string().optional() })
+          .optional(),
       }),
     )
     .nullish()
@@ -238,7 +252,12 @@ export const autoscaler = z.looseObject({
     maxReplicas: z.int().min(1),
   }),
   status: z
-    .looseObject({ observedGeneration: z.int().optional(), currentReplicas: count.optional(), desiredReplicas: count.optional(), conditions: z.array(condition).optional() })
+    .looseObject({
+      observedGeneration: z.int().optional(),
+      currentReplicas: count.optional(),
+      desiredReplicas: count.optional(),
+      conditions: z.array(condition).optional(),
+    })
     .prefault({}),
 });
 export type Autoscaler = z.infer<typeof autoscaler>;

@@ -94,7 +94,12 @@ async function applyGateway(kube: KubeClient, signal: AbortSignal): Promise<void
   const group = "gateway.networking.k8s.io/v1";
   const objects: KubeObject[] = [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: "gateway" } },
-    { apiVersion: group, kind: "GatewayClass", metadata: { name: "contour" }, spec: { controllerName: "projectcontour.io/gateway-controller" } },
+    {
+      apiVersion: group,
+      kind: "GatewayClass",
+      metadata: { name: "contour" },
+      spec: { controllerName: "projectcontour.io/gateway-controller" },
+    },
     {
       apiVersion: group,
       kind: "Gateway",

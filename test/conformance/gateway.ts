@@ -55,7 +55,8 @@ export function gatewaySuite(name: string, factory: () => Promise<GatewaySubject
     };
     const serving = async (host: string, status = 200, path = "/") =>
       await expect.poll(async () => (await get(host, path)).status, { timeout: 15_000, interval: 20 }).toBe(status);
-    const live = async (kind: { apiVersion: string; kind: string }, name: string) => await subject.kube.get({ ...kind, namespace: "shop", name }, signal);
+    const live = async (kind: { apiVersion: string; kind: string }, name: string) =>
+      await subject.kube.get({ ...kind, namespace: "shop", name }, signal);
 
     beforeAll(async () => {
       subject = await factory();
@@ -102,7 +103,9 @@ export function gatewaySuite(name: string, factory: () => Promise<GatewaySubject
     test("a backend that does not exist answers its share with 500 and is named in the status", async () => {
       await apply(route("ghost", [{ backendRefs: [{ name: "one", port: 80, weight: 0 }, { name: "ghost", port: 80, weight: 1 }] }]));
       await serving("ghost.test", 500);
-      await expect.poll(async () => JSON.stringify((await live(kinds.httpRoute, "ghost"))["status"]), { timeout: 10_000 }).toContain("BackendNotFound");
+      await expect
+        .poll(async () => JSON.stringify((await live(kinds.httpRoute, "ghost"))["status"]), { timeout: 10_000 })
+        .toContain("BackendNotFound");
     });
 
     test("weights that are all zero answer 500", async () => {
@@ -121,7 +124,10 @@ export function gatewaySuite(name: string, factory: () => Promise<GatewaySubject
         route("ab", [
           { matches: [{ path: { type: "PathPrefix", value: "/" } }], backendRefs: only("one") },
           { matches: [{ headers: [{ name: "x-canary", value: "insider" }] }], backendRefs: only("two") },
-          { matches: [{ headers: [{ type: "RegularExpression", name: "cookie", value: "(^|.*; )canary=always(;.*|$)" }] }], backendRefs: only("two") },
+          {
+            matches: [{ headers: [{ type: "RegularExpression", name: "cookie", value: "(^|.*; )canary=always(;.*|$)" }] }],
+            backendRefs: only("two"),
+          },
           { matches: [{ path: { type: "Exact", value: "/version" } }], backendRefs: only("two") },
           { matches: [{ queryParams: [{ name: "v", value: "2" }] }], backendRefs: only("two") },
           { matches: [{ path: { type: "PathPrefix", value: "/api" }, method: "GET" }], backendRefs: only("two") },
@@ -143,7 +149,9 @@ export function gatewaySuite(name: string, factory: () => Promise<GatewaySubject
 
     test("headers are set, added and removed on the way in and out", async () => {
       const responseHeaderModifier = { set: [{ name: "x-by", value: "serin" }], remove: ["x-version"] };
-      await apply(route("headers", [{ filters: [{ type: "ResponseHeaderModifier", responseHeaderModifier }], backendRefs: backends(1, 0) }]));
+      await apply(
+        route("headers", [{ filters: [{ type: "ResponseHeaderModifier", responseHeaderModifier }], backendRefs: backends(1, 0) }]),
+      );
       await serving("headers.test");
       const { headers } = await get("headers.test");
       expect(headers["x-by"]).toBe("serin");
@@ -166,7 +174,11 @@ export function gatewaySuite(name: string, factory: () => Promise<GatewaySubject
         return `${conditionOf(object, "Progressing")} ${JSON.stringify(object["status"]).includes('"observedGeneration":2')}`;
       };
       await expect.poll(rolledOut, { timeout: 20_000 }).toBe("True/NewReplicaSetAvailable true");
-      await expect.poll(async () => (await subject.kube.list(kinds.pod, { namespace: "shop", labelSelector: "app=two" }, signal)).length, { timeout: 20_000 }).toBe(2);
+      await expect
+        .poll(async () => (await subject.kube.list(kinds.pod, { namespace: "shop", labelSelector: "app=two" }, signal)).length, {
+          timeout: 20_000,
+        })
+        .toBe(2);
       stop.abort();
       const { lost, failed, sent, answered, errors } = await load.ended;
       expect({ lost, failed, errors }).toEqual({ lost: 0, failed: 0, errors: [] });
@@ -191,7 +203,12 @@ export function gatewaySuite(name: string, factory: () => Promise<GatewaySubject
         metadata: { name, namespace: "shop", annotations },
         spec: {
           ingressClassName: "nginx",
-          rules: [{ host: "old.test", http: { paths: [{ path: "/", pathType: "Prefix", backend: { service: { name: service, port: { number: 80 } } } }] } }],
+          rules: [
+            {
+              host: "old.test",
+              http: { paths: [{ path: "/", pathType: "Prefix", backend: { service: { name: service, port: { number: 80 } } } }] },
+            },
+          ],
         },
       });
       const note = (name: string) => `nginx.ingress.kubernetes.io/${name}`;

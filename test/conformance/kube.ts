@@ -55,7 +55,11 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
     let subject: Subject;
     const kube = (): Subject["kube"] => subject.kube;
     const ref = (object: string): ObjectRef => ({ ...widget, namespace, name: object });
-    const aWidget = (object: string, spec: object = { size: 1 }, metadata: object = {}): KubeObject => ({ ...widget, metadata: { namespace, name: object, ...metadata }, spec });
+    const aWidget = (object: string, spec: object = { size: 1 }, metadata: object = {}): KubeObject => ({
+      ...widget,
+      metadata: { namespace, name: object, ...metadata },
+      spec,
+    });
     const fresh = (): string => `w-${randomUUID().slice(0, 8)}`;
     const refusal = async (call: Promise<unknown>): Promise<KubeError> => {
       const error = await call.then(() => undefined, (thrown: unknown) => thrown);
@@ -69,7 +73,10 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       await kube().create({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }, options, signal);
       await kube().apply(crd, options, signal);
       // A CRD is served a moment after it is stored.
-      await vi.waitFor(async () => expect(await kube().list(widget, { namespace }, signal)).toEqual([]), { timeout: 20_000, interval: 100 });
+      await vi.waitFor(async () => expect(await kube().list(widget, { namespace }, signal)).toEqual([]), {
+        timeout: 20_000,
+        interval: 100,
+      });
     });
     afterAll(async () => {
       if (subject.appliesByField) await kube().delete({ apiVersion: "v1", kind: "Namespace", name: namespace }, {}, signal);
@@ -113,9 +120,19 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
     test("a merge patch sets, keeps and removes, and a stale version is a Conflict", async () => {
       const name = fresh();
       const { metadata } = await kube().create(aWidget(name, { size: 1, colour: "red" }), options, signal);
-      const patched = await kube().patch(ref(name), { metadata: { resourceVersion: metadata.resourceVersion }, spec: { size: 2, colour: null } }, options, signal);
+      const patched = await kube().patch(
+        ref(name),
+        { metadata: { resourceVersion: metadata.resourceVersion }, spec: { size: 2, colour: null } },
+        options,
+        signal,
+      );
       expect(patched["spec"]).toEqual({ size: 2 });
-      const stale = kube().patch(ref(name), { metadata: { resourceVersion: metadata.resourceVersion }, spec: { size: 3 } }, options, signal);
+      const stale = kube().patch(
+        ref(name),
+        { metadata: { resourceVersion: metadata.resourceVersion }, spec: { size: 3 } },
+        options,
+        signal,
+      );
       expect(await refusal(stale)).toMatchObject({ code: 409, reason: "Conflict" });
       expect((await refusal(kube().patch(ref(fresh()), { spec: {} }, options, signal))).code).toBe(404);
     });
@@ -123,7 +140,12 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
     test("a write of the status leaves spec and generation alone, and the other way round", async () => {
       const name = fresh();
       await kube().create(aWidget(name), options, signal);
-      const withStatus = await kube().patch(ref(name), { spec: { size: 9 }, status: { phase: "Ready" } }, { ...options, subresource: "status" }, signal);
+      const withStatus = await kube().patch(
+        ref(name),
+        { spec: { size: 9 }, status: { phase: "Ready" } },
+        { ...options, subresource: "status" },
+        signal,
+      );
       expect(withStatus).toMatchObject({ spec: { size: 1 }, status: { phase: "Ready" }, metadata: { generation: 1 } });
       const withSpec = await kube().patch(ref(name), { spec: { size: 9 }, status: { phase: "No" } }, options, signal);
       expect(withSpec).toMatchObject({ spec: { size: 9 }, status: { phase: "Ready" }, metadata: { generation: 2 } });
@@ -151,10 +173,13 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
 
     test("lists select by namespace and label, and come in pages", async () => {
       const label = randomUUID().slice(0, 8);
-      for (const index of [0, 1, 2, 3, 4]) await kube().create(aWidget(`p-${label}-${index}`, {}, { labels: { batch: label } }), options, signal);
+      for (const index of [0, 1, 2, 3, 4])
+        await kube().create(aWidget(`p-${label}-${index}`, {}, { labels: { batch: label } }), options, signal);
       const select = { namespace, labelSelector: `batch=${label}` };
       const all = await kube().list(widget, select, signal);
-      expect(all.map(({ kind, apiVersion, metadata }) => `${apiVersion} ${kind} ${metadata.name}`).toSorted()).toEqual([0, 1, 2, 3, 4].map((index) => `${widget.apiVersion} Widget p-${label}-${index}`));
+      expect(all.map(({ kind, apiVersion, metadata }) => `${apiVersion} ${kind} ${metadata.name}`).toSorted()).toEqual(
+        [0, 1, 2, 3, 4].map((index) => `${widget.apiVersion} Widget p-${label}-${index}`),
+      );
       expect(await kube().list(widget, { ...select, namespace: "elsewhere" }, signal)).toEqual([]);
       const first = await kube().listPage(widget, { ...select, limit: 2 }, signal);
       const second = await kube().listPage(widget, { ...select, limit: 2, continue: first.continue }, signal);
@@ -171,7 +196,8 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       const seen: string[] = [];
       const done = new AbortController();
       const watching = (async () => {
-        for await (const event of kube().watch(widget, { namespace, resourceVersion, timeoutSeconds: 60 }, done.signal)) seen.push(...saidOf(event, name));
+        for await (const event of kube().watch(widget, { namespace, resourceVersion, timeoutSeconds: 60 }, done.signal))
+          seen.push(...saidOf(event, name));
       })().catch(() => {});
       await vi.waitFor(() => expect(seen).toEqual(["ADDED 1"]));
       await kube().patch(ref(name), { spec: { size: 2 } }, options, signal);
@@ -210,7 +236,8 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
     });
 
     test("an election is held and released", async () => {
-      const elector = (identity: string) => createElector({ kube: kube(), namespace, name: "election", identity, clock: systemClock, log: silentLogger });
+      const elector = (identity: string) =>
+        createElector({ kube: kube(), namespace, name: "election", identity, clock: systemClock, log: silentLogger });
       for (const identity of ["a", "b"]) {
         const candidate = elector(identity);
         await candidate.run(async () => {

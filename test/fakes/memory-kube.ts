@@ -1,5 +1,13 @@
 import { describeRef, type KindRef, type KubeObject, keyOf, type ObjectRef, refOf } from "../../src/api/object.ts";
-import { type ApiResource, type Kube, KubeError, type KubeWatch, type ListOptions, type WatchEvent, type WriteOptions } from "../../src/kube/kube.ts";
+import {
+  type ApiResource,
+  type Kube,
+  KubeError,
+  type KubeWatch,
+  type ListOptions,
+  type WatchEvent,
+  type WriteOptions,
+} from "../../src/kube/kube.ts";
 import { isRecord, sameJson } from "../../src/lib/json.ts";
 
 /** An API server in memory, as far as controllers see it: no server-side apply by field, no validation. */
@@ -51,8 +59,13 @@ function readsOf(state: State, hook: Hook): Pick<Kube, "find" | "get" | "list" |
   };
   const select = ({ apiVersion, kind }: KindRef, { namespace, labelSelector }: ListOptions): KubeObject[] => {
     known({ apiVersion, kind });
-    return [...state.objects.values()].filter((object) =>
-      object.apiVersion === apiVersion && object.kind === kind && (namespace === undefined || object.metadata.namespace === namespace) && matches(object, labelSelector));
+    return [...state.objects.values()].filter(
+      (object) =>
+        object.apiVersion === apiVersion &&
+        object.kind === kind &&
+        (namespace === undefined || object.metadata.namespace === namespace) &&
+        matches(object, labelSelector),
+    );
   };
   return {
     resource: async (kind) => resourceFor(state, kind),
@@ -83,7 +96,12 @@ function readsOf(state: State, hook: Hook): Pick<Kube, "find" | "get" | "list" |
         for (const { version, event } of news) {
           seen = version;
           const { object } = event;
-          if (object.apiVersion === kind.apiVersion && object.kind === kind.kind && (namespace === undefined || object.metadata.namespace === namespace)) yield event;
+          if (
+            object.apiVersion === kind.apiVersion &&
+            object.kind === kind.kind &&
+            (namespace === undefined || object.metadata.namespace === namespace)
+          )
+            yield event;
         }
         if (news.length === 0) await nextChange(state, signal);
       }
@@ -119,7 +137,8 @@ function writesOf(state: State, hook: Hook): Pick<Kube, "create" | "apply" | "pa
       const live = state.objects.get(idOf(ref));
       if (!live || (uid !== undefined && live.metadata.uid !== uid)) return;
       const deletionTimestamp = live.metadata.deletionTimestamp ?? new Date(0).toISOString();
-      if (live.metadata.finalizers?.length) return void put(state, { ...live, metadata: { ...live.metadata, deletionTimestamp } }, { fieldManager: "" });
+      if (live.metadata.finalizers?.length)
+        return void put(state, { ...live, metadata: { ...live.metadata, deletionTimestamp } }, { fieldManager: "" });
       drop(state, live);
     },
   };
@@ -141,8 +160,13 @@ function put(state: State, object: KubeObject, { dryRun }: WriteOptions): KubeOb
 }
 
 /** Throws for an unknown kind and for a stale version. */
-function check(state: State, { apiVersion, kind, metadata: { name, namespace, resourceVersion } }: KubeObject, before: KubeObject | undefined): void {
-  if (!resourceFor(state, { apiVersion, kind })) throw new KubeError(404, "NotFound", `the API server does not know the kind ${kind} of ${apiVersion}`);
+function check(
+  state: State,
+  { apiVersion, kind, metadata: { name, namespace, resourceVersion } }: KubeObject,
+  before: KubeObject | undefined,
+): void {
+  if (!resourceFor(state, { apiVersion, kind }))
+    throw new KubeError(404, "NotFound", `the API server does not know the kind ${kind} of ${apiVersion}`);
   if (!before || resourceVersion === undefined || resourceVersion === before.metadata.resourceVersion) return;
   const which = describeRef({ apiVersion, kind, namespace, name });
   throw new KubeError(409, "Conflict", `${which}: the object has been modified; please apply your changes to the latest version and try again`);
@@ -158,7 +182,10 @@ function completed(object: KubeObject, before: KubeObject | undefined, version: 
 function drop(state: State, object: KubeObject): KubeObject {
   const version = ++state.version;
   state.objects.delete(idOf(refOf(object)));
-  record(state, { version, event: { type: "DELETED", object: { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } } } });
+  record(state, {
+    version,
+    event: { type: "DELETED", object: { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } } },
+  });
   return object;
 }
 

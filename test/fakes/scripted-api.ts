@@ -68,7 +68,12 @@ export function sendJson(response: ServerResponse, value: unknown, code = 200, h
 }
 
 /** Sends a Status object that refuses. */
-export function sendStatus(response: ServerResponse, code: number, reason: string, more: { message?: string; details?: object; headers?: Record<string, string> } = {}): void {
+export function sendStatus(
+  response: ServerResponse,
+  code: number,
+  reason: string,
+  more: { message?: string; details?: object; headers?: Record<string, string> } = {},
+): void {
   const { message = `${reason} it is`, details, headers } = more;
   sendJson(response, { kind: "Status", apiVersion: "v1", status: "Failure", code, reason, message, details }, code, headers);
 }

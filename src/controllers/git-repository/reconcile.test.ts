@@ -37,7 +37,11 @@ const statusOf = async (namespace: string): Promise<GitRepositoryStatus> =>
   ((await world.kube.get({ apiVersion, kind: "GitRepository", namespace, name: "app" }, signal))["status"] ?? {}) as GitRepositoryStatus;
 
 /** Waits for Ready with this status whose message matches. */
-async function becomes(namespace: string, ready: Condition["status"], message: string): Promise<{ condition: Condition; status: GitRepositoryStatus }> {
+async function becomes(
+  namespace: string,
+  ready: Condition["status"],
+  message: string,
+): Promise<{ condition: Condition; status: GitRepositoryStatus }> {
   let last: Condition | undefined;
   return eventually(async () => {
     const status = await statusOf(namespace);
@@ -66,12 +70,18 @@ test("a poll that finds nothing new writes nothing", async () => {
   await create("idle", { interval: "100ms" });
   await becomes("idle", "True", commit);
   await poke();
-  await eventually(async () => (await statusOf("idle")).lastHandledReconcileAt, () => "the request was not handled");
-  const version = async () => (await world.kube.get({ apiVersion, kind: "GitRepository", namespace: "idle", name: "app" }, signal)).metadata.resourceVersion;
+  await eventually(
+    async () => (await statusOf("idle")).lastHandledReconcileAt,
+    () => "the request was not handled",
+  );
+  const version = async () =>
+    (await world.kube.get({ apiVersion, kind: "GitRepository", namespace: "idle", name: "app" }, signal)).metadata.resourceVersion;
   const before = await version();
   const newer = source.commit({ "b.yaml": "" });
   await becomes("idle", "True", newer);
-  const patches = world.requests.filter(({ namespace, resource, verb }) => namespace === "idle" && resource === "gitrepositories/status" && verb === "patch");
+  const patches = world.requests.filter(
+    ({ namespace, resource, verb }) => namespace === "idle" && resource === "gitrepositories/status" && verb === "patch",
+  );
   expect(await version()).not.toBe(before);
   // First fetch, the request that was handled, the newer commit: however many polls there were.
   expect(patches.length).toBeLessThanOrEqual(4);
@@ -127,10 +137,23 @@ describe("what goes wrong is told with a way out, and the last good revision sta
   test("wrong password, and no word of it", async () => {
     const { source, events } = appIn(world, "locked");
     const commit = source.commit({ "a.yaml": "" });
-    const secret = (data: Record<string, string>) => world.kube.apply({ apiVersion: "v1", kind: "Secret", metadata: { namespace: "locked", name: "git" }, stringData: data }, { fieldManager: "test" }, signal);
+    const secret = (data: Record<string, string>) =>
+      world.kube.apply(
+        { apiVersion: "v1", kind: "Secret", metadata: { namespace: "locked", name: "git" }, stringData: data },
+        { fieldManager: "test" },
+        signal,
+      );
     await create("locked", { secretRef: { name: "git" } });
-    expect((await becomes("locked", "False", "Secret locked/git of spec.secretRef does not exist")).condition.reason).toBe("SecretNotFound");
-    const poke = (at: string) => world.kube.patch({ apiVersion, kind: "GitRepository", namespace: "locked", name: "app" }, { metadata: { annotations: { "serin.dev/requestedAt": at } } }, { fieldManager: "test" }, signal);
+    expect((await becomes("locked", "False", "Secret locked/git of spec.secretRef does not exist")).condition.reason).toBe(
+      "SecretNotFound",
+    );
+    const poke = (at: string) =>
+      world.kube.patch(
+        { apiVersion, kind: "GitRepository", namespace: "locked", name: "app" },
+        { metadata: { annotations: { "serin.dev/requestedAt": at } } },
+        { fieldManager: "test" },
+        signal,
+      );
     await secret({ username: "ada" });
     await poke("1");
     expect((await becomes("locked", "False", "Secret locked/git of spec.secretRef has no password")).condition.reason).toBe("InvalidSecret");
@@ -149,7 +172,11 @@ test("a bearer token is enough", async () => {
   const { source } = appIn(world, "bearer");
   const commit = source.commit({ "a.yaml": "" });
   await world.kube.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "bearer" } }, { fieldManager: "test" }, signal);
-  await world.kube.apply({ apiVersion: "v1", kind: "Secret", metadata: { namespace: "bearer", name: "git" }, stringData: { bearerToken: "t0ken\n" } }, { fieldManager: "test" }, signal);
+  await world.kube.apply(
+    { apiVersion: "v1", kind: "Secret", metadata: { namespace: "bearer", name: "git" }, stringData: { bearerToken: "t0ken\n" } },
+    { fieldManager: "test" },
+    signal,
+  );
   await create("bearer", { secretRef: { name: "git" } });
   expect((await becomes("bearer", "True", commit)).condition.reason).toBe("Succeeded");
 });

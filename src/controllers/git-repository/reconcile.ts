@@ -85,7 +85,8 @@ async function nextStatus({ git, remote, repository, found, nowMs }: Next, signa
   const { status, metadata, spec } = repository;
   const { generation = 0 } = metadata;
   const revision = formatRevision({ branch: spec.ref.branch, commit: found.tip.commit });
-  const commit = revision === status.revision && status.commit ? status.commit : summaryOf(await git.commit(remote, found.tip.commit, signal));
+  const commit =
+    revision === status.revision && status.commit ? status.commit : summaryOf(await git.commit(remote, found.tip.commit, signal));
   const requestedAt = metadata.annotations?.[names.requestedAt];
   const revertBranches = found.reverts
     .map(({ name, commit: oid }) => ({ name: name.slice("refs/heads/".length), commit: oid }))
@@ -110,23 +111,34 @@ function printable(text: string): string {
   return text.replace(/\p{Cc}+/gu, " ").slice(0, 250);
 }
 
-async function tell({ git, events, log }: Pick<GitRepositoryDeps, "git" | "events" | "log">, { repository, remote, status }: { repository: GitRepository; remote: Remote; status: GitRepositoryStatus }, signal: AbortSignal): Promise<void> {
+async function tell(
+  { git, events, log }: Pick<GitRepositoryDeps, "git" | "events" | "log">,
+  { repository, remote, status }: { repository: GitRepository; remote: Remote; status: GitRepositoryStatus },
+  signal: AbortSignal,
+): Promise<void> {
   const { revision: before } = repository.status;
   if (before === status.revision || status.revision === undefined) return;
   const object: KubeObject = { apiVersion: repository.apiVersion, kind: repository.kind, metadata: repository.metadata };
   events.normal(object, "NewRevision", `${status.revision}: ${status.commit?.subject ?? ""} (${status.commit?.author ?? ""})`);
   log.info({ repository: keyOf(repository.metadata), revision: status.revision, was: before }, "new revision fetched");
-  const [old, now] = [parseRevision(before), parseRevision(status.revision)];
-  if (!old || !now || old.branch !== now.branch) return;
-  if (await isForcePush(git, remote, { from: old.commit, to: now.commit }, signal)) {
+  if (before !== undefined && (await wasRewritten({ git, remote, before, after: status.revision }, signal))) {
     events.warning(object, "ForcePushed", `${status.revision} does not build on ${before}: the branch was rewritten`);
   }
 }
 
-/** Whether the old tip is not among the new one's ancestors. A history too long to tell counts as an ordinary push. */
-async function isForcePush(git: Git, remote: Remote, range: { from: string; to: string }, signal: AbortSignal): Promise<boolean> {
+interface Move {
+  readonly git: Git;
+  readonly remote: Remote;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** Whether the old tip is not among the new one's ancestors, on the same branch. */
+async function wasRewritten({ git, remote, before, after }: Move, signal: AbortSignal): Promise<boolean> {
+  const [old, now] = [parseRevision(before), parseRevision(after)];
+  if (!old || !now || old.branch !== now.branch) return false;
   try {
-    await git.history(remote, range, signal);
+    await git.history(remote, { from: old.commit, to: now.commit }, signal);
     return false;
   } catch (error) {
     if (error instanceof GitError && error.reason === "HistoryUnavailable") return true;
@@ -135,7 +147,10 @@ async function isForcePush(git: Git, remote: Remote, range: { from: string; to: 
 }
 
 /** Which remote belongs to which GitRepository, so that one that nobody uses any more can be freed. */
-function createKnown(git: Git): { use(key: string, remote: Remote): void; forget(key: string, repositories: Resources<GitRepository>): Promise<Record<string, never>> } {
+function createKnown(git: Git): {
+  use(key: string, remote: Remote): void;
+  forget(key: string, repositories: Resources<GitRepository>): Promise<Record<string, never>>;
+} {
   const urls = new Map<string, string>();
   return {
     use: (key, { url }) => {

@@ -8,7 +8,13 @@ import { metricTemplateReconciler } from "./reconcile.ts";
 /** Reconciles one template and returns the status that was written. */
 async function reconciled(query: string): Promise<MetricTemplate["status"] | undefined> {
   const spec = metricTemplate.spec.parse({ provider: { type: "prometheus", address: "http://prometheus:9090" }, query });
-  const template: MetricTemplate = { apiVersion, kind: "MetricTemplate", metadata: { name: "errors", namespace: "shop", generation: 3 }, spec, status: {} };
+  const template: MetricTemplate = {
+    apiVersion,
+    kind: "MetricTemplate",
+    metadata: { name: "errors", namespace: "shop", generation: 3 },
+    spec,
+    status: {},
+  };
   let written: MetricTemplate["status"] | undefined;
   const templates: Pick<Resources<MetricTemplate>, "find" | "patchStatus"> = {
     find: () => template,
@@ -17,7 +23,10 @@ async function reconciled(query: string): Promise<MetricTemplate["status"] | und
       return resource;
     },
   };
-  await metricTemplateReconciler({ templates: templates as Resources<MetricTemplate>, clock: systemClock })("shop/errors", AbortSignal.timeout(1_000));
+  await metricTemplateReconciler({ templates: templates as Resources<MetricTemplate>, clock: systemClock })(
+    "shop/errors",
+    AbortSignal.timeout(1_000),
+  );
   return written;
 }
 

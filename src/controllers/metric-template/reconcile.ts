@@ -21,8 +21,21 @@ export function metricTemplateReconciler({ templates, clock }: MetricTemplateDep
     checkQuery(`MetricTemplate ${keyOf(template.metadata)}`, template.spec.query);
     const { generation = 0, annotations } = template.metadata;
     const requestedAt = annotations?.[names.requestedAt];
-    const conditions = nextConditions(template.status.conditions, { ready: "True", state: "done", reason: "QueryValid", message: "the query can be used" }, { generation, nowMs: clock.nowMs() });
-    await templates.patchStatus(template, { ...template.status, observedGeneration: generation, ...(requestedAt === undefined ? {} : { lastHandledReconcileAt: requestedAt }), conditions }, signal);
+    const conditions = nextConditions(
+      template.status.conditions,
+      { ready: "True", state: "done", reason: "QueryValid", message: "the query can be used" },
+      { generation, nowMs: clock.nowMs() },
+    );
+    await templates.patchStatus(
+      template,
+      {
+        ...template.status,
+        observedGeneration: generation,
+        ...(requestedAt === undefined ? {} : { lastHandledReconcileAt: requestedAt }),
+        conditions,
+      },
+      signal,
+    );
     return {};
   };
 }

@@ -115,19 +115,33 @@ async function dryRun(kube: Kube, { object, ref }: Step, impersonate: string | u
   await kube.apply(object, { fieldManager: managers.sync, dryRun: true, impersonate }, signal);
 }
 
-async function write({ kube, live, clock }: ApplyDeps, { object, ref, entry, live: before }: Step, as: ApplyAs, signal: AbortSignal): Promise<KubeObject> {
+async function write(
+  { kube, live, clock }: ApplyDeps,
+  { object, ref, entry, live: before }: Step,
+  as: ApplyAs,
+  signal: AbortSignal,
+): Promise<KubeObject> {
   await knownKind(kube, ref, signal);
   const { impersonate } = as;
   const takeOverNow = before !== undefined && mustTakeOver(before);
   if (takeOverNow) await takeOver({ kube, clock }, ref, impersonate, signal);
   const guard = as.shared.has(entry.id) && before && !takeOverNow ? { resourceVersion: before.metadata.resourceVersion } : {};
-  const stored = await kube.apply({ ...object, metadata: { ...object.metadata, ...guard } as ObjectMeta }, { fieldManager: managers.sync, impersonate }, signal);
+  const stored = await kube.apply(
+    { ...object, metadata: { ...object.metadata, ...guard } as ObjectMeta },
+    { fieldManager: managers.sync, impersonate },
+    signal,
+  );
   live.wrote(stored);
   return stored;
 }
 
 /** Makes what was written by hand ours, so that the apply removes what Git does not say. */
-async function takeOver({ kube, clock }: Pick<ApplyDeps, "kube" | "clock">, ref: ObjectRef, impersonate: string | undefined, signal: AbortSignal): Promise<void> {
+async function takeOver(
+  { kube, clock }: Pick<ApplyDeps, "kube" | "clock">,
+  ref: ObjectRef,
+  impersonate: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const current = await kube.find(ref, signal);
   if (!current || !mustTakeOver(current)) return;
   const managedFields = takenOver(current, clock.nowMs());

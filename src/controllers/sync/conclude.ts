@@ -34,7 +34,8 @@ export async function conclude(deps: SyncDeps, done: Done, signal: AbortSignal):
   if (done.waitingFor !== undefined) return waitForStage(deps, done, signal);
   const { sync, seen, wrote } = done;
   const { kept, stale } = partition(done);
-  const verdict = sync.spec.wait || (sync.spec.prune && stale.length > 0) ? await judge(deps, done, kept, signal) : ({ state: "healthy" } as const);
+  const verdict =
+    sync.spec.wait || (sync.spec.prune && stale.length > 0) ? await judge(deps, done, kept, signal) : ({ state: "healthy" } as const);
   const pruned = await pruneWhenHealthy(deps, { done, verdict, kept, stale }, signal);
   const outcome = pruned.outcome ?? outcomeOf(verdict, seen, stale);
   const inventory = [...kept, ...stale.filter(({ id }) => !pruned.gone.has(id))].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -73,7 +74,12 @@ function nextMs({ spec: { interval, retryInterval } }: Sync, verdict: Verdict, o
 type Verdict = { readonly state: "healthy" } | { readonly state: "progressing"; readonly message: string; readonly retryMs: number } | { readonly state: "failed"; readonly message: string };
 
 /** How what was applied is doing, and how long it may still take. */
-async function judge({ kube, live, clock }: SyncDeps, { sync, wrote }: Done, kept: readonly InventoryEntry[], signal: AbortSignal): Promise<Verdict> {
+async function judge(
+  { kube, live, clock }: SyncDeps,
+  { sync, wrote }: Done,
+  kept: readonly InventoryEntry[],
+  signal: AbortSignal,
+): Promise<Verdict> {
   const ill = kept.flatMap((entry): { ref: ObjectRef; health: Exclude<Health, { state: "healthy" }> }[] => {
     const ref = refOfEntry(entry);
     const health = healthOf(live.find(ref));
@@ -81,7 +87,9 @@ async function judge({ kube, live, clock }: SyncDeps, { sync, wrote }: Done, kep
   });
   if (ill.length === 0) return { state: "healthy" };
   const causes = await Promise.all(ill.slice(0, maxExplained).map(({ ref }) => podCause(kube, live.find(ref), signal)));
-  const told = ill.map(({ ref, health }, index) => [describeHealth(ref, health), causes[index]].filter((part) => part !== undefined).join(" — "));
+  const told = ill.map(({ ref, health }, index) =>
+    [describeHealth(ref, health), causes[index]].filter((part) => part !== undefined).join(" — "),
+  );
   const message = nameSome(told);
   const leftMs = (wrote ? clock.nowMs() : illSinceMs(sync, clock.nowMs())) + timeoutMs(sync) - clock.nowMs();
   if (leftMs <= 0 || ill.some(({ health }) => health.state === "failed")) return { state: "failed", message };
@@ -114,8 +122,17 @@ function outcomeOf(verdict: Verdict, { source: { revision } }: Observation, stal
   }
 }
 
-async function waitForStage(deps: SyncDeps, { sync, seen, inventory, waitingFor = "" }: Done, signal: AbortSignal): Promise<ReconcileResult> {
-  const outcome: Outcome = { ready: "Unknown", reason: "Progressing", message: `${seen.source.revision}: ${waitingFor}`, state: "reconciling" };
+async function waitForStage(
+  deps: SyncDeps,
+  { sync, seen, inventory, waitingFor = "" }: Done,
+  signal: AbortSignal,
+): Promise<ReconcileResult> {
+  const outcome: Outcome = {
+    ready: "Unknown",
+    reason: "Progressing",
+    message: `${seen.source.revision}: ${waitingFor}`,
+    state: "reconciling",
+  };
   const status = applied(sync, { seen, inventory: [...inventory], wrote: true, outcome, nowMs: deps.clock.nowMs() });
   const { lastAppliedRevision: _, inputs: __, ...rest } = status;
   const before = sync.status.lastAppliedRevision;

@@ -48,7 +48,8 @@ test("replicas, selector and ports go over to the Canary without ever changing i
 
   // What the Canary's controller does when it takes over: the live value first, its own afterwards.
   const own = { fieldManager: managers.canary };
-  const spec = (kind: string, fields: object) => world.kube.apply({ apiVersion: ref(kind).apiVersion, kind, metadata: { namespace: "handed", name: "web" }, spec: fields }, own, signal);
+  const spec = (kind: string, fields: object) =>
+    world.kube.apply({ apiVersion: ref(kind).apiVersion, kind, metadata: { namespace: "handed", name: "web" }, spec: fields }, own, signal);
   await spec("Deployment", { replicas: 3 });
   await spec("Service", { selector: { app: "web-primary" }, ports: [{ name: "http", port: 80, protocol: "TCP", targetPort: 8080 }] });
   const released = async (kind: string, field: string) =>
@@ -63,7 +64,11 @@ test("replicas, selector and ports go over to the Canary without ever changing i
   expect((await world.kube.get(ref("Deployment"), signal)).metadata.annotations?.["serin.dev/commit"]).toBe(first);
   await spec("Deployment", { replicas: 0 });
 
-  const third = app.source.commit({ "web.yaml": workload("x:2"), "service.yaml": service.replace("team: a", "team: b"), "canary.yaml": canary() });
+  const third = app.source.commit({
+    "web.yaml": workload("x:2"),
+    "service.yaml": service.replace("team: a", "team: b"),
+    "canary.yaml": canary(),
+  });
   await app.poke();
   await app.becomes(third, "True");
   expect(((await world.kube.get(ref("Deployment"), signal)) as Workload).spec.replicas).toBe(0);

@@ -38,7 +38,21 @@ test("what is held back stays out while later commits ship, and nothing is writt
     expect(imageOf(await app.find("Deployment", "web", "apps/v1"))).toBe("shop:3");
     expect(rendered).toBe(0);
 
-    holds = [{ canary: "web", namespace: "held", fields: [{ object: "Deployment/web", path: "spec.template.spec.containers[app].image", promoted: "shop:2", failed: "shop:3", decides: true }] }];
+    holds = [
+      {
+        canary: "web",
+        namespace: "held",
+        fields: [
+          {
+            object: "Deployment/web",
+            path: "spec.template.spec.containers[app].image",
+            promoted: "shop:2",
+            failed: "shop:3",
+            decides: true,
+          },
+        ],
+      },
+    ];
     const later = app.source.commit({ "web.yaml": workload("shop:3"), "c.yaml": configMap("c", { k: "2" }) });
     await app.poke();
     const { status } = await app.becomes(later, "True");
@@ -54,7 +68,10 @@ test("what is held back stays out while later commits ship, and nothing is writt
     const after = await app.becomes(merged, "True");
     expect(after.status.revision).toBe(`main@sha1:${merged}`);
     expect(after.status.holding).toBeUndefined();
-    expect((await world.kube.get({ apiVersion: "apps/v1", kind: "Deployment", namespace: "held", name: "web" }, never())).metadata.resourceVersion).toBe(before);
+    expect(
+      (await world.kube.get({ apiVersion: "apps/v1", kind: "Deployment", namespace: "held", name: "web" }, never())).metadata
+        .resourceVersion,
+    ).toBe(before);
   } finally {
     await world.close();
   }

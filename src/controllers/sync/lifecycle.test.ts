@@ -17,7 +17,13 @@ async function report(namespace: string, name: string, ready: boolean): Promise<
   const ref = { apiVersion: "apps/v1", kind: "Deployment", namespace, name };
   const live = await eventually(() => world.kube.find(ref, signal), () => `no Deployment ${name}`);
   const count = ready ? 1 : 0;
-  const status = { observedGeneration: live.metadata.generation, replicas: 1, updatedReplicas: 1, availableReplicas: count, readyReplicas: count };
+  const status = {
+    observedGeneration: live.metadata.generation,
+    replicas: 1,
+    updatedReplicas: 1,
+    availableReplicas: count,
+    readyReplicas: count,
+  };
   await world.kube.patch(ref, { status }, { fieldManager: "deployment-controller", subresource: "status" }, signal);
 }
 
@@ -25,7 +31,11 @@ test("with wait, Ready waits for health without holding a worker; pruning comes 
   const app = appIn(world, "health");
   const first = app.source.commit({ "a.yaml": deployment("a", "x:1"), "old.yaml": configMap("old", { k: "1" }) });
   await app.create({ wait: true });
-  const said = (commit: string, text: string) => eventually(async () => (await app.becomes(commit, "Unknown")).message.includes(text) || undefined, () => `not told: ${text}`);
+  const said = (commit: string, text: string) =>
+    eventually(
+      async () => (await app.becomes(commit, "Unknown")).message.includes(text) || undefined,
+      () => `not told: ${text}`,
+    );
   await said(first, "Deployment/health/a");
   await report("health", "a", true);
   await app.becomes(first, "True");
@@ -50,7 +60,12 @@ test("what does not become healthy in time keeps what it should have replaced", 
   app.source.commit({ "a.yaml": deployment("a", "x:1"), "old.yaml": configMap("old", { k: "1" }) });
   await app.create({ timeout: "1s" });
   await report("late", "a", true);
-  const pod = { apiVersion: "v1", kind: "Pod", metadata: { namespace: "late", name: "a-1", labels: { app: "a" } }, spec: { containers: [{ name: "app", image: "x:2" }] } };
+  const pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { namespace: "late", name: "a-1", labels: { app: "a" } },
+    spec: { containers: [{ name: "app", image: "x:2" }] },
+  };
   await world.kube.create(pod, { fieldManager: "test" }, signal);
   const containerStatuses = [{ name: "app", image: "x:2", imageID: "", ready: false, restartCount: 0, state: { waiting: { reason: "ImagePullBackOff", message: "no such image" } } }];
   await world.kube.patch({ ...pod, namespace: "late", name: "a-1" }, { status: { phase: "Pending", containerStatuses } }, { fieldManager: "test", subresource: "status" }, signal);
@@ -84,7 +99,16 @@ describe("dependsOn", () => {
     await app.create({ path: "a", dependsOn: [{ name: "base" }] });
     const { message } = await app.becomes(commit, "False", "DependencyNotReady");
     expect(message).toContain("Sync deps/base, which spec.dependsOn names, does not exist");
-    await world.kube.apply({ apiVersion, kind: "Sync", metadata: { namespace: "deps", name: "base" }, spec: { sourceRef: { name: "app" }, interval: "1h", prune: true, path: "b", targetNamespace: "deps" } }, { fieldManager: "test" }, signal);
+    await world.kube.apply(
+      {
+        apiVersion,
+        kind: "Sync",
+        metadata: { namespace: "deps", name: "base" },
+        spec: { sourceRef: { name: "app" }, interval: "1h", prune: true, path: "b", targetNamespace: "deps" },
+      },
+      { fieldManager: "test" },
+      signal,
+    );
     await app.becomes(commit, "True");
     expect(await app.find("ConfigMap", "b")).toBeDefined();
   });
@@ -93,7 +117,16 @@ describe("dependsOn", () => {
     const app = appIn(world, "circle");
     const commit = app.source.commit({ "a.yaml": configMap("a", { k: "1" }) });
     await app.create({ dependsOn: [{ name: "other" }] });
-    await world.kube.apply({ apiVersion, kind: "Sync", metadata: { namespace: "circle", name: "other" }, spec: { sourceRef: { name: "app" }, interval: "1h", prune: true, dependsOn: [{ name: "app" }] } }, { fieldManager: "test" }, signal);
+    await world.kube.apply(
+      {
+        apiVersion,
+        kind: "Sync",
+        metadata: { namespace: "circle", name: "other" },
+        spec: { sourceRef: { name: "app" }, interval: "1h", prune: true, dependsOn: [{ name: "app" }] },
+      },
+      { fieldManager: "test" },
+      signal,
+    );
     const { message } = await app.becomes(commit, "False", "DependencyCycle");
     expect(message).toContain("app → other → app");
   });
@@ -101,16 +134,35 @@ describe("dependsOn", () => {
 
 describe("a Sync that is deleted", () => {
   const ref = (namespace: string) => ({ apiVersion, kind: "Sync", namespace, name: "app" });
-  const gone = (namespace: string) => eventually(async () => ((await world.kube.find(ref(namespace), signal)) ? undefined : true), () => "the Sync stays");
+  const gone = (namespace: string) =>
+    eventually(
+      async () => ((await world.kube.find(ref(namespace), signal)) ? undefined : true),
+      () => "the Sync stays",
+    );
 
   test("takes its objects with it, but not those that are another's by now", async () => {
     const app = appIn(world, "deleted");
     const commit = app.source.commit({ "a.yaml": configMap("a", { k: "1" }), "b.yaml": configMap("b", { k: "1" }) });
     await app.create();
     await app.becomes(commit, "True");
-    await world.kube.patch({ apiVersion, kind: "Sync", namespace: "deleted", name: "app" }, { spec: { suspend: true } }, { fieldManager: "test" }, signal);
-    await world.kube.patch({ apiVersion: "v1", kind: "ConfigMap", namespace: "deleted", name: "b" }, { metadata: { labels: { "serin.dev/sync-name": "other" } } }, { fieldManager: "other" }, signal);
-    await world.kube.patch({ apiVersion, kind: "Sync", namespace: "deleted", name: "app" }, { spec: { suspend: false } }, { fieldManager: "test" }, signal);
+    await world.kube.patch(
+      { apiVersion, kind: "Sync", namespace: "deleted", name: "app" },
+      { spec: { suspend: true } },
+      { fieldManager: "test" },
+      signal,
+    );
+    await world.kube.patch(
+      { apiVersion: "v1", kind: "ConfigMap", namespace: "deleted", name: "b" },
+      { metadata: { labels: { "serin.dev/sync-name": "other" } } },
+      { fieldManager: "other" },
+      signal,
+    );
+    await world.kube.patch(
+      { apiVersion, kind: "Sync", namespace: "deleted", name: "app" },
+      { spec: { suspend: false } },
+      { fieldManager: "test" },
+      signal,
+    );
     await world.kube.delete(ref("deleted"), {}, signal);
     await gone("deleted");
     expect(await app.find("ConfigMap", "a")).toBeUndefined();
@@ -151,7 +203,11 @@ test("a suspended Sync neither applies nor corrects", async () => {
 
 test("without prune everything stays; an object may also ask to stay", async () => {
   const app = appIn(world, "noprune");
-  const first = app.source.commit({ "a.yaml": configMap("a", { k: "1" }), "b.yaml": configMap("b", { k: "1" }, "  annotations: {serin.dev/prune: Disabled}\n"), "c.yaml": configMap("c", { k: "1" }) });
+  const first = app.source.commit({
+    "a.yaml": configMap("a", { k: "1" }),
+    "b.yaml": configMap("b", { k: "1" }, "  annotations: {serin.dev/prune: Disabled}\n"),
+    "c.yaml": configMap("c", { k: "1" }),
+  });
   await app.create({ prune: false });
   await app.becomes(first, "True");
   const second = app.source.commit({ "a.yaml": configMap("a", { k: "1" }) });
@@ -169,7 +225,9 @@ test("writes as the service account", async () => {
   world.requests.length = 0;
   await app.create({ serviceAccountName: "deployer" });
   await app.becomes(commit, "True");
-  const users = world.requests.filter(({ namespace, resource, verb }) => namespace === "tenant" && resource === "configmaps" && verb === "patch").map(({ user }) => user);
+  const users = world.requests
+    .filter(({ namespace, resource, verb }) => namespace === "tenant" && resource === "configmaps" && verb === "patch")
+    .map(({ user }) => user);
   expect(new Set(users)).toEqual(new Set(["system:serviceaccount:tenant:deployer"]));
 });
 
@@ -178,7 +236,16 @@ test("two Syncs that apply the same object are told of each other", async () => 
   const commit = app.source.commit({ "a.yaml": configMap("a", { k: "1" }) });
   await app.create();
   await app.becomes(commit, "True");
-  await world.kube.apply({ apiVersion, kind: "Sync", metadata: { namespace: "twice", name: "thief" }, spec: { sourceRef: { name: "app" }, interval: "1h", prune: true, targetNamespace: "twice" } }, { fieldManager: "test" }, signal);
+  await world.kube.apply(
+    {
+      apiVersion,
+      kind: "Sync",
+      metadata: { namespace: "twice", name: "thief" },
+      spec: { sourceRef: { name: "app" }, interval: "1h", prune: true, targetNamespace: "twice" },
+    },
+    { fieldManager: "test" },
+    signal,
+  );
   const { message } = await app.becomes(commit, "False", "OwnedByAnother");
   expect(message).toContain("ConfigMap/twice/a (a.yaml:1) is also applied by Sync twice/thief");
 });

@@ -49,7 +49,12 @@ export async function observe(deps: SyncDeps, sync: Sync, source: Source, signal
   const holds = await deps.holdsOf(sync, async () => (await render()).map(({ object }) => object), signal);
   const canaries = deps.canaries.list();
   const find = (ref: ObjectRef): KubeObject | undefined => live.find(ref);
-  const inputs = hashJson([await rendering.inputsAt(sync, repository, commit, signal), sync.metadata.generation, holds, handedOverFacts(canaries, find)]);
+  const inputs = hashJson([
+    await rendering.inputsAt(sync, repository, commit, signal),
+    sync.metadata.generation,
+    holds,
+    handedOverFacts(canaries, find),
+  ]);
   const settled = inputs === sync.status.inputs && inventory.every((entry) => isAsApplied(entry, live.find(refOfEntry(entry))));
   if (settled) return { source, inventory, inputs, planned: undefined };
   const planned = await planFrom(deps, { sync, source, inventory, holds, canaries, rendered: await render() }, signal);

@@ -23,7 +23,11 @@ interface PruneRequest {
 const endpointSlices = { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice" };
 
 /** Deletes what may go. `outcome` is set when something had to stay. */
-export async function prune(deps: SyncDeps, request: PruneRequest, signal: AbortSignal): Promise<{ gone: ReadonlySet<string>; outcome: Outcome | undefined }> {
+export async function prune(
+  deps: SyncDeps,
+  request: PruneRequest,
+  signal: AbortSignal,
+): Promise<{ gone: ReadonlySet<string>; outcome: Outcome | undefined }> {
   const { sync, revision } = request;
   await deps.live.ensure([...routeKinds, endpointSlices], signal);
   const plan = planFor(deps, request);
@@ -32,7 +36,9 @@ export async function prune(deps: SyncDeps, request: PruneRequest, signal: Abort
   // One after the other, in the reverse of the order of apply.
   for (const object of plan.remove) {
     const ref = refOf(object);
-    const [result] = await settleAll([ref], 1, () => deps.kube.delete(ref, { propagation: "Background", uid: object.metadata.uid, impersonate: impersonated(sync) }, signal));
+    const [result] = await settleAll([ref], 1, () =>
+      deps.kube.delete(ref, { propagation: "Background", uid: object.metadata.uid, impersonate: impersonated(sync) }, signal),
+    );
     if (result?.status === "rejected") failures.push(`${describeRef(ref)}: ${messageOf(result.reason)}`);
     else gone.add(entryId(ref));
   }
@@ -57,10 +63,16 @@ function planFor({ live, canaries }: SyncDeps, { sync, desired, stale }: PruneRe
 
 function hasReadyEndpoint(endpoints: unknown): boolean {
   if (!Array.isArray(endpoints)) return false;
-  return endpoints.some((endpoint: unknown) => isRecord(endpoint) && (!isRecord(endpoint["conditions"]) || endpoint["conditions"]["ready"] !== false));
+  return endpoints.some(
+    (endpoint: unknown) => isRecord(endpoint) && (!isRecord(endpoint["conditions"]) || endpoint["conditions"]["ready"] !== false),
+  );
 }
 
-function tell({ events, log }: SyncDeps, sync: Sync, { plan, failures, revision }: { plan: PrunePlan; failures: number; revision: string }): void {
+function tell(
+  { events, log }: SyncDeps,
+  sync: Sync,
+  { plan, failures, revision }: { plan: PrunePlan; failures: number; revision: string },
+): void {
   if (plan.remove.length > failures) {
     const removed = nameSome(plan.remove.map((object) => describeRef(refOf(object))));
     events.normal(resourceOf(sync), "Pruned", `${revision}: deleted ${removed}`);

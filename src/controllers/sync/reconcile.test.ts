@@ -27,7 +27,12 @@ test("a commit is applied, labelled and named; what leaves Git is pruned", async
 });
 
 const writesTo = (namespace: string) =>
-  world.requests.filter(({ verb, namespace: of, resource }) => of === namespace && !["get", "list", "watch"].includes(verb) && !/^(events|gitrepositories)/.test(resource)).map(({ verb, resource, name }) => `${verb} ${resource} ${name}`);
+  world.requests
+    .filter(
+      ({ verb, namespace: of, resource }) =>
+        of === namespace && !["get", "list", "watch"].includes(verb) && !/^(events|gitrepositories)/.test(resource),
+    )
+    .map(({ verb, resource, name }) => `${verb} ${resource} ${name}`);
 
 test("only what changed is written, and keeps the commit that changed it; a commit elsewhere writes no object", async () => {
   const app = appIn(world, "quiet");
@@ -56,7 +61,11 @@ test("drift is put back at once, and the event names the field and who did it", 
   await app.create();
   await app.becomes(first, "True");
   const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "drift", name: "a" };
-  const said = (text: string) => eventually(async () => ((await app.events()).some((event) => event.includes(text)) ? true : undefined), () => `no event with ${text}`);
+  const said = (text: string) =>
+    eventually(
+      async () => ((await app.events()).some((event) => event.includes(text)) ? true : undefined),
+      () => `no event with ${text}`,
+    );
 
   await world.kube.patch(ref, { data: { k: "hacked" } }, { fieldManager: "mallory" }, signal);
   const data = async () => ((await app.find("ConfigMap", "a")) ?? {})["data" as never] as Record<string, string> | undefined;
@@ -78,7 +87,12 @@ test("what was applied with kubectl before is taken over: what Git does not say 
   const app = appIn(world, "takeover");
   const first = app.source.commit({ "a.yaml": configMap("a", { k: "1" }) });
   await world.kube.create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "takeover" } }, { fieldManager: "test" }, signal);
-  const old = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "takeover", name: "a", annotations: { "kubectl.kubernetes.io/last-applied-configuration": "{}" } }, data: { k: "0", gone: "x" } };
+  const old = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { namespace: "takeover", name: "a", annotations: { "kubectl.kubernetes.io/last-applied-configuration": "{}" } },
+    data: { k: "0", gone: "x" },
+  };
   await world.kube.create(old, { fieldManager: "kubectl-client-side-apply" }, signal);
   await app.create();
   await app.becomes(first, "True");

@@ -17,7 +17,12 @@ export async function removeSync(deps: SyncDeps, sync: Sync, signal: AbortSignal
   const finalizers = sync.metadata.finalizers.filter((finalizer) => finalizer !== names.finalizer);
   const { apiVersion, kind, metadata: { namespace, name, resourceVersion } } = sync;
   try {
-    await deps.kube.patch({ apiVersion, kind, namespace, name }, { metadata: { resourceVersion, finalizers } }, { fieldManager: managers.status }, signal);
+    await deps.kube.patch(
+      { apiVersion, kind, namespace, name },
+      { metadata: { resourceVersion, finalizers } },
+      { fieldManager: managers.status },
+      signal,
+    );
   } catch (error) {
     if (!(error instanceof KubeError) || error.code !== 404) throw error;
   }

@@ -75,7 +75,12 @@ export function createRendering({ git, kube, remoteOf, renderers }: RenderDeps):
 }
 
 /** The objects where they belong, as the cluster and the CustomResourceDefinitions among them say. */
-async function inNamespaces(objects: readonly RenderedObject[], target: string | undefined, kube: Kube, signal: AbortSignal): Promise<RenderedObject[]> {
+async function inNamespaces(
+  objects: readonly RenderedObject[],
+  target: string | undefined,
+  kube: Kube,
+  signal: AbortSignal,
+): Promise<RenderedObject[]> {
   const defined = definedScopes(objects.map(({ object }) => object));
   const moved = new Set(objects.filter(({ object }) => object.kind === "ServiceAccount").map(({ object }) => object.metadata.name));
   const placed: RenderedObject[] = [];

@@ -5,7 +5,10 @@ import { isWrite } from "../../gitops/plan.ts";
 import type { Observation } from "./observe.ts";
 
 /** The status to record before anything is written: what is about to exist, so that a crash leaves no orphans. */
-export function applying(sync: Sync, { seen, inventory, nowMs }: { seen: Observation; inventory: InventoryEntry[]; nowMs: number }): SyncStatus {
+export function applying(
+  sync: Sync,
+  { seen, inventory, nowMs }: { seen: Observation; inventory: InventoryEntry[]; nowMs: number },
+): SyncStatus {
   const { revision } = seen.source;
   const count = seen.planned?.plan.steps.filter(isWrite).length ?? 0;
   const message = `${revision}: applying ${count} object${count === 1 ? "" : "s"}`;
@@ -29,7 +32,10 @@ function withOutcome({ status, metadata: { generation = 0 } }: Sync, outcome: Ou
 }
 
 /** The status after everything was applied. */
-export function applied(sync: Sync, done: { seen: Observation; inventory: InventoryEntry[]; wrote: boolean; outcome: Outcome; nowMs: number }): SyncStatus {
+export function applied(
+  sync: Sync,
+  done: { seen: Observation; inventory: InventoryEntry[]; wrote: boolean; outcome: Outcome; nowMs: number },
+): SyncStatus {
   const { seen, inventory, wrote, outcome, nowMs } = done;
   const { revision } = seen.source;
   const holding = seen.planned ? seen.planned.holding : (sync.status.holding ?? []);

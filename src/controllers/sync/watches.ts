@@ -20,7 +20,9 @@ export function syncWatches({ syncs, repositories, live }: Pick<SyncDeps, "syncs
       informer: syncs.informer,
       keysOf: ({ before, after }) => {
         const { name, namespace } = (after ?? before)?.metadata ?? {};
-        return using(({ spec, metadata }) => metadata.namespace === namespace && (spec.dependsOn ?? []).some((dependency) => dependency.name === name));
+        return using(
+          ({ spec, metadata }) => metadata.namespace === namespace && (spec.dependsOn ?? []).some((dependency) => dependency.name === name),
+        );
       },
     },
     { informer: appliedObjects(live), keysOf: ({ before, after }) => [...new Set([...ownersOf(before), ...ownersOf(after)])] },

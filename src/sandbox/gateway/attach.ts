@@ -46,7 +46,9 @@ export function attachedRoutes(observed: ObservedRouting): AttachedRoute[] {
 
 /** The Ingresses of our class. Pure. */
 export function ownIngresses({ ingresses, ingressClass }: Pick<ObservedRouting, "ingresses" | "ingressClass">): Ingress[] {
-  return ingresses.filter(({ spec, metadata }) => (spec.ingressClassName ?? metadata.annotations?.["kubernetes.io/ingress.class"]) === ingressClass);
+  return ingresses.filter(
+    ({ spec, metadata }) => (spec.ingressClassName ?? metadata.annotations?.["kubernetes.io/ingress.class"]) === ingressClass,
+  );
 }
 
 /** The statuses that tell users and controllers what the gateway does. Pure; nothing where all is said already. */
@@ -78,13 +80,22 @@ function attachmentsOf(route: HttpRoute, observed: ObservedRouting): Attachment[
 }
 
 function attach(route: HttpRoute, parentRef: ParentRef, gateway: Gateway): Attachment {
-  const refuse = (reason: string, message: string): Attachment => ({ parentRef, gateway, listeners: [], hostnames: [], accepted: { ok: false, reason, message } });
+  const refuse = (reason: string, message: string): Attachment => ({
+    parentRef,
+    gateway,
+    listeners: [],
+    hostnames: [],
+    accepted: { ok: false, reason, message },
+  });
   const named = gateway.spec.listeners.filter(
     ({ name, port, protocol }) => protocol === "HTTP" && (parentRef.sectionName ?? name) === name && (parentRef.port ?? port) === port,
   );
   if (named.length === 0) return refuse("NoMatchingParent", "No listener of the Gateway has this name and port.");
-  const open = named.filter(({ allowedRoutes }) => allowedRoutes.namespaces.from === "All" || sameNamespace(route, gateway, allowedRoutes.namespaces.from));
-  if (open.length === 0) return refuse("NotAllowedByListeners", "No listener allows routes of this namespace (the sandbox reads from: Same and All).");
+  const open = named.filter(
+    ({ allowedRoutes }) => allowedRoutes.namespaces.from === "All" || sameNamespace(route, gateway, allowedRoutes.namespaces.from),
+  );
+  if (open.length === 0)
+    return refuse("NotAllowedByListeners", "No listener allows routes of this namespace (the sandbox reads from: Same and All).");
   const listeners = open.filter((listener) => shared(listener.hostname ?? "", route.spec.hostnames).length > 0);
   if (listeners.length === 0) return refuse("NoMatchingListenerHostname", "No hostname of the route is served by a listener.");
   const unusable = unusableField(route);
@@ -124,7 +135,11 @@ function unusableField({ spec }: HttpRoute): string | undefined {
 }
 
 /** Why a backend cannot be used; `undefined`: it can. A Service without ready pods can. */
-export function backendProblem({ group, kind, name, namespace, port }: BackendRef, routeNamespace: string, backends: Backends): Verdict | undefined {
+export function backendProblem(
+  { group, kind, name, namespace, port }: BackendRef,
+  routeNamespace: string,
+  backends: Backends,
+): Verdict | undefined {
   const refuse = (reason: string, message: string): Verdict => ({ ok: false, reason, message });
   if (group !== "" || kind !== "Service") return refuse("InvalidKind", `${kind} ${name}: only Services can be backends`);
   if (namespace !== undefined && namespace !== routeNamespace) {
@@ -137,7 +152,9 @@ export function backendProblem({ group, kind, name, namespace, port }: BackendRe
 }
 
 function resolved({ metadata, spec }: HttpRoute, backends: Backends): Verdict {
-  const problems = spec.rules.flatMap(({ backendRefs }) => backendRefs.map((backend) => backendProblem(backend, metadata.namespace ?? "", backends)));
+  const problems = spec.rules.flatMap(({ backendRefs }) =>
+    backendRefs.map((backend) => backendProblem(backend, metadata.namespace ?? "", backends)),
+  );
   return problems.find((problem) => problem !== undefined) ?? { ok: true, reason: "ResolvedRefs", message: "References resolved" };
 }
 
@@ -185,7 +202,9 @@ function classWrites(own: GatewayClass, nowMs: number): Write[] {
 function gatewayWrites(own: Gateway, observed: ObservedRouting): Write[] {
   const { generation } = own.metadata;
   const { nowMs } = observed;
-  const attachments = observed.routes.flatMap((route) => attachmentsOf(route, observed)).filter((found) => refOf(found.gateway).name === own.metadata.name);
+  const attachments = observed.routes
+    .flatMap((route) => attachmentsOf(route, observed))
+    .filter((found) => refOf(found.gateway).name === own.metadata.name);
   const mine = attachments.filter(({ gateway, accepted }) => gateway.metadata.namespace === own.metadata.namespace && accepted.ok);
   const listeners = own.spec.listeners.map((listener) => {
     const said = own.status.listeners.find(({ name }) => name === listener.name)?.conditions ?? [];
@@ -200,7 +219,9 @@ function gatewayWrites(own: Gateway, observed: ObservedRouting): Write[] {
     ["Accepted", { ok: true, reason: "Accepted", message: "Gateway is accepted" }],
     ["Programmed", { ok: true, reason: "Programmed", message: "Gateway is programmed" }],
   ];
-  const conditions = verdicts.map(([type, verdict]) => conditionOf(type, verdict, { conditions: own.status.conditions, generation, nowMs }));
+  const conditions = verdicts.map(([type, verdict]) =>
+    conditionOf(type, verdict, { conditions: own.status.conditions, generation, nowMs }),
+  );
   return statusWrites(own, { addresses: [{ type: "IPAddress", value: "127.0.0.1" }], conditions, listeners });
 }
 

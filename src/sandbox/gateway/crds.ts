@@ -28,7 +28,14 @@ const listBy = (key: string, items: Schema, maxItems: number): Schema => ({
 });
 
 const condition = object(
-  { type: text, status: oneOf("True", "False", "Unknown"), reason: text, message: text, lastTransitionTime: { type: "string", format: "date-time" }, observedGeneration: { type: "integer", format: "int64" } },
+  {
+    type: text,
+    status: oneOf("True", "False", "Unknown"),
+    reason: text,
+    message: text,
+    lastTransitionTime: { type: "string", format: "date-time" },
+    observedGeneration: { type: "integer", format: "int64" },
+  },
   "type",
   "status",
   "reason",
@@ -46,7 +53,15 @@ const header = object({ name: text, value: text }, "name", "value");
 const headerChange = object({ set: listBy("name", header, 16), add: listBy("name", header, 16), remove: { ...list(text, 16), "x-kubernetes-list-type": "set" } });
 const filter = object(
   {
-    type: oneOf("RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirror", "RequestRedirect", "URLRewrite", "ExtensionRef", "CORS"),
+    type: oneOf(
+      "RequestHeaderModifier",
+      "ResponseHeaderModifier",
+      "RequestMirror",
+      "RequestRedirect",
+      "URLRewrite",
+      "ExtensionRef",
+      "CORS",
+    ),
     requestHeaderModifier: headerChange,
     responseHeaderModifier: headerChange,
     requestMirror: anything,
@@ -108,7 +123,9 @@ const listener = object(
     tls: anything,
     allowedRoutes: withDefault(
       object({
-        namespaces: withDefault(object({ from: withDefault(oneOf("All", "Selector", "Same", "None"), "Same"), selector: anything }), { from: "Same" }),
+        namespaces: withDefault(object({ from: withDefault(oneOf("All", "Selector", "Same", "None"), "Same"), selector: anything }), {
+          from: "Same",
+        }),
         kinds: list(object({ group: withDefault(text, group), kind: text }, "kind"), 8),
       }),
       { namespaces: { from: "Same" } },
@@ -171,7 +188,12 @@ const definitions: readonly Definition[] = [
     scope: "Namespaced",
     spec: gatewaySpec,
     status: gatewayStatus,
-    columns: [{ name: "Class", jsonPath: ".spec.gatewayClassName" }, { name: "Address", jsonPath: ".status.addresses[*].value" }, conditionColumn("Programmed"), age],
+    columns: [
+      { name: "Class", jsonPath: ".spec.gatewayClassName" },
+      { name: "Address", jsonPath: ".status.addresses[*].value" },
+      conditionColumn("Programmed"),
+      age,
+    ],
   },
   {
     kind: "HTTPRoute",

@@ -25,11 +25,17 @@ export interface Backends {
 }
 
 /** Resolves Services by their EndpointSlices. Pure. */
-export function resolveBackends(services: readonly Service[], slices: readonly EndpointSlice[], pods: (key: string) => KubeObject | undefined): Backends {
+export function resolveBackends(
+  services: readonly Service[],
+  slices: readonly EndpointSlice[],
+  pods: (key: string) => KubeObject | undefined,
+): Backends {
   const byKey = new Map(services.map((service) => [keyOf(service.metadata), service]));
   const ofService = Map.groupBy(slices, ({ metadata }) => `${metadata.namespace}/${metadata.labels?.["kubernetes.io/service-name"]}`);
   const portOf = ({ namespace, name, port }: BackendPort) =>
-    byKey.get(`${namespace}/${name}`)?.spec.ports.find((candidate) => (typeof port === "number" ? candidate.port === port : candidate.name === port));
+    byKey
+      .get(`${namespace}/${name}`)
+      ?.spec.ports.find((candidate) => (typeof port === "number" ? candidate.port === port : candidate.name === port));
   return {
     find: (backend) => {
       const port = portOf(backend);
@@ -45,7 +51,11 @@ export function resolveBackends(services: readonly Service[], slices: readonly E
   };
 }
 
-function originsOf({ metadata, endpoints, ports }: EndpointSlice, portName: string, pods: (key: string) => KubeObject | undefined): string[] {
+function originsOf(
+  { metadata, endpoints, ports }: EndpointSlice,
+  portName: string,
+  pods: (key: string) => KubeObject | undefined,
+): string[] {
   const port = ports.find(({ name }) => (name ?? "") === portName)?.port;
   if (port === undefined) return [];
   return endpoints

@@ -99,7 +99,9 @@ interface Path {
 function pathsOf(ingress: Ingress): Path[] {
   const { spec } = ingress;
   const rule = canaryRule(ingress);
-  const inRules = spec.rules.flatMap(({ host, http }) => (http?.paths ?? []).map(({ path, pathType, backend }) => ({ host, path, pathType, backend })));
+  const inRules = spec.rules.flatMap(({ host, http }) =>
+    (http?.paths ?? []).map(({ path, pathType, backend }) => ({ host, path, pathType, backend })),
+  );
   const fallback = spec.defaultBackend ? [{ host: "", path: "/", pathType: "Prefix", backend: spec.defaultBackend }] : [];
   return [...inRules, ...fallback].flatMap(({ backend, ...where }) => {
     const port = backendPort(ingress, backend);

@@ -60,7 +60,12 @@ const parentRef = z.looseObject({
 });
 export type ParentRef = z.infer<typeof parentRef>;
 
-const condition = z.looseObject({ type: z.string(), status: z.string(), reason: z.string().optional(), lastTransitionTime: z.string().optional() });
+const condition = z.looseObject({
+  type: z.string(),
+  status: z.string(),
+  reason: z.string().optional(),
+  lastTransitionTime: z.string().optional(),
+});
 const conditions = z.array(condition).default([]);
 
 /** An HTTPRoute with the API's defaults. */
@@ -95,7 +100,11 @@ export const gateway = z.looseObject({
 export type Gateway = z.infer<typeof gateway>;
 
 /** A GatewayClass. */
-export const gatewayClass = z.looseObject({ ...head, spec: z.looseObject({ controllerName: z.string() }), status: z.looseObject({ conditions }).prefault({}) });
+export const gatewayClass = z.looseObject({
+  ...head,
+  spec: z.looseObject({ controllerName: z.string() }),
+  status: z.looseObject({ conditions }).prefault({}),
+});
 export type GatewayClass = z.infer<typeof gatewayClass>;
 
 const ingressBackend = z.looseObject({
@@ -113,7 +122,11 @@ export const ingress = z.looseObject({
       .array(
         z.looseObject({
           host: z.string().default(""),
-          http: z.looseObject({ paths: z.array(z.looseObject({ path: z.string().default("/"), pathType: z.string(), backend: ingressBackend })) }).optional(),
+          http: z
+            .looseObject({
+              paths: z.array(z.looseObject({ path: z.string().default("/"), pathType: z.string(), backend: ingressBackend })),
+            })
+            .optional(),
         }),
       )
       .default([]),

@@ -31,7 +31,15 @@ async function deadOrigin(): Promise<string> {
 async function front(origins: () => string[], change: Partial<RouteTarget> = {}) {
   const backends: Backends = { find: () => ({ number: 80 }), endpoints: () => origins().map((origin) => ({ origin })) };
   const backend = { group: "", kind: "Service", name: "web", port: 80, weight: 1, filters: [] };
-  const target: RouteTarget = { id: "r", namespace: "shop", backends: [backend], requestHeaders: [], responseHeaders: [], timeoutMs: undefined, ...change };
+  const target: RouteTarget = {
+    id: "r",
+    namespace: "shop",
+    backends: [backend],
+    requestHeaders: [],
+    responseHeaders: [],
+    timeoutMs: undefined,
+    ...change,
+  };
   const statistics = createStatistics();
   const upstreams = createUpstreams();
   opened.push(() => void upstreams.close());
@@ -43,7 +51,9 @@ async function front(origins: () => string[], change: Partial<RouteTarget> = {})
 const echo: RequestListener = (incoming, response) => {
   const parts: Buffer[] = [];
   incoming.on("data", (part: Buffer) => parts.push(part));
-  incoming.on("end", () => response.end(JSON.stringify({ headers: incoming.headers, url: incoming.url, body: Buffer.concat(parts).toString() })));
+  incoming.on("end", () =>
+    response.end(JSON.stringify({ headers: incoming.headers, url: incoming.url, body: Buffer.concat(parts).toString() })),
+  );
 };
 
 test.each<[string, "GET" | "POST", string | null]>([
@@ -90,10 +100,18 @@ test("host, path and query arrive as sent, hop-by-hop headers do not, filters ap
   const origin = await serve(echo);
   const requestHeaders = [{ set: [{ name: "X-Set", value: "1" }], add: [{ name: "x-add", value: "b" }], remove: ["x-gone"] }];
   const { url } = await front(() => [origin], { requestHeaders });
-  const answer = await request(`${url}/a/b?c=%20d`, { headers: { host: "shop.test", "x-gone": "1", "x-add": "a", "proxy-authorization": "secret" } });
+  const answer = await request(`${url}/a/b?c=%20d`, {
+    headers: { host: "shop.test", "x-gone": "1", "x-add": "a", "proxy-authorization": "secret" },
+  });
   const seen = (await answer.body.json()) as { url: string; headers: Record<string, string> };
   expect(seen.url).toBe("/a/b?c=%20d");
-  expect(seen.headers).toMatchObject({ host: "shop.test", "x-set": "1", "x-add": "a, b", "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http" });
+  expect(seen.headers).toMatchObject({
+    host: "shop.test",
+    "x-set": "1",
+    "x-add": "a, b",
+    "x-forwarded-for": "127.0.0.1",
+    "x-forwarded-proto": "http",
+  });
   expect(Object.keys(seen.headers)).not.toContain("x-gone");
   expect(Object.keys(seen.headers)).not.toContain("proxy-authorization");
 });

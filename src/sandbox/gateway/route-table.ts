@@ -57,7 +57,12 @@ function entriesOf({ route, hostnames }: AttachedRoute): Entry[] {
     const target = targetOf(route, rule, index);
     const ways = rule.matches && rule.matches.length > 0 ? rule.matches : [anyPath];
     return hostnames.flatMap((hostname) =>
-      ways.map((match): Entry => ({ hostname, match, target, rank: [...rankOf(match), created, `${metadata.namespace}/${metadata.name}`, index] })),
+      ways.map((match): Entry => ({
+        hostname,
+        match,
+        target,
+        rank: [...rankOf(match), created, `${metadata.namespace}/${metadata.name}`, index],
+      })),
     );
   });
 }

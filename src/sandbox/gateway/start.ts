@@ -110,15 +110,21 @@ export async function startGateway(options: GatewayOptions): Promise<SandboxGate
 function observe(options: GatewayOptions): ObservedRouting & { readonly origins: ReadonlySet<string> } {
   const { informers, clock, log } = options;
   const read = <Schema extends z.ZodType>(kind: KindRef, schema: Schema): z.infer<Schema>[] =>
-    informers.of(kind).list().flatMap((object) => {
-      const parsed = schema.safeParse(object);
-      if (!parsed.success) log.warn({ kind: kind.kind, object: keyOf(object.metadata), problem: parsed.error.message }, "gateway cannot read this object");
-      return parsed.success ? [parsed.data] : [];
-    });
+    informers
+      .of(kind)
+      .list()
+      .flatMap((object) => {
+        const parsed = schema.safeParse(object);
+        if (!parsed.success)
+          log.warn({ kind: kind.kind, object: keyOf(object.metadata), problem: parsed.error.message }, "gateway cannot read this object");
+        return parsed.success ? [parsed.data] : [];
+      });
   const pods = (key: string): KubeObject | undefined => informers.of(kinds.pod).find(key);
   const services = read(kinds.service, service);
   const backends = resolveBackends(services, read(kinds.endpointSlice, endpointSlice), pods);
-  const ports = services.flatMap(({ metadata, spec }) => spec.ports.map(({ port }) => ({ namespace: metadata.namespace ?? "", name: metadata.name, port })));
+  const ports = services.flatMap(({ metadata, spec }) =>
+    spec.ports.map(({ port }) => ({ namespace: metadata.namespace ?? "", name: metadata.name, port })),
+  );
   return {
     classes: read(kinds.gatewayClass, gatewayClass),
     gateways: read(kinds.gateway, gateway),

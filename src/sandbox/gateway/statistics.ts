@@ -25,7 +25,9 @@ export interface Statistics {
   text(): Promise<string>;
 }
 
-const envoyBucketsMs = [0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000];
+const envoyBucketsMs = [
+  0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000,
+];
 const nginxBucketsSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const nginxLabels = ["status", "method", "path", "namespace", "ingress", "service", "canary", "host"];
 const controllerLabels = { controller_class: "k8s.io/ingress-nginx", controller_namespace: "ingress-nginx", controller_pod: "sandbox" };
@@ -36,13 +38,33 @@ export function createStatistics(): Statistics {
   const help = "Number of upstream requests";
   const cluster = "envoy_cluster_name";
   const requests = new Counter({ name: "envoy_cluster_upstream_rq", help, labelNames: ["envoy_response_code", cluster], registers });
-  const classes = new Counter({ name: "envoy_cluster_upstream_rq_xx", help, labelNames: ["envoy_response_code_class", cluster], registers });
+  const classes = new Counter({
+    name: "envoy_cluster_upstream_rq_xx",
+    help,
+    labelNames: ["envoy_response_code_class", cluster],
+    registers,
+  });
   const total = new Counter({ name: "envoy_cluster_upstream_rq_total", help, labelNames: [cluster], registers });
-  const time = new Histogram({ name: "envoy_cluster_upstream_rq_time", help: "Upstream request time, ms", labelNames: [cluster], buckets: envoyBucketsMs, registers });
+  const time = new Histogram({
+    name: "envoy_cluster_upstream_rq_time",
+    help: "Upstream request time, ms",
+    labelNames: [cluster],
+    buckets: envoyBucketsMs,
+    registers,
+  });
   const labelNames = [...nginxLabels, ...Object.keys(controllerLabels)];
-  const nginxRequests = new Counter({ name: "nginx_ingress_controller_requests", help: "The total number of client requests", labelNames, registers });
-  const histogram = (name: string, text: string) => new Histogram({ name, help: text, labelNames, buckets: nginxBucketsSeconds, registers });
-  const response = histogram("nginx_ingress_controller_response_duration_seconds", "The time spent on receiving the response from the upstream server");
+  const nginxRequests = new Counter({
+    name: "nginx_ingress_controller_requests",
+    help: "The total number of client requests",
+    labelNames,
+    registers,
+  });
+  const histogram = (name: string, text: string) =>
+    new Histogram({ name, help: text, labelNames, buckets: nginxBucketsSeconds, registers });
+  const response = histogram(
+    "nginx_ingress_controller_response_duration_seconds",
+    "The time spent on receiving the response from the upstream server",
+  );
   const request = histogram("nginx_ingress_controller_request_duration_seconds", "The request processing time in seconds");
   return {
     envoy: (name, status, tookMs) => {

@@ -67,7 +67,17 @@ describe("ingress paths", () => {
       metadata: { name: "main", namespace: "shop" },
       spec: {
         rules: [
-          { host: "a.test", http: { paths: [path("/", "Prefix", "root"), path("/api", "Prefix", "api"), path("/api/exact", "Exact", "exact"), path("/raw", "ImplementationSpecific", "raw")] } },
+          {
+            host: "a.test",
+            http: {
+              paths: [
+                path("/", "Prefix", "root"),
+                path("/api", "Prefix", "api"),
+                path("/api/exact", "Exact", "exact"),
+                path("/raw", "ImplementationSpecific", "raw"),
+              ],
+            },
+          },
           { host: "*.test", http: { paths: [path("/", "Prefix", "wild")] } },
         ],
       },
@@ -98,9 +108,20 @@ describe("ingress paths", () => {
 });
 
 const aGateway = (listener: object = {}) =>
-  gateway.parse({ ...kinds.gateway, metadata: { name: "web", namespace: "infra", generation: 1 }, spec: { gatewayClassName: "ours", listeners: [{ name: "http", port: 80, protocol: "HTTP", allowedRoutes: { namespaces: { from: "All" } }, ...listener }] } });
+  gateway.parse({
+    ...kinds.gateway,
+    metadata: { name: "web", namespace: "infra", generation: 1 },
+    spec: {
+      gatewayClassName: "ours",
+      listeners: [{ name: "http", port: 80, protocol: "HTTP", allowedRoutes: { namespaces: { from: "All" } }, ...listener }],
+    },
+  });
 const aRoute = (spec: object, metadata: object = {}) =>
-  httpRoute.parse({ ...kinds.httpRoute, metadata: { name: "r", namespace: "shop", generation: 3, creationTimestamp: "2026-01-01T00:00:00Z", ...metadata }, spec: { parentRefs: [{ name: "web", namespace: "infra" }], ...spec } });
+  httpRoute.parse({
+    ...kinds.httpRoute,
+    metadata: { name: "r", namespace: "shop", generation: 3, creationTimestamp: "2026-01-01T00:00:00Z", ...metadata },
+    spec: { parentRefs: [{ name: "web", namespace: "infra" }], ...spec },
+  });
 const shop = service.parse({ ...kinds.service, metadata: { name: "web", namespace: "shop" }, spec: { ports: [{ port: 80 }] } });
 
 const observed = (routes: ReturnType<typeof aRoute>[], listener: object = {}): ObservedRouting => ({
@@ -169,10 +190,14 @@ describe("precedence of rules", () => {
   ];
   const table = routeTable([
     { route: aRoute({ rules }), hostnames: ["a.test"] },
-    { route: aRoute({ rules: [rule("younger", prefix("/"))] }, { name: "younger", creationTimestamp: "2026-02-01T00:00:00Z" }), hostnames: ["a.test"] },
+    {
+      route: aRoute({ rules: [rule("younger", prefix("/"))] }, { name: "younger", creationTimestamp: "2026-02-01T00:00:00Z" }),
+      hostnames: ["a.test"],
+    },
     { route: aRoute({ rules: [rule("wild", prefix("/"))] }), hostnames: ["*.test"] },
   ]);
-  const to = (target: string, { method = "GET", host = "a.test", ...headers }: Record<string, string> = {}) => table(requestHead(method, target, { host, ...headers }))?.backends[0]?.name;
+  const to = (target: string, { method = "GET", host = "a.test", ...headers }: Record<string, string> = {}) =>
+    table(requestHead(method, target, { host, ...headers }))?.backends[0]?.name;
   test.each<[string, Record<string, string>, string | undefined]>([
     ["/", {}, "root"],
     ["/a", {}, "short"],

@@ -37,7 +37,9 @@ export function createUpstreams(): Upstreams {
   const pools = new Map<string, Pool>();
   const poolOf = (origin: string): Pool => {
     // Pods keep idle connections for 65 s: this side always lets go first, so none is closed under a request.
-    const pool = pools.get(origin) ?? new Pool(origin, { connections: 256, keepAliveTimeout: 4_000, keepAliveMaxTimeout: 30_000, connectTimeout: 2_000 });
+    const pool =
+      pools.get(origin) ??
+      new Pool(origin, { connections: 256, keepAliveTimeout: 4_000, keepAliveMaxTimeout: 30_000, connectTimeout: 2_000 });
     pools.set(origin, pool);
     return pool;
   };
@@ -66,7 +68,13 @@ export function createUpstreams(): Upstreams {
 async function tryOne(pool: Pool, origin: string, { method, path, headers, body, timeoutMs, signal }: Outgoing): Promise<Outcome> {
   const limit = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
   try {
-    const options = { method: method as Dispatcher.HttpMethod, path, headers, body, signal: limit ? AbortSignal.any([signal, limit]) : signal };
+    const options = {
+      method: method as Dispatcher.HttpMethod,
+      path,
+      headers,
+      body,
+      signal: limit ? AbortSignal.any([signal, limit]) : signal,
+    };
     return { ok: true, answer: await pool.request(options), origin };
   } catch (error) {
     if (signal.aborted) return { ok: false, why: "gone" };
@@ -77,7 +85,13 @@ async function tryOne(pool: Pool, origin: string, { method, path, headers, body,
 
 function isConnectError(error: unknown): boolean {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "ECONNREFUSED" || code === "UND_ERR_CONNECT_TIMEOUT" || code === "EHOSTUNREACH" || code === "UND_ERR_CLOSED" || code === "UND_ERR_DESTROYED";
+  return (
+    code === "ECONNREFUSED" ||
+    code === "UND_ERR_CONNECT_TIMEOUT" ||
+    code === "EHOSTUNREACH" ||
+    code === "UND_ERR_CLOSED" ||
+    code === "UND_ERR_DESTROYED"
+  );
 }
 
 /** A refused connection has served nothing; a connection that was cut may have, so only safe methods go again. */

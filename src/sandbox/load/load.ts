@@ -80,7 +80,12 @@ async function sendOne(pool: Pool, { host, path = "/", headers, timeoutMs = 10_0
   const startedMs = performance.now();
   tally.send();
   try {
-    const request: Dispatcher.RequestOptions = { method: "GET", path, headers: { ...headers, host }, signal: AbortSignal.timeout(timeoutMs) };
+    const request: Dispatcher.RequestOptions = {
+      method: "GET",
+      path,
+      headers: { ...headers, host },
+      signal: AbortSignal.timeout(timeoutMs),
+    };
     const { statusCode, headers: answered, body } = await pool.request(request);
     await body.dump();
     const version = answered["x-version"];
@@ -126,7 +131,17 @@ function createTally(): Tally {
       const sorted = [...latencies].sort((a, b) => a - b);
       const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
       const latencyMs = sorted.length > 0 ? { p50: at(0.5), p99: at(0.99) } : undefined;
-      return { sent, answered, lost, failed, skipped, statuses: new Map(statuses), versions: new Map(versions), latencyMs, errors: [...errors] };
+      return {
+        sent,
+        answered,
+        lost,
+        failed,
+        skipped,
+        statuses: new Map(statuses),
+        versions: new Map(versions),
+        latencyMs,
+        errors: [...errors],
+      };
     },
   };
 }

@@ -138,7 +138,11 @@ async function runOnce(slot: Slot, program: Program, environment: Environment & 
     const running = program({ pod, container: container.name, image: container.image, command, env, files, clock, signal: stopping, exit });
     if (running.serve) {
       listeners.push(...(await openPorts(slot, running)));
-      slot.update({ stage: { is: "running", startedAtMs }, started: !container.startupProbe, ready: !container.startupProbe && !container.readinessProbe });
+      slot.update({
+        stage: { is: "running", startedAtMs },
+        started: !container.startupProbe,
+        ready: !container.startupProbe && !container.readinessProbe,
+      });
       void watchProbes(slot, running, AbortSignal.any([run.signal, stopping, slot.life]), exit).catch(() => {});
     } else exit(0);
   } catch (error) {
@@ -174,7 +178,12 @@ async function openPorts({ container, address, ports, stopping }: Slot, { serve 
   return opened;
 }
 
-async function watchProbes(slot: Slot, program: RunningProgram, signal: AbortSignal, exit: (code: number, message: string) => void): Promise<void> {
+async function watchProbes(
+  slot: Slot,
+  program: RunningProgram,
+  signal: AbortSignal,
+  exit: (code: number, message: string) => void,
+): Promise<void> {
   const { container, clock, address, ports } = slot;
   const target: ProbeTarget = { host: address.host, container, program, realPort: (port) => ports.get(port) };
   const { startupProbe, readinessProbe, livenessProbe } = container;
@@ -186,7 +195,14 @@ async function watchProbes(slot: Slot, program: RunningProgram, signal: AbortSig
     const changed = (passing: boolean, why: string | undefined): void => (passing ? passed.resolve() : killed("Startup")(passing, why));
     const done = new AbortController();
     const until = AbortSignal.any([signal, done.signal]);
-    void watchProbe({ probe: startupProbe, attempt: async (at) => await tryProbe(startupProbe, target, at), initially: undefined, changed, clock, signal: until }).catch(() => {});
+    void watchProbe({
+      probe: startupProbe,
+      attempt: async (at) => await tryProbe(startupProbe, target, at),
+      initially: undefined,
+      changed,
+      clock,
+      signal: until,
+    }).catch(() => {});
     await Promise.race([passed.promise, aborted(signal)]);
     done.abort();
     if (signal.aborted) return;
@@ -194,7 +210,23 @@ async function watchProbes(slot: Slot, program: RunningProgram, signal: AbortSig
   }
   const changed = (ready: boolean): void => slot.update({ ready });
   await Promise.all([
-    readinessProbe && watchProbe({ probe: readinessProbe, attempt: async (at) => await tryProbe(readinessProbe, target, at), initially: false, changed, clock, signal }),
-    livenessProbe && watchProbe({ probe: livenessProbe, attempt: async (at) => await tryProbe(livenessProbe, target, at), initially: true, changed: killed("Liveness"), clock, signal }),
+    readinessProbe &&
+      watchProbe({
+        probe: readinessProbe,
+        attempt: async (at) => await tryProbe(readinessProbe, target, at),
+        initially: false,
+        changed,
+        clock,
+        signal,
+      }),
+    livenessProbe &&
+      watchProbe({
+        probe: livenessProbe,
+        attempt: async (at) => await tryProbe(livenessProbe, target, at),
+        initially: true,
+        changed: killed("Liveness"),
+        clock,
+        signal,
+      }),
   ]);
 }

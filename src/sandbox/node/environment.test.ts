@@ -20,7 +20,10 @@ function resolve(container: object, spec: object = {}): Environment {
   });
   return resolveEnvironment(parsed, parsed.spec.containers[0]!, sources);
 }
-const problem = (reason: string, message?: string): Environment => (message === undefined ? { ok: false, reason: "ContainerCreating" } : { ok: false, reason: reason as "CreateContainerConfigError", message });
+const problem = (reason: string, message?: string): Environment =>
+  message === undefined
+    ? { ok: false, reason: "ContainerCreating" }
+    : { ok: false, reason: reason as "CreateContainerConfigError", message };
 const config = (message: string) => problem("CreateContainerConfigError", message);
 
 test.each<[string, object, Record<string, string>]>([
@@ -44,15 +47,40 @@ test.each<[string, object, Environment]>([
 });
 
 test("volumes become files, and a missing one keeps the container creating", () => {
-  const volumes = [{ name: "v", configMap: { name: "settings", items: [{ key: "app.yaml", path: "conf/app.yaml" }] } }, { name: "p", projected: { sources: [{ secret: { name: "login" } }] } }];
-  const mounts = { volumeMounts: [{ name: "v", mountPath: "/etc/app" }, { name: "p", mountPath: "/run/login" }, { name: "v", mountPath: "/one", subPath: "conf/app.yaml" }] };
+  const volumes = [
+    { name: "v", configMap: { name: "settings", items: [{ key: "app.yaml", path: "conf/app.yaml" }] } },
+    { name: "p", projected: { sources: [{ secret: { name: "login" } }] } },
+  ];
+  const mounts = {
+    volumeMounts: [
+      { name: "v", mountPath: "/etc/app" },
+      { name: "p", mountPath: "/run/login" },
+      { name: "v", mountPath: "/one", subPath: "conf/app.yaml" },
+    ],
+  };
   const resolved = resolve(mounts, { volumes });
-  expect(resolved.ok && [...resolved.files]).toEqual([["/etc/app/conf/app.yaml", "a: 1"], ["/run/login/password", "hush"], ["/one", "a: 1"]]);
-  expect(resolve({ volumeMounts: [{ name: "v", mountPath: "/etc" }] }, { volumes: [{ name: "v", configMap: { name: "gone" } }] })).toEqual({ ok: false, reason: "ContainerCreating" });
+  expect(resolved.ok && [...resolved.files]).toEqual([
+    ["/etc/app/conf/app.yaml", "a: 1"],
+    ["/run/login/password", "hush"],
+    ["/one", "a: 1"],
+  ]);
+  expect(resolve({ volumeMounts: [{ name: "v", mountPath: "/etc" }] }, { volumes: [{ name: "v", configMap: { name: "gone" } }] })).toEqual({
+    ok: false,
+    reason: "ContainerCreating",
+  });
 });
 
 test("every ConfigMap and Secret that is named is read first", () => {
-  const spec = { containers: [{ name: "app", envFrom: [{ configMapRef: { name: "a" } }], env: [{ name: "B", valueFrom: { secretKeyRef: { name: "b", key: "x" } } }] }], volumes: [{ name: "v", secret: { secretName: "c" } }] };
+  const spec = {
+    containers: [
+      {
+        name: "app",
+        envFrom: [{ configMapRef: { name: "a" } }],
+        env: [{ name: "B", valueFrom: { secretKeyRef: { name: "b", key: "x" } } }],
+      },
+    ],
+    volumes: [{ name: "v", secret: { secretName: "c" } }],
+  };
   const parsed = pod.parse({ ...kinds.pod, metadata: { name: "web", namespace: "shop" }, spec });
   expect([...sourceRefs(parsed, parsed.spec.containers[0]!).keys()]).toEqual(["configmap/a", "secret/b", "secret/c"]);
 });

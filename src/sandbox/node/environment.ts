@@ -32,7 +32,9 @@ export function sourceRefs(pod: Pod, container: Container): Map<string, ObjectRe
 export function sourceText(object: { readonly [field: string]: unknown } | undefined, kind: "ConfigMap" | "Secret"): Source {
   if (!object) return undefined;
   const data = isRecord(object["data"]) ? Object.entries(object["data"]) : [];
-  return new Map(data.map(([key, value]) => [key, kind === "Secret" ? Buffer.from(String(value), "base64").toString("utf8") : String(value)]));
+  return new Map(
+    data.map(([key, value]) => [key, kind === "Secret" ? Buffer.from(String(value), "base64").toString("utf8") : String(value)]),
+  );
 }
 
 /** Variables and files of a container as a kubelet would give them. Pure. */
@@ -72,7 +74,11 @@ function addEach(env: Record<string, string>, pod: Pod, { env: variables }: Cont
 
 type ValueFrom = NonNullable<Container["env"][number]["valueFrom"]>;
 
-function fromKey(pod: Pod, { configMapKeyRef, secretKeyRef }: ValueFrom, sources: Sources): { value: string | undefined } | { problem: string } {
+function fromKey(
+  pod: Pod,
+  { configMapKeyRef, secretKeyRef }: ValueFrom,
+  sources: Sources,
+): { value: string | undefined } | { problem: string } {
   const ref = configMapKeyRef ?? secretKeyRef;
   if (!ref) return { value: "" };
   const [kind, title] = configMapKeyRef ? ["configmap", "ConfigMap"] : ["secret", "Secret"];
@@ -84,7 +90,9 @@ function fromKey(pod: Pod, { configMapKeyRef, secretKeyRef }: ValueFrom, sources
 
 /** `$(NAME)` of a variable defined before; `$$` is a dollar sign. */
 function expand(text: string, env: Readonly<Record<string, string>>): string {
-  return text.replace(/\$\$|\$\(([A-Za-z_.-][\w.-]*)\)/g, (whole, name: string | undefined) => (name === undefined ? "$" : (env[name] ?? whole)));
+  return text.replace(/\$\$|\$\(([A-Za-z_.-][\w.-]*)\)/g, (whole, name: string | undefined) =>
+    name === undefined ? "$" : (env[name] ?? whole),
+  );
 }
 
 function fieldOf({ metadata, spec, status }: Pod, path: string): string {
@@ -109,8 +117,19 @@ interface VolumePart {
 
 function volumeParts({ name, configMap, secret, projected }: Volume): VolumePart[] {
   return [{ configMap, secret }, ...(projected?.sources ?? [])].flatMap(({ configMap, secret }): VolumePart[] => [
-    ...(configMap ? [{ volume: name, source: `configmap/${configMap.name}`, optional: configMap.optional === true, items: configMap.items }] : []),
-    ...(secret ? [{ volume: name, source: `secret/${secret.secretName ?? secret.name ?? ""}`, optional: secret.optional === true, items: secret.items }] : []),
+    ...(configMap
+      ? [{ volume: name, source: `configmap/${configMap.name}`, optional: configMap.optional === true, items: configMap.items }]
+      : []),
+    ...(secret
+      ? [
+          {
+            volume: name,
+            source: `secret/${secret.secretName ?? secret.name ?? ""}`,
+            optional: secret.optional === true,
+            items: secret.items,
+          },
+        ]
+      : []),
   ]);
 }
 

@@ -136,6 +136,9 @@ function conditionsOf({ pod, containers, initContainers, conditions }: PodView, 
   });
 }
 
-function readiness(unready: readonly string[], because: { reason: string; message: string }): { status: string; reason?: string; message?: string } {
+function readiness(
+  unready: readonly string[],
+  because: { reason: string; message: string },
+): { status: string; reason?: string; message?: string } {
   return unready.length === 0 ? { status: "True" } : { status: "False", ...because };
 }

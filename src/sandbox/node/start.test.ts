@@ -66,7 +66,11 @@ test("a pod serves on a real port that its annotation names, with its variables 
 
 test("exec probes run the program's function, and tcp probes connect", async () => {
   await cluster.apply(
-    aPod("exec", { image: "answer:1", readinessProbe: { exec: { command: ["ok"] }, ...fast }, livenessProbe: { tcpSocket: { port: 8080 }, ...fast } }),
+    aPod("exec", {
+      image: "answer:1",
+      readinessProbe: { exec: { command: ["ok"] }, ...fast },
+      livenessProbe: { tcpSocket: { port: 8080 }, ...fast },
+    }),
     aPod("no-exec", { image: "slow:1", readinessProbe: { exec: { command: ["ok"] }, ...fast } }),
   );
   await cluster.until(kinds.pod, "exec", isReady);
@@ -106,7 +110,9 @@ test("a deleted pod stops being ready at once, finishes what is in flight and th
   await cluster.kube.delete({ ...kinds.pod, namespace: "shop", name: "slow" }, {}, cluster.signal);
   const { statusCode, body } = await inFlight;
   expect([statusCode, await body.text()]).toEqual([200, "done"]);
-  await expect.poll(async () => await cluster.kube.find({ ...kinds.pod, namespace: "shop", name: "slow" }, cluster.signal), { timeout: 10_000 }).toBeUndefined();
+  await expect
+    .poll(async () => await cluster.kube.find({ ...kinds.pod, namespace: "shop", name: "slow" }, cluster.signal), { timeout: 10_000 })
+    .toBeUndefined();
   await expect(request(urlOf(pod))).rejects.toThrow(/ECONNREFUSED/);
 });
 

@@ -49,7 +49,12 @@ const kubeletTimings: NodeTimings = {
 export async function startNode(options: NodeOptions): Promise<SandboxNode> {
   const { kube, informers, name, clock, signal } = options;
   const log = options.log.child({ node: name });
-  const deps: PodDeps = { ...options, log, addresses: options.addresses ?? loopbackAddresses(), timings: { ...kubeletTimings, ...options.timings } };
+  const deps: PodDeps = {
+    ...options,
+    log,
+    addresses: options.addresses ?? loopbackAddresses(),
+    timings: { ...kubeletTimings, ...options.timings },
+  };
   const workers = new Map<string, PodWorker>();
   const informer = informers.of(kinds.pod);
   await informer.whenSynced(signal);
@@ -108,9 +113,28 @@ async function register(kube: Kube, name: string, nowMs: number, signal: AbortSi
   });
   const room = { cpu: "64", memory: "256Gi", pods: "1000" };
   const at = isoSeconds(nowMs);
-  const ready = { type: "Ready", status: "True", reason: "KubeletReady", message: "kubelet is posting ready status", lastHeartbeatTime: at, lastTransitionTime: at };
-  const nodeInfo = { kubeletVersion: "v1.36.3", osImage: "sandbox", containerRuntimeVersion: "sandbox://1", architecture: "amd64", operatingSystem: "linux" };
-  const status = { capacity: room, allocatable: room, conditions: [ready], addresses: [{ type: "InternalIP", address: "127.0.0.1" }], nodeInfo: { ...blankInfo, ...nodeInfo } };
+  const ready = {
+    type: "Ready",
+    status: "True",
+    reason: "KubeletReady",
+    message: "kubelet is posting ready status",
+    lastHeartbeatTime: at,
+    lastTransitionTime: at,
+  };
+  const nodeInfo = {
+    kubeletVersion: "v1.36.3",
+    osImage: "sandbox",
+    containerRuntimeVersion: "sandbox://1",
+    architecture: "amd64",
+    operatingSystem: "linux",
+  };
+  const status = {
+    capacity: room,
+    allocatable: room,
+    conditions: [ready],
+    addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+    nodeInfo: { ...blankInfo, ...nodeInfo },
+  };
   await kube.patch({ ...kinds.node, name }, { status }, { fieldManager, subresource: "status" }, signal);
 }
 

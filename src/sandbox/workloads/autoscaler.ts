@@ -32,7 +32,8 @@ export function planAutoscaler({ autoscaler, target, nowMs }: ObservedAutoscaler
   const ref: ObjectRef = { ...scaleTargetRef, namespace: autoscaler.metadata.namespace };
   const scale: Write[] =
     desired === target.wanted ? [] : [{ do: "patch", ref, patch: { spec: { replicas: desired } }, subresource: "scale" }];
-  const next = desired === target.wanted ? [able, unmeasured] : [{ ...able, reason: "SucceededRescale", message: rescaled(desired) }, unmeasured];
+  const next =
+    desired === target.wanted ? [able, unmeasured] : [{ ...able, reason: "SucceededRescale", message: rescaled(desired) }, unmeasured];
   return { writes: [...scale, ...status({ currentReplicas: target.current, desiredReplicas: desired, conditions: conditions(next) })] };
 }
 

@@ -53,7 +53,8 @@ export function createCluster(kube: Kube, informers: Informers, watched: readonl
   const find = (kind: KindRef, key: string): KubeObject | undefined => ahead.get(kind.kind)?.get(key) ?? informers.of(kind).find(key);
   return {
     find,
-    controlledBy: (kind, uid) => merged(kind, informers.of(kind).byIndex(byController, uid), (object) => controllerUids(object).includes(uid)),
+    controlledBy: (kind, uid) =>
+      merged(kind, informers.of(kind).byIndex(byController, uid), (object) => controllerUids(object).includes(uid)),
     inNamespace: (kind, namespace) =>
       merged(kind, informers.of(kind).byIndex(byNamespace, namespace), ({ metadata }) => metadata.namespace === namespace),
     onChange: (kind, handler) =>

@@ -77,7 +77,8 @@ function countedCondition({ deployment, newSet }: Rollout, counts: Counts, nowMs
   const subject = newSet ? `ReplicaSet "${newSet.metadata.name}"` : `Deployment "${deployment.metadata.name}"`;
   if (isComplete(deployment, counts)) return progressing("True", "NewReplicaSetAvailable", `${subject} has successfully progressed.`);
   if (hasMoved(deployment, counts)) return progressing("True", "ReplicaSetUpdated", `${subject} is progressing.`, true);
-  if (msUntilDeadline(deployment, nowMs) === 0) return progressing("False", "ProgressDeadlineExceeded", `${subject} has timed out progressing.`);
+  if (msUntilDeadline(deployment, nowMs) === 0)
+    return progressing("False", "ProgressDeadlineExceeded", `${subject} has timed out progressing.`);
   return undefined;
 }
 

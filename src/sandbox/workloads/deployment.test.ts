@@ -13,22 +13,42 @@ function aDeployment(spec: object = {}, status: object = {}, image = "shop:1"): 
   return deployment.parse({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec: { replicas: 2, selector: { matchLabels: { app: "a" } }, template: template(image), ...spec }, status });
 }
 
-function aSet(image: string, revision: number, replicas: number, status: object = { replicas, readyReplicas: replicas, availableReplicas: replicas }): ReplicaSet {
-  const annotations = { "deployment.kubernetes.io/revision": String(revision), "deployment.kubernetes.io/desired-replicas": "2", "deployment.kubernetes.io/max-replicas": "3" };
+function aSet(
+  image: string,
+  revision: number,
+  replicas: number,
+  status: object = { replicas, readyReplicas: replicas, availableReplicas: replicas },
+): ReplicaSet {
+  const annotations = {
+    "deployment.kubernetes.io/revision": String(revision),
+    "deployment.kubernetes.io/desired-replicas": "2",
+    "deployment.kubernetes.io/max-replicas": "3",
+  };
   const metadata = { name: `a-${revision}`, namespace: "shop", uid: `s${revision}`, annotations };
   const labelled = { ...template(image), metadata: { labels: { app: "a", "pod-template-hash": `h${revision}` } } };
-  return replicaSet.parse({ apiVersion: "apps/v1", kind: "ReplicaSet", metadata, spec: { replicas, selector: {}, template: labelled }, status });
+  return replicaSet.parse({
+    apiVersion: "apps/v1",
+    kind: "ReplicaSet",
+    metadata,
+    spec: { replicas, selector: {}, template: labelled },
+    status,
+  });
 }
 
 const plan = (given: Deployment, sets: ReplicaSet[], live: [string, number][] = []): Write[] => {
   const observed: ObservedDeployment = { deployment: given, sets, livePods: new Map(live), nowMs };
   return [...planDeployment(observed).writes];
 };
-const statusOf = (writes: Write[]) => writes.flatMap((write) => (write.do === "patch" && write.subresource === "status" ? [JSON.stringify(write.patch)] : [])).join();
+const statusOf = (writes: Write[]) =>
+  writes.flatMap((write) => (write.do === "patch" && write.subresource === "status" ? [JSON.stringify(write.patch)] : [])).join();
 const sizes = (writes: Write[]) =>
-  writes.flatMap((write) => (write.do === "patch" && write.ref.kind === "ReplicaSet" && "spec" in write.patch ? [[write.ref.name, write.patch.spec]] : []));
+  writes.flatMap((write) =>
+    write.do === "patch" && write.ref.kind === "ReplicaSet" && "spec" in write.patch ? [[write.ref.name, write.patch.spec]] : [],
+  );
 const created = (writes: Write[]) => writes.flatMap((write) => (write.do === "create" ? [write.object] : []));
-const progressing = (reason: string, status = "True", lastUpdateTime = "2026-01-01T00:00:00Z") => ({ conditions: [{ type: "Progressing", status, reason, lastUpdateTime, lastTransitionTime: lastUpdateTime }] });
+const progressing = (reason: string, status = "True", lastUpdateTime = "2026-01-01T00:00:00Z") => ({
+  conditions: [{ type: "Progressing", status, reason, lastUpdateTime, lastTransitionTime: lastUpdateTime }],
+});
 
 test("a new template makes a set with the hash in name, labels and selector", () => {
   const [set] = created(plan(aDeployment({}, {}, "shop:2"), [aSet("shop:1", 1, 2)]));
@@ -75,7 +95,9 @@ test("history beyond the limit is deleted, oldest first", () => {
 test("a finished rollout is written once and then left alone", () => {
   const sets = [aSet("shop:1", 1, 2)];
   const writes = plan(aDeployment({}, progressing("ReplicaSetUpdated")), sets);
-  const [status] = writes.flatMap((write) => (write.do === "patch" && write.subresource === "status" ? [(write.patch as { status: object }).status] : []));
+  const [status] = writes.flatMap((write) =>
+    write.do === "patch" && write.subresource === "status" ? [(write.patch as { status: object }).status] : [],
+  );
   expect(JSON.stringify(status)).toContain("NewReplicaSetAvailable");
   expect(plan(aDeployment({}, status), sets)).toEqual([]);
 });

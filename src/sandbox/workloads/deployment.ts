@@ -50,7 +50,8 @@ function nextStep(rollout: Rollout, observed: ObservedDeployment): Step {
   const recreate = deployment.spec.strategy.type === "Recreate";
   const stop: Sizes = new Map(oldSets.map(({ metadata }) => [metadata.name, 0]));
   if (recreate && wantedReplicas(oldSets) > 0) return { writes: resize(rollout, stop), event: undefined };
-  if (recreate && oldSets.some(({ metadata }) => (observed.livePods.get(metadata.uid ?? "") ?? 0) > 0)) return { writes: [], event: undefined };
+  if (recreate && oldSets.some(({ metadata }) => (observed.livePods.get(metadata.uid ?? "") ?? 0) > 0))
+    return { writes: [], event: undefined };
   if (!newSet) return createSet(rollout);
   const sizes = recreate ? new Map([[newSet.metadata.name, deployment.spec.replicas]]) : rollingSizes(rollout, newSet);
   return { writes: [...revisionWrites(rollout, newSet), ...resize(rollout, sizes), ...cleanUp(rollout)], event: undefined };
@@ -117,7 +118,10 @@ function resize({ deployment, newSet, oldSets }: Rollout, sizes: Sizes): Write[]
   return [...(newSet ? [newSet] : []), ...oldSets].flatMap((set): Write[] => {
     const replicas = sizes.get(set.metadata.name) ?? set.spec.replicas;
     const spec = replicas === set.spec.replicas ? {} : { spec: { replicas } };
-    const notes = replicas > 0 || spec.spec ? changes(set.metadata.annotations ?? {}, { ...set.metadata.annotations, ...sizeAnnotations(deployment) }) : {};
+    const notes =
+      replicas > 0 || spec.spec
+        ? changes(set.metadata.annotations ?? {}, { ...set.metadata.annotations, ...sizeAnnotations(deployment) })
+        : {};
     const patch = { ...spec, ...(Object.keys(notes).length > 0 ? { metadata: { annotations: notes } } : {}) };
     return Object.keys(patch).length === 0 ? [] : [{ do: "patch", ref: refOf({ ...kinds.replicaSet, metadata: set.metadata }), patch }];
   });
@@ -127,7 +131,9 @@ function resize({ deployment, newSet, oldSets }: Rollout, sizes: Sizes): Write[]
 function cleanUp({ deployment, newSet, oldSets }: Rollout): Write[] {
   const { spec } = deployment;
   if (newSet?.status.availableReplicas !== spec.replicas && spec.replicas > 0) return [];
-  const idle = oldSets.filter(({ spec: { replicas }, status, metadata }) => replicas === 0 && status.replicas === 0 && metadata.deletionTimestamp === undefined);
+  const idle = oldSets.filter(
+    ({ spec: { replicas }, status, metadata }) => replicas === 0 && status.replicas === 0 && metadata.deletionTimestamp === undefined,
+  );
   return idle.slice(0, Math.max(0, oldSets.length - spec.revisionHistoryLimit)).map((set) => ({
     do: "delete",
     ref: refOf({ ...kinds.replicaSet, metadata: set.metadata }),
@@ -164,5 +170,8 @@ export const nameAlphabet = "bcdfghjklmnpqrstvwxz2456789";
 
 function templateHash(template: PodTemplate, collisions = 0): string {
   const digest = hashJson([withoutHash(template), collisions]);
-  return Array.from({ length: 10 }, (_, at) => nameAlphabet[Number.parseInt(digest.slice(at * 2, at * 2 + 2), 16) % nameAlphabet.length]).join("");
+  return Array.from(
+    { length: 10 },
+    (_, at) => nameAlphabet[Number.parseInt(digest.slice(at * 2, at * 2 + 2), 16) % nameAlphabet.length],
+  ).join("");
 }

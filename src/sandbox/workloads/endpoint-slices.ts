@@ -96,13 +96,17 @@ function endpoint(service: Service, pod: Pod): object {
 function portsOf(service: Service, pod: Pod): SlicePort[] {
   const containerPorts = pod.spec.containers.flatMap(({ ports }) => ports);
   return service.spec.ports.flatMap(({ name = "", port, targetPort = port, protocol, appProtocol }) => {
-    const number = typeof targetPort === "number" ? targetPort : containerPorts.find((candidate) => candidate.name === targetPort)?.containerPort;
+    const number =
+      typeof targetPort === "number" ? targetPort : containerPorts.find((candidate) => candidate.name === targetPort)?.containerPort;
     return number === undefined ? [] : [{ name, port: number, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }];
   });
 }
 
 function sliceWrites(wanted: KubeObject, live: KubeObject | undefined): Write[] {
   if (!live) return [{ do: "create", object: wanted }];
-  const patch = changes({ endpoints: live["endpoints"] ?? [], ports: live["ports"] ?? [] }, { endpoints: wanted["endpoints"], ports: wanted["ports"] });
+  const patch = changes(
+    { endpoints: live["endpoints"] ?? [], ports: live["ports"] ?? [] },
+    { endpoints: wanted["endpoints"], ports: wanted["ports"] },
+  );
   return Object.keys(patch).length === 0 ? [] : [{ do: "patch", ref: refOf(live), patch }];
 }

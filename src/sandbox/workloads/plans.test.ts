@@ -17,7 +17,11 @@ const aPod = (name: string, changed: PodSketch = {}) => {
     ...kinds.pod,
     metadata: { name, namespace: "shop", uid: name, labels: { app: "a" }, ...(deleting ? { deletionTimestamp: "2026-01-01T00:09:00Z" } : {}) },
     spec: { ...(node === "" ? {} : { nodeName: node }), containers: [{ name: "app", ports: [{ name: "http", containerPort: port }] }] },
-    status: { phase, podIP: "10.244.0.9", conditions: [{ type: "Ready", status: ready ? "True" : "False", lastTransitionTime: readySince }] },
+    status: {
+      phase,
+      podIP: "10.244.0.9",
+      conditions: [{ type: "Ready", status: ready ? "True" : "False", lastTransitionTime: readySince }],
+    },
   });
 };
 
@@ -25,7 +29,12 @@ const aSet = (replicas: number, minReadySeconds = 0) =>
   replicaSet.parse({
     ...kinds.replicaSet,
     metadata: { name: "a-1", namespace: "shop", uid: "s1" },
-    spec: { replicas, minReadySeconds, selector: {}, template: { metadata: { labels: { app: "a" } }, spec: { containers: [{ name: "app" }] } } },
+    spec: {
+      replicas,
+      minReadySeconds,
+      selector: {},
+      template: { metadata: { labels: { app: "a" } }, spec: { containers: [{ name: "app" }] } },
+    },
   });
 
 const setPlan = (replicas: number, pods: ReturnType<typeof aPod>[], rest: { minReadySeconds?: number; failure?: string } = {}) => {
@@ -55,25 +64,38 @@ test("a pod is available only after minReadySeconds, and the set looks again the
 });
 
 test("a refused pod is told in the set's status", () => {
-  expect(JSON.stringify(setPlan(1, [], { failure: "exceeded quota: small" }).writes)).toContain('"reason":"FailedCreate","message":"exceeded quota: small"');
+  expect(JSON.stringify(setPlan(1, [], { failure: "exceeded quota: small" }).writes)).toContain(
+    '"reason":"FailedCreate","message":"exceeded quota: small"',
+  );
 });
 
 const aService = (targetPort: number | string = "http") =>
-  service.parse({ ...kinds.service, metadata: { name: "web", namespace: "shop", uid: "v" }, spec: { selector: { app: "a" }, ports: [{ name: "http", port: 80, targetPort }] } });
+  service.parse({
+    ...kinds.service,
+    metadata: { name: "web", namespace: "shop", uid: "v" },
+    spec: { selector: { app: "a" }, ports: [{ name: "http", port: 80, targetPort }] },
+  });
 const slices = (pods: ReturnType<typeof aPod>[], targetPort?: number | string) =>
-  planEndpointSlices({ service: aService(targetPort), pods, slices: [] }).writes.flatMap((write) => (write.do === "create" ? [write.object] : []));
+  planEndpointSlices({ service: aService(targetPort), pods, slices: [] }).writes.flatMap((write) =>
+    write.do === "create" ? [write.object] : [],
+  );
 
 test.each<[string, PodSketch, object]>([
   ["is ready", {}, { ready: true, serving: true, terminating: false }],
   ["is not ready", { ready: false }, { ready: false, serving: false, terminating: false }],
   ["still serves while it is going, but gets nothing new", { deleting: true }, { ready: false, serving: true, terminating: true }],
 ])("an endpoint %s", (_, sketch, conditions) => {
-  expect(slices([aPod("x", sketch)])[0]!["endpoints"]).toMatchObject([{ addresses: ["10.244.0.9"], conditions, targetRef: { kind: "Pod", name: "x" } }]);
+  expect(slices([aPod("x", sketch)])[0]!["endpoints"]).toMatchObject([
+    { addresses: ["10.244.0.9"], conditions, targetRef: { kind: "Pod", name: "x" } },
+  ]);
 });
 
 test("a named port is looked up in each pod, and pods that differ get slices of their own", () => {
   const made = slices([aPod("x", { port: 8080 }), aPod("y", { port: 9090 })]);
-  expect(made.map((slice) => slice["ports"])).toEqual([[{ name: "http", port: 8080, protocol: "TCP" }], [{ name: "http", port: 9090, protocol: "TCP" }]]);
+  expect(made.map((slice) => slice["ports"])).toEqual([
+    [{ name: "http", port: 8080, protocol: "TCP" }],
+    [{ name: "http", port: 9090, protocol: "TCP" }],
+  ]);
   expect(slices([aPod("x")], 3000)[0]!["ports"]).toMatchObject([{ port: 3000 }]);
 });
 
@@ -96,7 +118,11 @@ test("a Service without selector is left alone", () => {
 });
 
 const aScaler = (minReplicas: number, maxReplicas: number) =>
-  autoscaler.parse({ ...kinds.autoscaler, metadata: { name: "a", namespace: "shop" }, spec: { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "a" }, minReplicas, maxReplicas } });
+  autoscaler.parse({
+    ...kinds.autoscaler,
+    metadata: { name: "a", namespace: "shop" },
+    spec: { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "a" }, minReplicas, maxReplicas },
+  });
 
 test.each<[string, { wanted: number; current: number } | undefined, number | undefined, string]>([
   ["lifts to the minimum", { wanted: 1, current: 1 }, 2, "SucceededRescale"],
@@ -106,7 +132,9 @@ test.each<[string, { wanted: number; current: number } | undefined, number | und
   ["says when there is no target", undefined, undefined, "FailedGetScale"],
 ])("an autoscaler %s", (_, target, scaled, reason) => {
   const { writes } = planAutoscaler({ autoscaler: aScaler(2, 5), target, nowMs });
-  expect(writes.flatMap((write) => (write.do === "patch" && write.subresource === "scale" ? [write.patch] : []))).toEqual(scaled === undefined ? [] : [{ spec: { replicas: scaled } }]);
+  expect(writes.flatMap((write) => (write.do === "patch" && write.subresource === "scale" ? [write.patch] : []))).toEqual(
+    scaled === undefined ? [] : [{ spec: { replicas: scaled } }],
+  );
   expect(JSON.stringify(status(writes))).toContain(reason);
 });
 

@@ -6,14 +6,30 @@ import { margins, rollingNewSize, rollingOldSizes, scaledSizes } from "./rollout
 
 const template = { metadata: { labels: { app: "a" } }, spec: { containers: [{ name: "app" }] } };
 
-function aDeployment(replicas: number, maxSurge: number | string = "25%", maxUnavailable: number | string = "25%", type = "RollingUpdate"): Deployment {
+function aDeployment(
+  replicas: number,
+  maxSurge: number | string = "25%",
+  maxUnavailable: number | string = "25%",
+  type = "RollingUpdate",
+): Deployment {
   const strategy = { type, rollingUpdate: { maxSurge, maxUnavailable } };
-  return deployment.parse({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "a" }, spec: { replicas, strategy, selector: {}, template } });
+  return deployment.parse({
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "a" },
+    spec: { replicas, strategy, selector: {}, template },
+  });
 }
 
 function aSet(name: string, replicas: number, available = replicas, annotations: Record<string, string> = {}): ReplicaSet {
   const metadata = { name, annotations, creationTimestamp: "2026-01-01T00:00:00Z" };
-  return replicaSet.parse({ apiVersion: "apps/v1", kind: "ReplicaSet", metadata, spec: { replicas, selector: {}, template }, status: { replicas, availableReplicas: available } });
+  return replicaSet.parse({
+    apiVersion: "apps/v1",
+    kind: "ReplicaSet",
+    metadata,
+    spec: { replicas, selector: {}, template },
+    status: { replicas, availableReplicas: available },
+  });
 }
 
 describe("margins", () => {

@@ -14,7 +14,8 @@ export function planScheduling({ pod, nodes, nowMs }: { pod: Pod; nodes: readonl
   if (pod.spec.nodeName !== undefined || deletionTimestamp !== undefined) return { writes: [] };
   const fitting = nodes.filter((node) => isUsable(node) && fits(pod, node)).map(({ metadata }) => metadata.name);
   const [node] = fitting.sort();
-  if (node === undefined) return { writes: statusWrites(pod, { ...pod.status, phase: "Pending", conditions: [unschedulable(pod, nodes, nowMs)] }) };
+  if (node === undefined)
+    return { writes: statusWrites(pod, { ...pod.status, phase: "Pending", conditions: [unschedulable(pod, nodes, nowMs)] }) };
   const binding = {
     apiVersion: "v1",
     kind: "Binding",
@@ -31,7 +32,9 @@ function fits({ spec }: Pod, { metadata }: KubeObject): boolean {
 function isUsable({ spec, status }: KubeObject): boolean {
   const cordoned = isRecord(spec) && spec["unschedulable"] === true;
   const conditions = isRecord(status) && Array.isArray(status["conditions"]) ? status["conditions"] : [];
-  return !cordoned && conditions.some((condition) => isRecord(condition) && condition["type"] === "Ready" && condition["status"] === "True");
+  return (
+    !cordoned && conditions.some((condition) => isRecord(condition) && condition["type"] === "Ready" && condition["status"] === "True")
+  );
 }
 
 function unschedulable(pod: Pod, nodes: readonly KubeObject[], nowMs: number): object {

@@ -43,7 +43,13 @@ export async function startWorkloads(options: WorkloadOptions): Promise<Workload
   const cluster = createCluster(options.kube, options.informers, [deployment, replicaSet, pod, service, endpointSlice, autoscaler, node]);
   await cluster.whenSynced(options.signal);
   const parts = { ...options, cluster };
-  const loops = [startDeployments(parts), startReplicaSets(parts), startEndpointSlices(parts), startAutoscalers(parts), startScheduling(parts)];
+  const loops = [
+    startDeployments(parts),
+    startReplicaSets(parts),
+    startEndpointSlices(parts),
+    startAutoscalers(parts),
+    startScheduling(parts),
+  ];
   return { ended: Promise.all(loops.map(({ ended }) => ended)).then(() => {}) };
 }
 
@@ -88,7 +94,8 @@ function startDeployments(parts: Parts): Loop {
   // A Recreate waits for the last old pod, and only the pods tell.
   const wake = ({ metadata }: KubeObject): void => {
     const set = metadata.ownerReferences?.find(({ kind }) => kind === "ReplicaSet");
-    const owner = set && cluster.find(kinds.replicaSet, keyOf({ namespace: metadata.namespace, name: set.name }))?.metadata.ownerReferences?.[0];
+    const owner =
+      set && cluster.find(kinds.replicaSet, keyOf({ namespace: metadata.namespace, name: set.name }))?.metadata.ownerReferences?.[0];
     if (owner) loop.add(keyOf({ namespace: metadata.namespace, name: owner.name }));
   };
   parts.signal.addEventListener("abort", cluster.onChange(kinds.pod, wake), { once: true });
@@ -111,7 +118,10 @@ function startReplicaSets(parts: Parts): Loop {
     const failure = await createPods(cluster, plan.writes, signal);
     const rest = failure === undefined ? plan : planReplicaSet({ ...observed, failure });
     // A refused pod is tried again: what refused it, a quota say, gives no event.
-    return { writes: rest.writes.filter((write) => write.do !== "create"), againAfterMs: failure === undefined ? rest.againAfterMs : 1_000 };
+    return {
+      writes: rest.writes.filter((write) => write.do !== "create"),
+      againAfterMs: failure === undefined ? rest.againAfterMs : 1_000,
+    };
   });
   wakeOwner(parts, "pod", "ReplicaSet", loop);
   return loop;
@@ -154,7 +164,11 @@ function startAutoscalers(parts: Parts): Loop {
     const { kind, name } = parsed.spec.scaleTargetRef;
     const found = kind === "Deployment" ? cluster.find(kinds.deployment, keyOf({ ...parseKey(key), name })) : undefined;
     const live = found && deployment.parse(found);
-    return planAutoscaler({ autoscaler: parsed, target: live && { wanted: live.spec.replicas, current: live.status.replicas ?? 0 }, nowMs: clock.nowMs() });
+    return planAutoscaler({
+      autoscaler: parsed,
+      target: live && { wanted: live.spec.replicas, current: live.status.replicas ?? 0 },
+      nowMs: clock.nowMs(),
+    });
   });
   const wake = ({ metadata }: KubeObject): void => {
     for (const object of cluster.inNamespace(kinds.autoscaler, metadata.namespace ?? "")) loop.add(keyOf(object.metadata));
