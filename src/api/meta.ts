@@ -15,6 +15,8 @@ export const names = {
   syncNamespace: "serin.dev/sync-namespace",
   /** On generated objects: the Canary that made them. */
   canary: "serin.dev/canary",
+  /** On a target whose replicas are its Canary's: how many Git says, written by Sync. */
+  replicas: "serin.dev/replicas",
   finalizer: "serin.dev/finalizer",
   /** On a Revert that is only held: a person wants it proposed. Any value. */
   release: "serin.dev/release",
@@ -113,7 +115,10 @@ export function parseObject<Spec extends z.ZodType, Status extends z.ZodType>(
   const status = kind.status.safeParse(object["status"] ?? {});
   const problems = [...problemsOf(spec, "spec"), ...problemsOf(status, "status")];
   if (!spec.success || !status.success) return { ok: false, problems };
-  return { ok: true, value: { apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata, spec: spec.data, status: status.data } };
+  return {
+    ok: true,
+    value: { apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata, spec: spec.data, status: status.data },
+  };
 }
 
 function problemsOf(result: z.ZodSafeParseResult<unknown>, root: string): FieldProblem[] {

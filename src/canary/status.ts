@@ -16,6 +16,8 @@ export interface Facts {
   readonly configs: Readonly<Record<string, string>>;
   /** Replicas of the target now, or what they should be where it has none. */
   readonly targetReplicas: number;
+  /** Replicas that Git says by now; `undefined`: nothing, or an autoscaler decides. */
+  readonly replicasInGit?: number | undefined;
 }
 
 type Change = Partial<CanaryStatus>;
@@ -29,6 +31,7 @@ export function nextStatus(status: CanaryStatus, decision: Decision, facts: Fact
   return {
     ...moved,
     observedGeneration: facts.generation,
+    ...(facts.replicasInGit === undefined || moved.targetReplicas === undefined ? {} : { targetReplicas: facts.replicasInGit }),
     ...(facts.requestedAt === undefined ? {} : { lastHandledReconcileAt: facts.requestedAt }),
     conditions: nextConditions(status.conditions, outcomeOf(moved, decision, findCondition(status.conditions, "Ready")), at),
   };

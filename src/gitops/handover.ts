@@ -1,5 +1,5 @@
 import type { Canary } from "../api/canary.ts";
-import { managers } from "../api/meta.ts";
+import { managers, names } from "../api/meta.ts";
 import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from "../api/object.ts";
 import { StalledError } from "../lib/errors.ts";
 import { isRecord } from "../lib/json.ts";
@@ -23,10 +23,15 @@ interface HandedOver {
 }
 
 /**
- * Leaves out what a Canary has taken over: `spec.replicas` of its target, `selector` and `ports` of an apex Service in Git.
+ * Leaves out what a Canary has taken over: `spec.replicas` of its target, which become an annotation for it, `selector` and
+ * `ports` of an apex Service in Git.
  * Only once the Canary owns them in the cluster, so that no field is ever without an owner in between.
  */
-export function handOver(objects: readonly KubeObject[], canaries: readonly Canary[], live: (ref: ObjectRef) => KubeObject | undefined): HandedOver {
+export function handOver(
+  objects: readonly KubeObject[],
+  canaries: readonly Canary[],
+  live: (ref: ObjectRef) => KubeObject | undefined,
+): HandedOver {
   const claims = new Map(canaries.flatMap(claimsOf).map((claim) => [entryId(claim.ref), claim]));
   const adopted: ObjectRef[] = [];
   const handed = objects.map((object) => {
@@ -36,14 +41,24 @@ export function handOver(objects: readonly KubeObject[], canaries: readonly Cana
     if (taken.length === 0 || !isRecord(object["spec"])) return object;
     if (ref.kind === "Service") adopted.push(ref);
     const spec = Object.fromEntries(Object.entries(object["spec"]).filter(([field]) => !taken.includes(field)));
-    return { ...object, spec };
+    return taken.includes("replicas") ? withReplicasNoted(object, spec) : { ...object, spec };
   });
   return { objects: handed, shared: new Set(claims.keys()), adopted };
 }
 
+/** What Git says of the replicas still counts: the Canary gives it to the primary. */
+function withReplicasNoted(object: KubeObject, spec: Readonly<Record<string, unknown>>): KubeObject {
+  const replicas = isRecord(object["spec"]) ? object["spec"]["replicas"] : undefined;
+  if (typeof replicas !== "number") return { ...object, spec };
+  const { metadata } = object;
+  return { ...object, metadata: { ...metadata, annotations: { ...metadata.annotations, [names.replicas]: String(replicas) } }, spec };
+}
+
 /** What Canaries own by now, as texts: when they change, the manifests have to be handed over anew. */
 export function handedOverFacts(canaries: readonly Canary[], live: (ref: ObjectRef) => KubeObject | undefined): string[] {
-  const facts = canaries.flatMap(claimsOf).flatMap((claim) => takenFields(claim, live(claim.ref)).map((field) => `${entryId(claim.ref)} ${field}`));
+  const facts = canaries
+    .flatMap(claimsOf)
+    .flatMap((claim) => takenFields(claim, live(claim.ref)).map((field) => `${entryId(claim.ref)} ${field}`));
   return facts.sort();
 }
 
@@ -54,7 +69,10 @@ export function refuseGenerated(objects: readonly KubeObject[], canaries: readon
     const ref = refOf(object);
     const canary = generated.get(entryId(ref));
     if (!canary) continue;
-    throw new StalledError("GeneratedByCanary", `${describeRef(ref)} (${placeOf(ref)}) is made by Canary/${keyOf(canary.metadata)}; remove it from the repository or give it another name`);
+    throw new StalledError(
+      "GeneratedByCanary",
+      `${describeRef(ref)} (${placeOf(ref)}) is made by Canary/${keyOf(canary.metadata)}; remove it from the repository or give it another name`,
+    );
   }
 }
 

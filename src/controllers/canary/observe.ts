@@ -114,6 +114,7 @@ function factsOf(cluster: Cluster, canary: Canary, { seen, target, revision }: P
     commit: commitOf(target),
     configs: revision?.checksums ?? {},
     targetReplicas: replicasToKeep(autoscalerOf(cluster, canary), target),
+    replicasInGit: canary.spec.autoscalerRef ? undefined : replicasInGit(target),
   };
 }
 
@@ -121,6 +122,12 @@ function factsOf(cluster: Cluster, canary: Canary, { seen, target, revision }: P
 function replicasToKeep(autoscaler: KubeObject | undefined, target: KubeObject | undefined): number {
   const now = Number(at(target, ["spec", "replicas"]) ?? 1);
   return now > 0 ? now : Math.max(1, Number(at(autoscaler, ["spec", "minReplicas"]) ?? 1));
+}
+
+/** What Git says, which Sync no longer applies. Zero is not taken for a wish: a primary without pods is an outage. */
+function replicasInGit(target: KubeObject | undefined): number | undefined {
+  const replicas = Number(target?.metadata.annotations?.[names.replicas]);
+  return Number.isInteger(replicas) && replicas > 0 ? replicas : undefined;
 }
 
 function autoscalerOf(cluster: Cluster, { metadata, spec }: Canary): KubeObject | undefined {
