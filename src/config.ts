@@ -8,19 +8,28 @@ import { logLevels } from "./lib/log.ts";
 const dnsLabel = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "must be a DNS label: lower-case letters, digits and -");
 const httpURL = z.string().regex(/^https?:\/\/[^\s@]+$/, "must be an http:// or https:// address without credentials");
 
+function oneOf<const Names extends readonly [string, ...string[]]>(choices: Names) {
+  return z.enum(choices, { error: `must be one of ${choices.join(", ")}` });
+}
+
+function wholeNumber(min: number, max: number) {
+  const wanted = `must be a whole number from ${min} to ${max}`;
+  return z.string().regex(/^\d{1,9}$/, wanted).transform(Number).refine((value) => value >= min && value <= max, wanted);
+}
+
 /** Every setting: its environment variable, how it is read, and what it is for. A flag is the variable without SERIN_, in kebab-case. */
 const settings = {
   KUBECONFIG: z.string().min(1).optional().describe("File that says where the API server is. Default: the pod's service account, else ~/.kube/config."),
   SERIN_CLUSTER_NAME: dnsLabel.optional().describe("Name of this cluster in revert branches. Required once a GitRepository names a Git host."),
-  SERIN_MESH_PROVIDER: z.enum(routerNames).optional().describe("Router of Canaries that name none."),
-  SERIN_METRICS_SERVER: httpURL.optional().describe("Prometheus of Canaries that name none."),
+  SERIN_MESH_PROVIDER: oneOf(routerNames).optional().describe(`Router of Canaries that name none: ${routerNames.join(" or ")}.`),
+  SERIN_METRICS_SERVER: httpURL.optional().describe("Address of the Prometheus of Canaries that name none."),
   SERIN_NAMESPACES: z.string().optional().transform((text) => text?.split(",").map((name) => name.trim()).filter(Boolean)).describe("Comma-separated namespaces to work in. Default: all."),
-  SERIN_LOG_LEVEL: z.enum(logLevels).default("info").describe("How much is logged."),
-  SERIN_PORT: z.coerce.number().int().min(0).max(65_535).default(8080).describe("Port for webhooks, health and metrics."),
-  SERIN_GIT_DIRECTORY: z.string().min(1).default(join(tmpdir(), "serin-git")).describe("Cache of repositories; may be emptied at any time."),
-  SERIN_GIT_MEMORY_MIB: z.coerce.number().int().min(128).default(768).describe("Memory above which the Git process is ended, in MiB."),
+  SERIN_LOG_LEVEL: oneOf(logLevels).default("info").describe(`How much is logged: ${logLevels.join(", ")}. Default: info.`),
+  SERIN_PORT: wholeNumber(0, 65_535).default(8080).describe("Port for webhooks, health and metrics; 0: any free one. Default: 8080."),
+  SERIN_GIT_DIRECTORY: z.string().min(1).default(join(tmpdir(), "serin-git")).describe("Cache of repositories; may be emptied at any time. Default: serin-git in the system's temporary folder."),
+  SERIN_GIT_MEMORY_MIB: wholeNumber(128, 1_048_576).default(768).describe("Memory above which the Git process is ended, in MiB. Default: 768."),
   SERIN_LEADER_ELECTION_NAMESPACE: dnsLabel.optional().describe("Namespace of the Lease. Default: the pod's, else default."),
-  SERIN_POD_NAME: z.string().min(1).default(hostname()).describe("Name of this replica."),
+  SERIN_POD_NAME: z.string().min(1).default(hostname()).describe("Name of this replica. Default: the host's."),
   PATH: z.string().default("").describe("Where kustomize is looked for."),
 } as const;
 

@@ -40,18 +40,30 @@ const commands: Readonly<Record<string, Command>> = {
 
 async function main(args: readonly string[]): Promise<number> {
   const [name = "help", ...rest] = args;
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) {
+  if (["help", "--help", "-h"].includes(name)) {
     process.stdout.write(usage());
-    return ["help", "--help", "-h"].includes(name) ? 0 : 2;
+    return 0;
   }
-  const given = parse(command, rest);
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command) return misused(`there is no command ${name}`, "serin --help");
+  let given: Given | undefined;
+  try {
+    given = parse(command, rest);
+  } catch (error) {
+    return misused(messageOf(error), `serin ${name} --help`);
+  }
   if (!given) {
     process.stdout.write(commandUsage(name, command));
     return 0;
   }
   await command.run(given, untilTold());
   return 0;
+}
+
+/** What a shell expects of a command line that is not understood. */
+function misused(problem: string, help: string): number {
+  process.stderr.write(`serin: ${problem}\n${help} says what there is.\n`);
+  return 2;
 }
 
 /** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
@@ -87,7 +99,9 @@ function usage(): string {
 
 function commandUsage(name: string, { summary, flags: valued, switches }: Command): string {
   const lines = [...valued.map((flag) => [`--${flag.name} VALUE`, flag.description]), ...switches.map((flag) => [`--${flag.name}`, flag.description])];
-  return `${summary}\n\nUsage: serin ${name} [flags]\n\n${lines.map(([flag = "", description = ""]) => `  ${flag.padEnd(36)} ${description}`).join("\n")}\n`;
+  const described = lines.map(([flag = "", description = ""]) => `  ${flag.padEnd(35)} ${description}`).join("\n");
+  const variables = valued.length === 0 ? "" : "\nEach flag is also read from the environment, e.g. --log-level from SERIN_LOG_LEVEL and --kubeconfig from KUBECONFIG.\n";
+  return `${summary}\n\nUsage: serin ${name} [flags]\n\n${described}\n${variables}`;
 }
 
 try {
