@@ -9,7 +9,15 @@ export interface Owner {
 }
 
 /** Fields that only the API server writes; manifests exported from a cluster often have them. */
-const serverFields = new Set(["uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "managedFields", "selfLink"]);
+const serverFields = new Set([
+  "uid",
+  "resourceVersion",
+  "generation",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "managedFields",
+  "selfLink",
+]);
 
 /** The manifest as it is applied, all but the commit: labelled with its Sync, without what only the API server writes. */
 export function prepare(object: KubeObject, owner: Owner): KubeObject {
@@ -32,11 +40,21 @@ export function belongsTo({ metadata: { labels } }: KubeObject, owner: Owner): b
   return labels?.[names.syncName] === owner.name && labels[names.syncNamespace] === owner.namespace;
 }
 
-/** `stringData` is never stored, so nobody could own it: a Secret is applied with `data` alone. */
+/**
+ * `stringData` is never stored, so nobody could own it: a Secret is applied with `data` alone. With a value that is no text,
+ * such as a number without quotes, it stays as it is for the API server to refuse: 0123 and `on` would become other words.
+ */
 function withEncodedData(object: KubeObject): KubeObject {
   const { stringData, ...rest } = object;
   if (object.kind !== "Secret" || object.apiVersion !== "v1" || !isRecord(stringData)) return object;
+  if (!Object.values(stringData).every((value) => typeof value === "string")) return object;
   const encoded = Object.entries(stringData).map(([key, value]) => [key, Buffer.from(String(value), "utf8").toString("base64")]);
   const data = isRecord(rest["data"]) ? rest["data"] : {};
-  return { ...rest, apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata, data: { ...data, ...Object.fromEntries(encoded) } };
+  return {
+    ...rest,
+    apiVersion: object.apiVersion,
+    kind: object.kind,
+    metadata: object.metadata,
+    data: { ...data, ...Object.fromEntries(encoded) },
+  };
 }

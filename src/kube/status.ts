@@ -19,7 +19,7 @@ export function decodeAnswer(answer: Answer): unknown {
   }
 }
 
-const misfit = /^failed to create (typed|manager for) |\bfield not declared in schema\b/;
+const misfit = /^failed to create (typed|manager for) |^failed to convert new object |\bfield not declared in schema\b/;
 
 /** The refusal in an answer, as an error: its Status object when there is one. */
 export function errorOf(answer: Answer): KubeError {

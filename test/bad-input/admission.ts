@@ -128,7 +128,10 @@ function grouped(wrongs: readonly WrongValue[]): [string, WrongValue[]][] {
 }
 
 async function refusal(call: Promise<unknown>): Promise<string> {
-  const outcome = await call.then(() => "accepted", (thrown: unknown) => thrown);
+  const outcome = await call.then(
+    () => "accepted",
+    (thrown: unknown) => thrown,
+  );
   if (!(outcome instanceof KubeError)) return String(outcome);
   return `${outcome.code} ${outcome.message}`;
 }

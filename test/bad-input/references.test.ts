@@ -42,12 +42,19 @@ const gatewayClass = (name: string, controllerName = "projectcontour.io/gateway-
 });
 const template = (name: string, query: string, provider: object = {}): KubeObject =>
   serin("MetricTemplate", name, { provider: { type: "prometheus", address: metricsServer, ...provider }, query });
-const secret = (name: string): KubeObject => ({ apiVersion: "v1", kind: "Secret", metadata: { namespace, name }, stringData: { token: "t" } });
+const secret = (name: string): KubeObject => ({
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata: { namespace, name },
+  stringData: { token: "t" },
+});
 const ingress = (name: string, service: string): KubeObject => ({
   apiVersion: "networking.k8s.io/v1",
   kind: "Ingress",
   metadata: { namespace, name },
-  spec: { rules: [{ http: { paths: [{ path: "/", pathType: "Prefix", backend: { service: { name: service, port: { number: 80 } } } }] } }] },
+  spec: {
+    rules: [{ http: { paths: [{ path: "/", pathType: "Prefix", backend: { service: { name: service, port: { number: 80 } } } }] } }],
+  },
 });
 const autoscaler = (name: string): KubeObject => ({
   apiVersion: "autoscaling/v2",
@@ -55,7 +62,9 @@ const autoscaler = (name: string): KubeObject => ({
   metadata: { namespace, name },
   spec: { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name }, minReplicas: 1, maxReplicas: 3 },
 });
-const templated = (name: string): CanaryInput => ({ analysis: { metrics: [{ name: "errors", templateRef: { name }, thresholdRange: { max: 1 } }] } });
+const templated = (name: string): CanaryInput => ({
+  analysis: { metrics: [{ name: "errors", templateRef: { name }, thresholdRange: { max: 1 } }] },
+});
 const noService = { gatewayRefs: undefined, hosts: undefined };
 
 interface Row {
@@ -136,7 +145,10 @@ describe.concurrent("a Canary that names what is not there is Stalled, touches n
     const stalled = await world.told("Canary", { namespace, name }, { type: "Stalled", status: "True", reason });
     for (const words of says) expect(stalled.message).toContain(words);
     await world.told("Canary", { namespace, name }, { type: "Ready", status: "False", reason });
-    const made = await world.kube.find({ apiVersion: "apps/v1", kind: "Deployment", namespace, name: `${name}-primary` }, AbortSignal.timeout(5_000));
+    const made = await world.kube.find(
+      { apiVersion: "apps/v1", kind: "Deployment", namespace, name: `${name}-primary` },
+      AbortSignal.timeout(5_000),
+    );
     expect(made).toBeUndefined();
     await world.apply(...mend);
     await world.told("Canary", { namespace, name }, { type: "Reconciling", status: "True" });
@@ -145,15 +157,30 @@ describe.concurrent("a Canary that names what is not there is Stalled, touches n
 
 describe.concurrent("what only an edit can mend", () => {
   test.each<[string, KubeObject, string, readonly string[]]>([
-    ["no provider", canary("no-provider", { provider: undefined as never }), "ProviderMissing", ["Canary shop/no-provider", "spec.provider", "set one"]],
-    ["no metric server", canary("no-server", { metricsServer: undefined }), "MetricsServerMissing", ["Canary shop/no-server", "spec.metricsServer", "set one"]],
+    [
+      "no provider",
+      canary("no-provider", { provider: undefined as never }),
+      "ProviderMissing",
+      ["Canary shop/no-provider", "spec.provider", "set one"],
+    ],
+    [
+      "no metric server",
+      canary("no-server", { metricsServer: undefined }),
+      "MetricsServerMissing",
+      ["Canary shop/no-server", "spec.metricsServer", "set one"],
+    ],
     [
       "a query with an unknown variable",
       canary("bad-query", { analysis: { metrics: [{ name: "errors", query: "vector({{ what }})", thresholdRange: { max: 1 } }] } }),
       "InvalidQuery",
       ["bad-query", "{{ what }}", "known are"],
     ],
-    ["a template with an unknown variable", template("unusable", "up{app='{{ what }}'}"), "InvalidQuery", ["MetricTemplate shop/unusable", "{{ what }}", "known are"]],
+    [
+      "a template with an unknown variable",
+      template("unusable", "up{app='{{ what }}'}"),
+      "InvalidQuery",
+      ["MetricTemplate shop/unusable", "{{ what }}", "known are"],
+    ],
     ["a template that is not closed", template("open", "up{{ name"), "InvalidQuery", ["MetricTemplate shop/open", "not closed"]],
   ])("%s", async (_, object, reason, says) => {
     const { name } = object.metadata;

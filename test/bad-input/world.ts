@@ -28,6 +28,8 @@ export interface ControllersWorld {
   apply(...objects: KubeObject[]): Promise<void>;
   /** Waits for a condition of the object's newest generation, as `kubectl wait` does, and returns it. */
   told(kind: string, object: { namespace: string; name: string }, wanted: Partial<Condition>): Promise<Condition>;
+  /** Waits until the object's newest generation no longer has this reason. */
+  mended(kind: string, object: { namespace: string; name: string }, reason: string): Promise<void>;
   /** Events about the objects of a namespace, as `Reason message`. */
   events(namespace: string): Promise<string[]>;
   close(): Promise<void>;
@@ -41,7 +43,10 @@ export interface ControllersOptions {
 }
 
 /** Starts one, with namespace `shop`. */
-export async function startControllers({ defaults = {}, crds = kinds.map((kind) => crdOf(kind)) }: ControllersOptions): Promise<ControllersWorld> {
+export async function startControllers({
+  defaults = {},
+  crds = kinds.map((kind) => crdOf(kind)),
+}: ControllersOptions): Promise<ControllersWorld> {
   const dir = mkdtempSync(join(tmpdir(), "serin-bad-input-"));
   const life = new AbortController();
   const { signal } = life;
@@ -58,17 +63,25 @@ export async function startControllers({ defaults = {}, crds = kinds.map((kind) 
   const renderers = createRenderers({ searchPath: process.env["PATH"] ?? "" });
   const parts = { kube, informers, events, git, renderers, routers, metricProviders, hosts, clock, log };
   const ended = runControllers({ ...parts, defaults, clusterName: "test" }, signal);
+  const conditionsOf = async (kind: string, { namespace, name }: { namespace: string; name: string }): Promise<Condition[]> => {
+    const found = (await kube.get({ apiVersion, kind, namespace, name }, never())) as KubeObject & { status?: CommonStatus };
+    return (found.status?.conditions ?? []).filter(({ observedGeneration }) => observedGeneration === found.metadata.generation);
+  };
+  const until = async <T>(
+    kind: string,
+    object: { namespace: string; name: string },
+    pick: (now: Condition[]) => T | undefined,
+  ): Promise<T> => {
+    let last: Condition[] = [];
+    const look = async (): Promise<T | undefined> => pick((last = await conditionsOf(kind, object)));
+    return eventually(look, () => `${kind} ${object.namespace}/${object.name} is not as wanted: ${JSON.stringify(last)}`);
+  };
   return {
     kube,
     apply,
-    told: (kind, { namespace, name }, wanted) => {
-      let last: unknown;
-      const look = async (): Promise<Condition | undefined> => {
-        const { metadata, status } = (await kube.get({ apiVersion, kind, namespace, name }, never())) as KubeObject & { status?: CommonStatus };
-        last = status?.conditions;
-        return status?.conditions?.find((condition) => metadata.generation === condition.observedGeneration && fits(condition, wanted));
-      };
-      return eventually(look, () => `${kind} ${namespace}/${name}: wanted ${JSON.stringify(wanted)}, has ${JSON.stringify(last)}`);
+    told: (kind, object, wanted) => until(kind, object, (now) => now.find((condition) => fits(condition, wanted))),
+    mended: async (kind, object, reason) => {
+      await until(kind, object, (now) => (now.length > 0 && now.every((condition) => condition.reason !== reason)) || undefined);
     },
     events: async (namespace) => {
       const list = await kube.list({ apiVersion: "v1", kind: "Event" }, { namespace }, never());

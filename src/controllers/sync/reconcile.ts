@@ -3,7 +3,8 @@ import type { Sync } from "../../api/sync.ts";
 import { afterApply, isNew, isWrite, writeAhead } from "../../gitops/plan.ts";
 import type { Reconcile, ReconcileResult } from "../../kube/kube.ts";
 import { GitError } from "../../git/git.ts";
-import { StalledError } from "../../lib/errors.ts";
+import { parseDurationMs } from "../../lib/duration.ts";
+import { StalledError, WaitingError } from "../../lib/errors.ts";
 import { withOwnWrites } from "../own-writes.ts";
 import { applyPlan, describeStep } from "./apply.ts";
 import { conclude } from "./conclude.ts";
@@ -39,7 +40,7 @@ export function syncReconciler(given: SyncDeps): Reconcile {
       // After a restart the cache of objects is empty until the source was fetched again: nothing that anybody need know.
       if (cause instanceof GitError && cause.reason === "HistoryUnavailable") return { requeueAfterMs: unfetchedMs };
       // Every message says which commit it is about.
-      throw new Error(source.revision, { cause });
+      throw new Error(source.revision, { cause: contentError(sync, cause) });
     }
   };
 }
@@ -51,14 +52,22 @@ async function carryOut(deps: SyncDeps, sync: Sync, seen: Observation, signal: A
 
   const ahead = writeAhead(inventory, planned.plan);
   // What only drifted is in the inventory already.
-  const recorded = planned.plan.steps.some(isNew) ? await deps.syncs.patchStatus(sync, applying(sync, { seen, inventory: ahead, nowMs: deps.clock.nowMs() }), signal) : sync;
-  const { done, refused, waitingFor } = await applyPlan(deps, planned.plan, { impersonate: impersonated(sync), shared: planned.shared }, signal);
+  const recorded = planned.plan.steps.some(isNew)
+    ? await deps.syncs.patchStatus(sync, applying(sync, { seen, inventory: ahead, nowMs: deps.clock.nowMs() }), signal)
+    : sync;
+  const { done, refused, waitingFor } = await applyPlan(
+    deps,
+    planned.plan,
+    { impersonate: impersonated(sync), shared: planned.shared },
+    signal,
+  );
   const after = afterApply(ahead, done);
   const told = { done, revision: seen.source.revision };
   tellApplied(deps, sync, told);
   tellDrift(deps, sync, told);
   tellAdopted(deps, sync, planned, told);
-  if (refused.length === 0) return conclude(deps, { sync: recorded, seen, wrote: done.some(({ step }) => isNew(step)), inventory: after, waitingFor }, signal);
+  if (refused.length === 0)
+    return conclude(deps, { sync: recorded, seen, wrote: done.some(({ step }) => isNew(step)), inventory: after, waitingFor }, signal);
   await deps.syncs.patchStatus(recorded, withInventory(recorded, after), signal);
   throw refusalError(sync, refused, planned.placeOf);
 }
@@ -78,4 +87,13 @@ async function addFinalizer({ kube }: SyncDeps, { apiVersion, kind, metadata }: 
   await kube.patch({ apiVersion, kind, namespace, name }, patch, { fieldManager: managers.status }, signal);
   // The change of the object brings it back here.
   return {};
+}
+
+/** What the commit itself holds and may not: asking again does not change it. */
+function contentError({ spec }: Sync, error: unknown): unknown {
+  if (!(error instanceof GitError)) return error;
+  if (error.reason === "UnsafeContent") return new StalledError(error.reason, `${error.message}; remove that from the repository`);
+  if (error.reason !== "LimitExceeded") return error;
+  const retryMs = parseDurationMs(spec.retryInterval ?? spec.interval);
+  return new WaitingError(error.reason, `${error.message}; make it smaller, or move it out of spec.path`, retryMs);
 }

@@ -13,7 +13,7 @@ const soonMs = 15_000;
 export function refusalError(sync: Sync, refused: readonly Refusal[], placeOf: Planned["placeOf"]): unknown {
   const stale = refused.find(({ error }) => error instanceof KubeError && error.reason === "Conflict");
   if (stale) return stale.error;
-  const told = refused.slice(0, maxNamed).map(({ step, error }) => `${describeStep(step.ref, placeOf(step.ref))}: ${explain(error)}`);
+  const told = refused.slice(0, maxNamed).map(({ step, error }) => `${describeStep(step.ref, placeOf(step.ref))}: ${explain(step, error)}`);
   const more = refused.length > maxNamed ? `; and ${refused.length - maxNamed} more` : "";
   const message = `${told.join("; ")}${more}`;
   const answers = refused.map(({ error }) => error);
@@ -29,9 +29,14 @@ function isFinal(error: unknown): boolean {
   return error instanceof KubeError && error.code >= 400 && error.code < 500 && error.code !== 429;
 }
 
-function explain(error: unknown): string {
+function explain({ ref }: Refusal["step"], error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const missing = error instanceof KubeError && error.code === 404 ? /namespaces "([^"]+)" not found/.exec(error.message) : undefined;
   if (missing) return `namespace ${missing[1]} does not exist; create it or add it to the repository`;
-  return error.message;
+  return ref.kind === "Secret" ? withoutValues(error.message) : error.message;
+}
+
+/** `expected string, got &{hunter2}`: the API server quotes what it could not read, and of a Secret that is the secret. */
+function withoutValues(message: string): string {
+  return message.replaceAll(/(: expected [^,\n]+), got [^\n]*/g, "$1");
 }

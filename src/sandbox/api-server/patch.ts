@@ -73,8 +73,7 @@ function applyObject(cluster: Cluster, type: ResourceType, place: Place, { body,
   if (live === undefined && !isNamed(body))
     throw badRequest(`the name of the object (${place.name} based on URL) was undeterminable: name must be provided`);
   const { object: merged } = applyConfiguration(context, live, config);
-  // The live object may hold what the schema no longer has; the configuration was checked already.
-  const { object } = conform(type, merged, true);
+  const object = converted(type, merged);
   if (live === undefined) {
     requireNamespace(cluster, type, object);
     object.metadata.uid = randomUUID();
@@ -86,6 +85,23 @@ function applyObject(cluster: Cluster, type: ResourceType, place: Place, { body,
   keepIdentity(type, live, next);
   type.strategy.prepareUpdate?.(next, live);
   return { object: storeTracked(cluster, type, { before: live, after: next }, options), warnings: [], created: false };
+}
+
+/**
+ * The merged object without what the schema no longer has; that the configuration fits the schema was checked already. Throws
+ * 500, as the real server does, for text that is not of its format.
+ */
+function converted(type: ResourceType, merged: Draft): Draft {
+  try {
+    return conform(type, merged, true).object;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const kind = `${type.group}/${type.version}, Kind=${type.kind}`;
+    const { namespace = "", name } = merged.metadata;
+    const why = error.message.replace(/^.*? cannot be handled as an? \w+: /, "");
+    const what = `failed to convert new object (${namespace}/${name}; ${kind}) to proper version`;
+    throw new ApiError(500, "", `${what}: unable to convert unstructured object to ${kind}: error decoding from json: ${why}`);
+  }
 }
 
 function isNamed({ value }: Body): boolean {

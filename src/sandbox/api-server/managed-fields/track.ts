@@ -153,7 +153,7 @@ export function refuseMistyped(type: ResourceType, config: Draft): void {
   if (problems.length === 0) return;
   const problem = problems.length === 1 ? problems[0] : `errors:\n${problems.map((line) => `  ${line}`).join("\n")}`;
   const { namespace = "", name }: Partial<Draft["metadata"]> = config.metadata;
-  const message = `failed to create typed patch object (${namespace}/${name ?? ""}; ${config.apiVersion}, Kind=${config.kind}): ${problem}`;
+  const message = `failed to create typed patch object (${namespace}/${name ?? ""}; ${type.group}/${type.version}, Kind=${config.kind}): ${problem}`;
   throw new ApiError(500, "", message);
 }
 
