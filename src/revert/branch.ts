@@ -47,7 +47,8 @@ export function commitMessage(trailers: Trailers, subjects: readonly string[], e
   const others = more.length > 0 ? ` and ${more.length} more` : "";
   const undone = trailers.reverts.map((commit) => `This reverts commit ${commit}${trailers.scope === "Canary" ? ", as far as the canary needs it" : ""}.`);
   const why = evidence ? [`The release was rolled back: ${evidence.sentence}`] : [];
-  return [`Revert "${first}"${others}`, undone.join("\n"), ...why, trailerLines(trailers).join("\n")].join("\n\n") + "\n";
+  const analysis = evidence ? [`Serin-Analysis: ${evidence.reason} of ${evidence.revision} at ${evidence.failedAt}`] : [];
+  return [`Revert "${first}"${others}`, undone.join("\n"), ...why, [...trailerLines(trailers), ...analysis].join("\n")].join("\n\n") + "\n";
 }
 
 function trailerLines({ cluster, clusterUid, sync, canary, reverts, scope, revert }: Trailers): string[] {

@@ -29,14 +29,19 @@ export function revertReconciler(given: RevertDeps): Reconcile {
   const deps: Deps = { ...given, reverts: withOwnWrites(given.reverts), memory: createMemory() };
   return async (key, signal) => {
     const revert = deps.reverts.find(key);
-    if (!revert || isEnded(revert.status.phase)) forget(deps.memory, key);
+    const over = !revert || isEnded(revert.status.phase);
+    if (over) forget(deps.memory, key);
     if (!revert) return {};
     if (isDeleted(revert) && (await namespaceGoes(deps, revert, signal))) return releaseOnly(deps, revert, signal);
-    if (isEnded(revert.status.phase)) return tidyUp(deps, revert, signal);
-    if (!isDeleted(revert) && !revert.metadata.finalizers?.includes(names.finalizer)) return addFinalizer(deps, revert, signal);
-    const scene = await look(deps, revert, signal);
-    return scene ? step(deps, scene, signal) : finish(deps, revert, "Declined", signal);
+    if (over) return tidyUp(deps, revert, signal);
+    return actOn(deps, revert, signal);
   };
+}
+
+async function actOn(deps: Deps, revert: Revert, signal: AbortSignal): Promise<ReconcileResult> {
+  if (!isDeleted(revert) && !revert.metadata.finalizers?.includes(names.finalizer)) return addFinalizer(deps, revert, signal);
+  const scene = await look(deps, revert, signal);
+  return scene ? step(deps, scene, signal) : finish(deps, revert, "Declined", signal);
 }
 
 function isDeleted({ metadata }: Revert): boolean {

@@ -94,12 +94,16 @@ async function wasBackAt(deps: RefusedDeps, { sync, repository, refused }: Quest
 async function saysSo(deps: RefusedDeps, { remote, commit, refused }: { remote: Remote; commit: Commit; refused: RefusedAgain }, signal: AbortSignal): Promise<boolean> {
   const { canary, revert } = refused;
   const status = deps.reverts.find(keyOf({ namespace: canary.metadata.namespace, name: revert }))?.status;
-  if (commit.message.includes(`Reapply ${revert}`)) return true;
-  if (status?.pullRequest && new RegExp(`^Reverts? [^\\s]*[#!]${status.pullRequest.number}\\b`, "im").test(commit.message)) return true;
+  if (commit.message.includes(`Reapply ${revert}`) || namesPullRequest(commit.message, status?.pullRequest?.number)) return true;
   const undone = revertedCommits(commit.message);
   if (status?.commit && undone.includes(status.commit)) return true;
   for (const oid of undone) if (await isOurs(deps, { remote, oid, revert }, signal)) return true;
   return false;
+}
+
+/** As the hosts' buttons write it: `Reverts acme/apps#42`. */
+function namesPullRequest(message: string, number: number | undefined): boolean {
+  return number !== undefined && new RegExp(`^Reverts? \\S*[#!]${number}\\b`, "im").test(message);
 }
 
 /** Whether the commit, or a branch that it merged, carries the Revert's trailer. */

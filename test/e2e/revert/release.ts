@@ -55,6 +55,8 @@ export interface FailOptions {
   readonly reason?: string;
   readonly propose?: boolean;
   readonly status?: Partial<CanaryStatus>;
+  /** The process that hands it over; default: the cluster's own. */
+  readonly from?: Cluster;
 }
 
 /** Follows the team's repository from this cluster. */
@@ -123,7 +125,7 @@ export async function openShop(cluster: Cluster, team: Team, options: ShopOption
       await patchStatus(cluster, ref("Canary", name), status);
       await cluster.settle();
     },
-    fail: async ({ canary: name = "shop", reason = "CheckFailed", propose = true, status = {} } = {}) => {
+    fail: async ({ canary: name = "shop", reason = "CheckFailed", propose = true, status = {}, from = cluster } = {}) => {
       const canary = await getCanary(name);
       const { revision, commit } = await revisionNow(canary);
       await keep(canary, revision);
@@ -131,8 +133,8 @@ export async function openShop(cluster: Cluster, team: Team, options: ShopOption
       const checks = [{ name: "request-success-rate", verdict: "fail", value: 40, primary: 100, primaryPassed: true, message: "40, at least 99 is wanted" }];
       const failed = { phase: "Failed", canaryWeight: 0, trackedRevision: revision.id, trackedCommit: commit, startedAt: seconds(cluster.clock.nowMs()), failure, checks, revertRef: null, ...status };
       await patchStatus(cluster, ref("Canary", name), failed);
-      await cluster.settle();
-      const made = await handOverFailure(cluster, { canary: key(name), history: await records(canary), revision });
+      await from.settle();
+      const made = await handOverFailure(from, { canary: key(name), history: await records(canary), revision });
       await cluster.settle();
       for (let times = 0; times < 2; times += 1) await cluster.run("Sync", key("apps"));
       return made;
