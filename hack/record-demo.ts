@@ -31,7 +31,11 @@ function escaped(text: string): string {
 
 function drawn(line: string, row: number): string {
   const y = 54 + row * lineHeight;
-  const style = line.startsWith("== ") ? "heading" : /Failed|errors|lost|bad release/.test(line) && !/ 0\.0 % errors| 0 of /.test(line) ? "bad" : "plain";
+  const style = line.startsWith("== ")
+    ? "heading"
+    : /Failed|errors|lost|bad release/.test(line) && !/ 0\.0 % errors| 0 of /.test(line)
+      ? "bad"
+      : "plain";
   return `<text x="20" y="${y}" class="${style}" xml:space="preserve">${escaped(line.replace(/^== /, ""))}</text>`;
 }
 

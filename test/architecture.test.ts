@@ -26,9 +26,12 @@ const pureFolders = new Set(["api", "canary", "analysis", "gitops", "revert", "r
 const src = resolve(import.meta.dirname, "../src");
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
 
+function textOf(file: string): string {
+  return readFileSync(join(src, file), "utf8");
+}
+
 function importsOf(file: string): string[] {
-  const text = readFileSync(join(src, file), "utf8");
-  return [...text.matchAll(/(?:^|\n)(?:import|export)\s[^;]*?from\s+"([^"]+)"|import\("([^"]+)"\)/g)].map((match) => match[1] ?? match[2] ?? "");
+  return [...textOf(file).matchAll(/(?:^|\n)(?:import|export)\s[^;]*?from\s+"([^"]+)"|import\("([^"]+)"\)/g)].map((match) => match[1] ?? match[2] ?? "");
 }
 
 function folderOf(file: string): string {
@@ -64,11 +67,17 @@ test("every folder imports only what the design allows", () => {
 });
 
 test("only config.ts reads the environment", () => {
-  const readers = files.filter((file) => !file.endsWith(".test.ts") && /process\.env\b/.test(readFileSync(join(src, file), "utf8")));
+  const readers = files.filter((file) => !file.endsWith(".test.ts") && /process\.env\b/.test(textOf(file)));
   expect(readers.filter((file) => file !== "config.ts")).toEqual([]);
 });
 
 test("only src/git uses isomorphic-git", () => {
   const users = files.filter((file) => importsOf(file).includes("isomorphic-git") && folderOf(file) !== "git");
+  expect(users).toEqual([]);
+});
+
+test("pure folders know neither the time nor chance nor the process", () => {
+  const impure = /\b(?:Date\.now|Math\.random|performance\.|process\.|crypto\.|setTimeout|setInterval|new Date\(\))/;
+  const users = files.filter((file) => pureFolders.has(folderOf(file)) && !file.endsWith(".test.ts") && impure.test(textOf(file)));
   expect(users).toEqual([]);
 });

@@ -75,7 +75,13 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
   const cluster = await startTestCluster({ images, onRequest: (request) => requests.push(request) });
   const { kube, signal, gateway } = cluster;
   await cluster.apply(...kinds.map((kind) => crdOf(kind)));
-  const metrics = await startMetrics({ targets: () => [gateway.metricsUrl], scrapeIntervalMs: 250, clock: systemClock, log: silentLogger, signal });
+  const metrics = await startMetrics({
+    targets: () => [gateway.metricsUrl],
+    scrapeIntervalMs: 250,
+    clock: systemClock,
+    log: silentLogger,
+    signal,
+  });
   const world: CanaryWorld = {
     ...cluster,
     metrics,
@@ -85,7 +91,9 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
     patch: (kind, name, patch) => kube.patch({ ...kind, namespace: "shop", name }, patch, { fieldManager: "test" }, signal),
     status: async (name) => canaryStatus(await kube.get({ ...kindsSeen.canary, namespace: "shop", name }, signal)),
     phase: async (name, wanted, also = () => true) =>
-      canaryStatus(await cluster.until(kindsSeen.canary, name, (object) => canaryStatus(object).phase === wanted && also(canaryStatus(object)))),
+      canaryStatus(
+        await cluster.until(kindsSeen.canary, name, (object) => canaryStatus(object).phase === wanted && also(canaryStatus(object))),
+      ),
     replicas: (name, wanted) => cluster.until(kindsSeen.deployment, name, (object) => deploymentSpec(object).replicas === wanted),
     underCanary: async (name, input = {}, deployment = {}) => {
       await cluster.apply(shopDeployment(name, { tag: "1", ...deployment }), shopCanary(name, input));
@@ -103,7 +111,11 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
   return world;
 }
 
-async function runCanaries(cluster: TestCluster, metricsServer: string, { kube = cluster.kube, deps = {}, signal = cluster.signal }: Parameters<CanaryWorld["startController"]>[0] & object): Promise<void> {
+async function runCanaries(
+  cluster: TestCluster,
+  metricsServer: string,
+  { kube = cluster.kube, deps = {}, signal = cluster.signal }: Parameters<CanaryWorld["startController"]>[0] & object,
+): Promise<void> {
   const informers = createInformers({ watch: cluster.kube, log: silentLogger, signal });
   const events = createEvents({ kube, component: "serin", clock: systemClock, log: silentLogger, signal });
   const base = { kube, informers, events, clock: systemClock, log: silentLogger };
@@ -119,7 +131,16 @@ async function runCanaries(cluster: TestCluster, metricsServer: string, { kube =
     ...deps,
   });
   const watches = canaryWatches(informers);
-  await runController({ ...base, name: "canaries", kind: kindsSeen.canary, informer: canaries.informer, watches, reconcile, signal, graceMs: 500 });
+  await runController({
+    ...base,
+    name: "canaries",
+    kind: kindsSeen.canary,
+    informer: canaries.informer,
+    watches,
+    reconcile,
+    signal,
+    graceMs: 500,
+  });
 }
 
 /** A Canary of namespace shop for a workload of this name, with steps of one second. */
@@ -128,7 +149,12 @@ export function shopCanary(name: string, { service, analysis, ...rest }: CanaryI
   const spec = canaryInput({
     targetRef: { apiVersion: "apps/v1", kind: "Deployment", name },
     service: { targetPort: "http", hosts: [`${name}.example`], gatewayRefs: [{ name: "web", namespace: "public" }], ...service },
-    analysis: { interval: "1s", ...steps, metrics: [{ name: "request-success-rate", interval: "5s", thresholdRange: { min: 95 } }], ...analysis },
+    analysis: {
+      interval: "1s",
+      ...steps,
+      metrics: [{ name: "request-success-rate", interval: "5s", thresholdRange: { min: 95 } }],
+      ...analysis,
+    },
     ...rest,
   });
   return { ...kindsSeen.canary, metadata: { name, namespace: "shop" }, spec };
@@ -161,7 +187,8 @@ export function withoutReplicas(object: KubeObject): KubeObject {
 
 /** Waits, at most 20 seconds. */
 export async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 20_000; !(await isSo()); await systemClock.sleep(20)) if (Date.now() > deadline) throw new Error("it never came to be so");
+  for (const deadline = Date.now() + 20_000; !(await isSo()); await systemClock.sleep(20))
+    if (Date.now() > deadline) throw new Error("it never came to be so");
 }
 
 /** A server whose paths in `open` answer 204, all others 403. */

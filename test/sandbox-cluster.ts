@@ -33,7 +33,9 @@ export interface TestCluster {
 const gatewayApi = "gateway.networking.k8s.io/v1";
 
 /** Starts one, with a Gateway `public/web` for all namespaces and the namespace `shop`. */
-export async function startTestCluster(options: { images?: Images; timings?: Partial<NodeTimings>; onRequest?: (request: RequestInfo) => void } = {}): Promise<TestCluster> {
+export async function startTestCluster(
+  options: { images?: Images; timings?: Partial<NodeTimings>; onRequest?: (request: RequestInfo) => void } = {},
+): Promise<TestCluster> {
   const life = new AbortController();
   const { signal } = life;
   const log = createLogger("error");
@@ -75,7 +77,11 @@ export async function startTestCluster(options: { images?: Images; timings?: Par
   );
   const gateway = await startGateway({ kube, informers, clock, log, signal });
   const until: TestCluster["until"] = async (kind, name, wanted) => {
-    const ref = { ...kind, ...(["Node", "GatewayClass"].includes(kind.kind) ? {} : { namespace: kind.kind === "Gateway" ? "public" : "shop" }), name };
+    const ref = {
+      ...kind,
+      ...(["Node", "GatewayClass"].includes(kind.kind) ? {} : { namespace: kind.kind === "Gateway" ? "public" : "shop" }),
+      name,
+    };
     let last: KubeObject | undefined;
     for (const deadline = Date.now() + 20_000; Date.now() < deadline; ) {
       last = await kube.find(ref, signal);
@@ -122,7 +128,12 @@ export function shopDeployment(
 
 /** A Service for it, port 80. */
 export function shopService(name: string): KubeObject {
-  return { apiVersion: "v1", kind: "Service", metadata: { name, namespace: "shop" }, spec: { selector: { app: name }, ports: [{ name: "http", port: 80, targetPort: "http" }] } };
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, namespace: "shop" },
+    spec: { selector: { app: name }, ports: [{ name: "http", port: 80, targetPort: "http" }] },
+  };
 }
 
 /** A condition's `status/reason`; empty when there is none. */

@@ -245,6 +245,7 @@ const status = z.object({
     .describe("Failed values that are held without a new canary when a commit brings them back."),
 });
 
+/** The kind Canary. */
 export const canary = {
   kind: "Canary",
   plural: "canaries",

@@ -62,6 +62,7 @@ const status = z.object({
     .describe("Branches under serin/revert/, listed together with the followed branch."),
 });
 
+/** The kind GitRepository. */
 export const gitRepository = {
   kind: "GitRepository",
   plural: "gitrepositories",

@@ -20,6 +20,7 @@ const spec = z.object({
 
 const status = z.object({ ...commonStatus });
 
+/** The kind MetricTemplate. */
 export const metricTemplate = {
   kind: "MetricTemplate",
   plural: "metrictemplates",

@@ -52,6 +52,7 @@ const status = z.object({
   endedAt: z.string().optional().describe("When it was merged, declined or superseded."),
 });
 
+/** The kind Revert. */
 export const revert = {
   kind: "Revert",
   plural: "reverts",

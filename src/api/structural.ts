@@ -48,7 +48,9 @@ function convert(source: Schema, path: string): Schema {
   const out: Schema = { ...pick(source, [...allowed]), ...Object.fromEntries(extensions) };
   if (out["type"] === "integer") boundInteger(out);
   if (isRecord(source["properties"])) {
-    out["properties"] = Object.fromEntries(Object.entries(source["properties"]).map(([name, inner]) => [name, convert(inner as Schema, `${path}.${name}`)]));
+    out["properties"] = Object.fromEntries(
+      Object.entries(source["properties"]).map(([name, inner]) => [name, convert(inner as Schema, `${path}.${name}`)]),
+    );
     delete out["additionalProperties"]; // the API server prunes; structural schemas may not forbid
   } else if (isRecord(source["additionalProperties"])) {
     Object.assign(out, mapOf(source["additionalProperties"], `${path}[*]`));
@@ -79,7 +81,9 @@ function isAnything(source: Schema): boolean {
 
 function boundInteger(out: Schema): void {
   const int32 = { minimum: -2_147_483_648, maximum: 2_147_483_647 };
-  const isInt32 = out["format"] === "int32" || (Number(out["minimum"] ?? -Infinity) >= int32.minimum && Number(out["maximum"] ?? Infinity) <= int32.maximum);
+  const isInt32 =
+    out["format"] === "int32" ||
+    (Number(out["minimum"] ?? -Infinity) >= int32.minimum && Number(out["maximum"] ?? Infinity) <= int32.maximum);
   out["format"] = isInt32 ? "int32" : "int64";
   // zod writes the bounds of the number type itself; the format says that already.
   if (out["minimum"] === Number.MIN_SAFE_INTEGER || out["minimum"] === int32.minimum) delete out["minimum"];

@@ -47,6 +47,7 @@ const status = z.object({
   inventory: z.object({ entries: z.array(inventoryEntry) }).optional().describe("Everything this Sync has ever applied and not yet pruned. Written before the apply."),
 });
 
+/** The kind Sync. */
 export const sync = {
   kind: "Sync",
   plural: "syncs",

@@ -77,7 +77,10 @@ export interface Controller {
   readonly watches: readonly Watched[];
 }
 
-/** All controllers, wired to each other; starts the informers that they use. For {@link runControllers}, and for tests that go step by step. */
+/**
+ * All controllers, wired to each other; starts the informers that they use. For {@link runControllers}, and for tests that go
+ * step by step.
+ */
 export function controllersOf(world: World): Controller[] {
   const { informers, git, clock, renderers } = world;
   const resources = {
@@ -155,7 +158,8 @@ function changed({ before, after }: Change): KubeObject | undefined {
 function clusterUid({ kube }: World): () => Promise<string> {
   let known: string | undefined;
   return async () => {
-    known ??= (await kube.get({ apiVersion: "v1", kind: "Namespace", name: "kube-system" }, AbortSignal.timeout(30_000))).metadata.uid ?? "";
+    known ??=
+      (await kube.get({ apiVersion: "v1", kind: "Namespace", name: "kube-system" }, AbortSignal.timeout(30_000))).metadata.uid ?? "";
     return known;
   };
 }

@@ -15,6 +15,7 @@ export interface Ref {
   readonly commit: string;
 }
 
+/** Author or committer, as commits name them. */
 export interface Person {
   readonly name: string;
   readonly email: string;
@@ -93,6 +94,7 @@ export interface FileChange {
   readonly hunks: number;
 }
 
+/** A commit to be made. */
 export interface NewCommit {
   readonly tree: string;
   readonly parents: readonly string[];

@@ -15,6 +15,7 @@ export interface PullRequest {
   readonly mergeCommit?: string | undefined;
 }
 
+/** A pull request to be opened. */
 export interface NewPullRequest {
   /** Branch names without refs/heads/. */
   readonly head: string;

@@ -20,7 +20,10 @@ const config = (name: string, data: Record<string, string> = { k: "1" }): KubeOb
 /** As the API server stores what Sync applied. */
 function stored(object: KubeObject, more: readonly ManagedFields[] = []): KubeObject {
   const data = object["data"] as Record<string, string>;
-  const fields = { "f:data": Object.fromEntries(Object.keys(data).map((key) => [`f:${key}`, {}])), "f:metadata": { "f:labels": { [`f:${names.syncName}`]: {} } } };
+  const fields = {
+    "f:data": Object.fromEntries(Object.keys(data).map((key) => [`f:${key}`, {}])),
+    "f:metadata": { "f:labels": { [`f:${names.syncName}`]: {} } },
+  };
   const ours: ManagedFields = { manager: managers.sync, operation: "Apply", apiVersion: "v1", fieldsV1: fields };
   return { ...object, metadata: { ...object.metadata, managedFields: [ours, ...more] } };
 }

@@ -1,4 +1,4 @@
-import { managers } from "../api/meta.ts";
+import { managers, names } from "../api/meta.ts";
 import { type KubeObject, type ObjectRef, refOf } from "../api/object.ts";
 import type { InventoryEntry } from "../api/sync.ts";
 import { entryId, versionOf } from "./inventory.ts";
@@ -92,7 +92,7 @@ function actionFor({ before, sameManifest, live, owner }: Compared): Action {
 }
 
 function isClaimed({ metadata: { labels } }: KubeObject): boolean {
-  return labels?.["serin.dev/sync-name"] !== undefined;
+  return labels?.[names.syncName] !== undefined;
 }
 
 /**

@@ -28,7 +28,14 @@ const ingress = (backend: string) =>
     spec: { rules: [{ host: "shop.test", http: { paths: [{ backend: { service: { name: backend } } }] } }] },
   });
 const aCanary = (name: string, spec: object = {}) =>
-  object(apiVersion, "Canary", name, { spec: { targetRef: { kind: "Deployment", name }, service: { port: 80 }, analysis: { stepWeight: 10, metrics: [{ name: "request-success-rate" }] }, ...spec } });
+  object(apiVersion, "Canary", name, {
+    spec: {
+      targetRef: { kind: "Deployment", name },
+      service: { port: 80 },
+      analysis: { stepWeight: 10, metrics: [{ name: "request-success-rate" }] },
+      ...spec,
+    },
+  });
 const parsed = (live: KubeObject): Canary => {
   const result = parseObject(canaryKind, live);
   if (!result.ok) throw new Error(JSON.stringify(result.problems));

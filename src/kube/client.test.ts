@@ -192,7 +192,9 @@ test("a delete of what is gone, or of an older object of the same name, is no er
 
 test("a namespaced object without a namespace is refused before it is sent", async () => {
   const { kube } = await serve(good);
-  expect((await errorOf(kube.apply({ ...map, metadata: { name: "a" } }, options, signal))).message).toContain("metadata.namespace is missing");
+  expect((await errorOf(kube.apply({ ...map, metadata: { name: "a" } }, options, signal))).message).toContain(
+    "metadata.namespace is missing",
+  );
 });
 
 test("no write is sent while another may lead, but reads and dry runs are", async () => {
@@ -239,7 +241,9 @@ test("credentials are asked for with each request, and read anew once after 401"
 });
 
 const page = (names: string[], more: object = {}): object => ({
-  kind: "ConfigMapList", metadata: { resourceVersion: "7", ...more }, items: names.map((name) => ({ metadata: { namespace: "shop", name } })),
+  kind: "ConfigMapList",
+  metadata: { resourceVersion: "7", ...more },
+  items: names.map((name) => ({ metadata: { namespace: "shop", name } })),
 });
 
 test("a list is read in pages, and its items get the kind that the server leaves out", async () => {
@@ -328,7 +332,8 @@ test("a kind that was removed and came back elsewhere is found again", async () 
   const kind = { apiVersion: "example.com/v1", kind: "Widget" };
   const api = await startScriptedApi(({ path }, response) => {
     if (path === "/api" || path === "/apis") return sendJson(response, {});
-    if (path === "/apis/example.com/v1") return sendJson(response, { resources: [{ name: plural, kind: "Widget", namespaced: false, verbs: [] }] });
+    if (path === "/apis/example.com/v1")
+      return sendJson(response, { resources: [{ name: plural, kind: "Widget", namespaced: false, verbs: [] }] });
     if (path === `/apis/example.com/v1/${plural}`) return sendJson(response, page([]));
     response.writeHead(404, { "content-type": "text/plain" }).end("404 page not found");
   });

@@ -12,7 +12,11 @@ import { KubeError, type ReconcileResult } from "./kube.ts";
 const kind = { apiVersion: "serin.dev/v1beta1", kind: "Sync" };
 const dependency = { apiVersion: "v1", kind: "ConfigMap" };
 const ref = { ...kind, namespace: "shop", name: "a" };
-const sync = (name: string, spec: object = { path: "./" }, more: object = {}): KubeObject => ({ ...kind, metadata: { namespace: "shop", name, ...more }, spec });
+const sync = (name: string, spec: object = { path: "./" }, more: object = {}): KubeObject => ({
+  ...kind,
+  metadata: { namespace: "shop", name, ...more },
+  spec,
+});
 const options = { fieldManager: "user" };
 const signal = new AbortController().signal;
 

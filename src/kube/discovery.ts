@@ -93,7 +93,9 @@ async function askAll(transport: Transport, clock: Clock, signal: AbortSignal): 
   // So old that a kind that is missing is asked for at once: it may be newer than this answer.
   const askedAtMs = clock.nowMs() - missMs;
   const all = new Map<string, GroupVersion>();
-  const answers = await Promise.all(["/api", "/apis"].map((path) => transport.json({ method: "GET", path, accept: acceptAggregated }, signal).catch(orNotFound)));
+  const answers = await Promise.all(
+    ["/api", "/apis"].map((path) => transport.json({ method: "GET", path, accept: acceptAggregated }, signal).catch(orNotFound)),
+  );
   for (const [apiVersion, resources] of answers.flatMap(groupVersions)) all.set(apiVersion, { resources, askedAtMs });
   return all;
 }

@@ -290,7 +290,11 @@ test("a handler that throws is logged, and the others still hear", async () => {
 
 test("with a list of namespaces it watches each, and is synced when all are", async () => {
   const items = ["shop", "web", "other"].map((namespace) => aMap("a", 1, { namespace }));
-  const world = await start({ namespaces: ["shop", "web"], items, listFaults: [(_, response) => sendStatus(response, 500, "InternalError")] });
+  const world = await start({
+    namespaces: ["shop", "web"],
+    items,
+    listFaults: [(_, response) => sendStatus(response, 500, "InternalError")],
+  });
   await watching(world, 1);
   expect(world.informer.synced).toBe(false);
   await meanwhile(world, 500, () => expect(world.watches).toHaveLength(2));

@@ -37,6 +37,7 @@ export type WatchEvent =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK"; readonly object: KubeObject }
   | { readonly type: "ERROR"; readonly status: { readonly code?: number; readonly reason?: string; readonly message?: string } };
 
+/** Which objects of a kind are listed. */
 export interface ListOptions {
   /** Missing: all namespaces. */
   readonly namespace?: string | undefined;
@@ -44,6 +45,7 @@ export interface ListOptions {
   readonly fieldSelector?: string | undefined;
 }
 
+/** As whom something is written, and to which part of the object. */
 export interface WriteOptions {
   readonly fieldManager: string;
   /** Nothing is stored; the answer is what would have been. */
@@ -54,6 +56,7 @@ export interface WriteOptions {
   readonly subresource?: string | undefined;
 }
 
+/** How a server-side apply treats others' fields and unknown ones. */
 export interface ApplyOptions extends WriteOptions {
   /** Take fields over from other managers instead of failing with Conflict. Default true. */
   readonly force?: boolean;
@@ -61,6 +64,7 @@ export interface ApplyOptions extends WriteOptions {
   readonly strict?: boolean;
 }
 
+/** What goes with an object, how fast, and under which conditions. */
 export interface DeleteOptions {
   readonly propagation?: "Background" | "Foreground" | "Orphan";
   /** Time a pod gets to stop; 0 removes it from the API at once, which only its node may ask for. Missing: the pod's own. */
@@ -141,8 +145,9 @@ export interface Informer {
 /** All informers of the process: one per kind, started on first use. */
 export interface Informers {
   /**
-   * The informer of this kind. Of `metadata.managedFields` only the entries of managers whose name starts with `serin` or `kubectl` are kept.
-   * Starts watching at once; a kind that the API server does not know (yet) counts as synced and empty, and is asked for again.
+   * The informer of this kind. Of `metadata.managedFields` only the entries of managers whose name starts with `serin` or
+   * `kubectl` are kept. Starts watching at once; a kind that the API server does not know (yet) counts as synced and empty,
+   * and is asked for again.
    */
   of(kind: KindRef): Informer;
 }

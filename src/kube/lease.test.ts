@@ -102,7 +102,11 @@ test("the first takes a new Lease with times of six digits and renews it", async
   await vi.waitFor(() => expect(a.leads).toBe(true));
   expect(a.elector.canWrite()).toBe(true);
   expect(await spec(kube)).toEqual({
-    holderIdentity: "a", leaseDurationSeconds: 15, leaseTransitions: 0, acquireTime: "2026-01-02T03:04:05.000000Z", renewTime: "2026-01-02T03:04:05.000000Z",
+    holderIdentity: "a",
+    leaseDurationSeconds: 15,
+    leaseTransitions: 0,
+    acquireTime: "2026-01-02T03:04:05.000000Z",
+    renewTime: "2026-01-02T03:04:05.000000Z",
   });
   await pass([a], 60_000);
   expect(a).toMatchObject({ leads: true, times: 1 });
@@ -287,5 +291,7 @@ test("during shutdown the Lease is kept until the work has ended, so that its la
 
 test("durations that leave no safe gap are refused", () => {
   const durations = { leaseMs: 10_000, renewDeadlineMs: 10_000, retryMs: 2_000 };
-  expect(() => createElector({ kube: server(), namespace: "n", name: "l", identity: "a", clock: manualClock(), log: silentLogger, durations })).toThrow("retryMs < renewDeadlineMs < leaseMs");
+  expect(() =>
+    createElector({ kube: server(), namespace: "n", name: "l", identity: "a", clock: manualClock(), log: silentLogger, durations }),
+  ).toThrow("retryMs < renewDeadlineMs < leaseMs");
 });

@@ -24,7 +24,8 @@ export function failureOf(error: unknown): Failure {
   const stalled = chain.find((cause) => cause instanceof StalledError);
   if (stalled) return { retry: "never", outcome: { ready: "False", state: "stalled", reason: stalled.reason, message } };
   const waiting = chain.find((cause) => cause instanceof WaitingError);
-  if (waiting) return { retry: "after", afterMs: waiting.afterMs, outcome: { ready: "False", state: "reconciling", reason: waiting.reason, message } };
+  if (waiting)
+    return { retry: "after", afterMs: waiting.afterMs, outcome: { ready: "False", state: "reconciling", reason: waiting.reason, message } };
   if (chain.some(isStaleWrite)) return { retry: "conflict" };
   return {
     retry: "backoff",

@@ -26,5 +26,11 @@ test("at most so many calls run at a time, all are made, and results keep their 
     return item * 10;
   });
   expect(most).toBe(2);
-  expect(results.map((result) => (result.status === "fulfilled" ? result.value : String(result.reason)))).toEqual([10, "Error: two", 30, 40, 50]);
+  expect(results.map((result) => (result.status === "fulfilled" ? result.value : String(result.reason)))).toEqual([
+    10,
+    "Error: two",
+    30,
+    40,
+    50,
+  ]);
 });

@@ -191,7 +191,9 @@ function readKey(reading: Reading, key: unknown): string {
 function merged(reading: Reading, node: unknown, depth: number): [string, Json][] {
   const value = read(reading, node, depth + 1);
   const sources = Array.isArray(value) ? value.toReversed() : [value];
-  return sources.flatMap((source) => (isMapping(source) ? Object.entries(source) : reading.fail(node, "<< needs a mapping or a list of mappings")));
+  return sources.flatMap((source) =>
+    isMapping(source) ? Object.entries(source) : reading.fail(node, "<< needs a mapping or a list of mappings"),
+  );
 }
 
 function isMapping(value: Json): value is { [key: string]: Json } {

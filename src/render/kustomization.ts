@@ -44,7 +44,10 @@ export function readKustomization({ path, content }: InputFile): Kustomization {
 }
 
 function generatorFiles(item: Record<string, unknown>, place: string): Reference[] {
-  const files = texts(item["files"], `${place}.files`).map((found) => ({ ...found, target: found.target.slice(found.target.indexOf("=") + 1) }));
+  const files = texts(item["files"], `${place}.files`).map((found) => ({
+    ...found,
+    target: found.target.slice(found.target.indexOf("=") + 1),
+  }));
   return [...files, ...texts(item["envs"], `${place}.envs`), ...texts([item["env"]], `${place}.env`)];
 }
 
@@ -64,7 +67,10 @@ function records(value: unknown, field: string): { item: Record<string, unknown>
   return value.flatMap((item: unknown, index) => (isRecord(item) ? [{ item, place: `${field}[${index}]` }] : []));
 }
 
+const onNetwork =
+  /^[a-z][a-z0-9+.-]*:\/\/|^git@|^git::|^[\w.-]+@[\w.-]+:|\?(?:ref|version|timeout|submodules)=|^(?:github|gitlab|bitbucket)\.\w+[/:]/i;
+
 /** Whether kustomize would look for this on the network when it is not in the repository. */
 export function isRemote(target: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\/|^git@|^git::|^[\w.-]+@[\w.-]+:|\?(?:ref|version|timeout|submodules)=|^(?:github|gitlab|bitbucket)\.\w+[/:]/i.test(target);
+  return onNetwork.test(target);
 }

@@ -87,7 +87,9 @@ describe("is refused with the repository's own paths", () => {
   });
 
   test.skipIf(!hasKustomize)("a broken resource, without a word of the private directory", async () => {
-    const error = await render({ "a/kustomization.yaml": "resources: [x.yaml]\n", "a/x.yaml": "kind: Deployment\n" }, "a").catch((thrown: Error) => thrown);
+    const error = await render({ "a/kustomization.yaml": "resources: [x.yaml]\n", "a/x.yaml": "kind: Deployment\n" }, "a").catch(
+      (thrown: Error) => thrown,
+    );
     expect((error as Error).message).toMatch(/^kustomize build of a: .*x\.yaml/);
     expect((error as Error).message).not.toContain("serin-kustomize");
   });

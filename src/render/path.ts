@@ -1,6 +1,9 @@
 import { StalledError } from "../lib/errors.ts";
 
-/** A folder as `SourceTree` wants it (`""` is the root) from what a user wrote, e.g. `./apps/`. Throws StalledError when it leaves the repository. */
+/**
+ * A folder as `SourceTree` wants it (`""` is the root) from what a user wrote, e.g. `./apps/`. Throws StalledError when it
+ * leaves the repository.
+ */
 export function repositoryPath(written: string): string {
   const path = joinPath("", written.replace(/^\/+/, ""));
   if (path === undefined) throw new StalledError("InvalidPath", `spec.path "${written}" leads out of the repository`);

@@ -36,7 +36,10 @@ export const gatewayApi: Router = {
   inputs: () => [],
   outputs: (canary) => [routeRef(canary)],
   routes: (canary, split) => [
-    routeTo(canary, [backend(canary, sideName(canary, "primary"), split.primary), backend(canary, sideName(canary, "canary"), split.canary)]),
+    routeTo(canary, [
+      backend(canary, sideName(canary, "primary"), split.primary),
+      backend(canary, sideName(canary, "canary"), split.canary),
+    ]),
   ],
   restored: (canary) => [routeTo(canary, [backend(canary, apexName(canary), 1)])],
   split: ([live]) => {

@@ -55,9 +55,13 @@ describe.each(Object.entries(routers).map(([name, router]) => ({ name, router, .
     expect(router.notAccepted([])).toMatch(/does not exist yet/);
   });
 
-  test("names what it makes", () => {
-    expect(router.outputs(canary).map((ref) => `${ref.kind} ${keyOf(ref)}`)).toEqual(routes(20).map(refOf).map((ref) => `${ref.kind} ${keyOf(ref)}`));
-  });
+    test("names what it makes", () => {
+      expect(router.outputs(canary).map((ref) => `${ref.kind} ${keyOf(ref)}`)).toEqual(
+        routes(20)
+          .map(refOf)
+          .map((ref) => `${ref.kind} ${keyOf(ref)}`),
+      );
+    });
 
   test("makes the same objects whatever the weight: only shares differ", () => {
     expect(routes(0).map(refOf)).toEqual(routes(100).map(refOf));
@@ -142,9 +146,14 @@ describe("nginx", () => {
     expect(made?.metadata).toEqual({
       name: "shop-canary",
       namespace: "shop",
-      annotations: { "nginx.ingress.kubernetes.io/proxy-read-timeout": "5", "nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "25" },
+      annotations: {
+        "nginx.ingress.kubernetes.io/proxy-read-timeout": "5",
+        "nginx.ingress.kubernetes.io/canary": "true",
+        "nginx.ingress.kubernetes.io/canary-weight": "25",
+      },
     });
-    expect(made?.["spec"]).toMatchObject({ ingressClassName: "nginx", tls: [{ secretName: "tls" }], rules: [{ http: { paths: [{ backend: { service: { name: "checkout-canary" } } }] } }] });
+    const paths = [{ backend: { service: { name: "checkout-canary" } } }];
+    expect(made?.["spec"]).toMatchObject({ ingressClassName: "nginx", tls: [{ secretName: "tls" }], rules: [{ http: { paths } }] });
   });
 
   test("is switched off by weight 0 at rest", () => {

@@ -255,7 +255,9 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       const events = createEvents({ kube: kube(), component: "serin", clock: systemClock, log: silentLogger, signal: abort.signal });
       const about = await kube().create(aWidget(fresh()), options, signal);
       const written = async (): Promise<KubeObject[]> =>
-        (await kube().list({ apiVersion: "v1", kind: "Event" }, { namespace }, signal)).filter((event) => (event["involvedObject"] as { uid?: string }).uid === about.metadata.uid);
+        (await kube().list({ apiVersion: "v1", kind: "Event" }, { namespace }, signal)).filter(
+          (event) => (event["involvedObject"] as { uid?: string }).uid === about.metadata.uid,
+        );
       events.warning(about, "Odd", "it is odd");
       await vi.waitFor(async () => expect(await written()).toHaveLength(1));
       events.warning(about, "Odd", "it is odd");
@@ -295,7 +297,10 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
     test("built-in kinds come with apiVersion and kind, also in lists", async (context) => {
       if (!subject.appliesByField) return context.skip();
       await kube().apply({ ...configMap, metadata: { namespace, name: "plain" }, data: { a: "1" } }, options, signal);
-      expect((await kube().list(configMap, { namespace }, signal)).find(({ metadata }) => metadata.name === "plain")).toMatchObject({ ...configMap, data: { a: "1" } });
+      expect((await kube().list(configMap, { namespace }, signal)).find(({ metadata }) => metadata.name === "plain")).toMatchObject({
+        ...configMap,
+        data: { a: "1" },
+      });
     });
   });
 }

@@ -86,7 +86,11 @@ const leases = { name: "leases", kind: "Lease", namespaced: true, verbs: ["get",
 export function withDiscovery(script: Script): Script {
   return (request, response) => {
     if (request.path === "/api" || request.path === "/apis") return sendJson(response, { kind: "APIVersions", versions: ["v1"] });
-    if (request.path === "/api/v1") return sendJson(response, { kind: "APIResourceList", resources: [configMaps, namespaces, { ...configMaps, name: "configmaps/status" }] });
+    if (request.path === "/api/v1")
+      return sendJson(response, {
+        kind: "APIResourceList",
+        resources: [configMaps, namespaces, { ...configMaps, name: "configmaps/status" }],
+      });
     if (request.path === "/apis/coordination.k8s.io/v1") return sendJson(response, { kind: "APIResourceList", resources: [leases] });
     if (/^\/apis\/[^/]+\/[^/]+$/.test(request.path)) return sendStatus(response, 404, "NotFound");
     script(request, response);

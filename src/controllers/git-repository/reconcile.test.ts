@@ -30,7 +30,11 @@ beforeEach(() => {
 async function create(namespace: string, spec: Partial<GitRepositorySpec> = {}): Promise<void> {
   await world.kube.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }, { fieldManager: "test" }, signal);
   const defaults = { url: `${world.gitUrl}/${namespace}.git`, ref: { branch: "main" }, interval: "1h" };
-  await world.kube.apply({ apiVersion, kind: "GitRepository", metadata: { namespace, name: "app" }, spec: { ...defaults, ...spec } }, { fieldManager: "test" }, signal);
+  await world.kube.apply(
+    { apiVersion, kind: "GitRepository", metadata: { namespace, name: "app" }, spec: { ...defaults, ...spec } },
+    { fieldManager: "test" },
+    signal,
+  );
 }
 
 const statusOf = async (namespace: string): Promise<GitRepositoryStatus> =>
@@ -61,7 +65,10 @@ test("says which commit it has, whose and what about, and which revert branches 
 
   source.git("push", "-q", "origin", ":refs/heads/serin/revert/prod/facts/app/1234567");
   await poke();
-  await eventually(async () => (await statusOf("facts")).revertBranches?.length === 0 || undefined, () => "the revert branch is still listed");
+  await eventually(
+    async () => (await statusOf("facts")).revertBranches?.length === 0 || undefined,
+    () => "the revert branch is still listed",
+  );
 });
 
 test("a poll that finds nothing new writes nothing", async () => {

@@ -94,7 +94,11 @@ async function nextStatus({ git, remote, repository, found, nowMs }: Next, signa
   return {
     ...status,
     observedGeneration: generation,
-    conditions: nextConditions(status.conditions, { ready: "True", reason: "Succeeded", message: `Fetched revision: ${revision}`, state: "done" }, { generation, nowMs }),
+    conditions: nextConditions(
+      status.conditions,
+      { ready: "True", reason: "Succeeded", message: `Fetched revision: ${revision}`, state: "done" },
+      { generation, nowMs },
+    ),
     ...(requestedAt === undefined ? {} : { lastHandledReconcileAt: requestedAt }),
     revision,
     commit,

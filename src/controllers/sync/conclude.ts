@@ -71,7 +71,10 @@ function nextMs({ spec: { interval, retryInterval } }: Sync, verdict: Verdict, o
   return parseDurationMs(outcome.ready === "True" ? interval : (retryInterval ?? interval));
 }
 
-type Verdict = { readonly state: "healthy" } | { readonly state: "progressing"; readonly message: string; readonly retryMs: number } | { readonly state: "failed"; readonly message: string };
+type Verdict =
+  | { readonly state: "healthy" }
+  | { readonly state: "progressing"; readonly message: string; readonly retryMs: number }
+  | { readonly state: "failed"; readonly message: string };
 
 /** How what was applied is doing, and how long it may still take. */
 async function judge(
@@ -96,7 +99,10 @@ async function judge(
   return { state: "progressing", message, retryMs: Math.max(leftMs, 1_000) };
 }
 
-/** Since when something is not healthy: the last apply, or when what had been healthy ceased to be. Failed stays failed until it is healthy. */
+/**
+ * Since when something is not healthy: the last apply, or when what had been healthy ceased to be. Failed stays failed until
+ * it is healthy.
+ */
 function illSinceMs({ status: { appliedAt, conditions } }: Sync, nowMs: number): number {
   const ready = findCondition(conditions, "Ready");
   if (ready?.status === "True" || appliedAt === undefined) return nowMs;

@@ -97,7 +97,12 @@ test("a Canary whose target stays is not pruned while that would leave the targe
   const first = app.source.commit(files);
   await app.create();
   await app.becomes(first, "True");
-  await world.kube.patch({ apiVersion: "apps/v1", kind: "Deployment", namespace: "kept", name: "web" }, { status: { observedGeneration: 1, replicas: 3, updatedReplicas: 3, availableReplicas: 3, readyReplicas: 3 } }, { fieldManager: "x", subresource: "status" }, signal);
+  await world.kube.patch(
+    { apiVersion: "apps/v1", kind: "Deployment", namespace: "kept", name: "web" },
+    { status: { observedGeneration: 1, replicas: 3, updatedReplicas: 3, availableReplicas: 3, readyReplicas: 3 } },
+    { fieldManager: "x", subresource: "status" },
+    signal,
+  );
   const second = app.source.commit({ "web.yaml": workload("x:1") });
   await app.poke();
   const { message } = await app.becomes(second, "False", "PruneWouldDropTraffic");

@@ -56,7 +56,11 @@ test("what is held back stays out while later commits ship, and nothing is writt
     const later = app.source.commit({ "web.yaml": workload("shop:3"), "c.yaml": configMap("c", { k: "2" }) });
     await app.poke();
     const { status } = await app.becomes(later, "True");
-    expect(status).toMatchObject({ revision: `main@sha1:${later} holding web`, holding: ["web"], lastAppliedRevision: `main@sha1:${later}` });
+    expect(status).toMatchObject({
+      revision: `main@sha1:${later} holding web`,
+      holding: ["web"],
+      lastAppliedRevision: `main@sha1:${later}`,
+    });
     const held = await app.find("Deployment", "web", "apps/v1");
     expect(imageOf(held)).toBe("shop:2");
     expect(held?.metadata.annotations?.["serin.dev/commit"]).toBe(bad);

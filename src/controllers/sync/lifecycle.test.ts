@@ -67,8 +67,22 @@ test("what does not become healthy in time keeps what it should have replaced", 
     spec: { containers: [{ name: "app", image: "x:2" }] },
   };
   await world.kube.create(pod, { fieldManager: "test" }, signal);
-  const containerStatuses = [{ name: "app", image: "x:2", imageID: "", ready: false, restartCount: 0, state: { waiting: { reason: "ImagePullBackOff", message: "no such image" } } }];
-  await world.kube.patch({ ...pod, namespace: "late", name: "a-1" }, { status: { phase: "Pending", containerStatuses } }, { fieldManager: "test", subresource: "status" }, signal);
+  const containerStatuses = [
+    {
+      name: "app",
+      image: "x:2",
+      imageID: "",
+      ready: false,
+      restartCount: 0,
+      state: { waiting: { reason: "ImagePullBackOff", message: "no such image" } },
+    },
+  ];
+  await world.kube.patch(
+    { ...pod, namespace: "late", name: "a-1" },
+    { status: { phase: "Pending", containerStatuses } },
+    { fieldManager: "test", subresource: "status" },
+    signal,
+  );
   const second = app.source.commit({ "a.yaml": deployment("a", "x:2") });
   await app.poke();
   const { message } = await app.becomes(second, "False", "HealthCheckFailed");
@@ -186,7 +200,12 @@ test("a suspended Sync neither applies nor corrects", async () => {
   const first = app.source.commit({ "a.yaml": configMap("a", { k: "1" }) });
   await app.create();
   await app.becomes(first, "True");
-  await world.kube.patch({ apiVersion, kind: "Sync", namespace: "suspended", name: "app" }, { spec: { suspend: true } }, { fieldManager: "test" }, signal);
+  await world.kube.patch(
+    { apiVersion, kind: "Sync", namespace: "suspended", name: "app" },
+    { spec: { suspend: true } },
+    { fieldManager: "test" },
+    signal,
+  );
   const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "suspended", name: "a" };
   await world.kube.patch(ref, { data: { k: "hand" } }, { fieldManager: "hand" }, signal);
   const second = app.source.commit({ "a.yaml": configMap("a", { k: "2" }) });
@@ -196,7 +215,12 @@ test("a suspended Sync neither applies nor corrects", async () => {
     return (repository["status"] as { revision: string }).revision.includes(second) || undefined;
   }, () => "not fetched");
   expect((await app.find("ConfigMap", "a"))?.["data"]).toEqual({ k: "hand" });
-  await world.kube.patch({ apiVersion, kind: "Sync", namespace: "suspended", name: "app" }, { spec: { suspend: false } }, { fieldManager: "test" }, signal);
+  await world.kube.patch(
+    { apiVersion, kind: "Sync", namespace: "suspended", name: "app" },
+    { spec: { suspend: false } },
+    { fieldManager: "test" },
+    signal,
+  );
   await app.becomes(second, "True");
   expect((await app.find("ConfigMap", "a"))?.["data"]).toEqual({ k: "2" });
 });
@@ -214,8 +238,16 @@ test("without prune everything stays; an object may also ask to stay", async () 
   await app.poke();
   await app.becomes(second, "True");
   expect(await app.find("ConfigMap", "c")).toBeDefined();
-  await world.kube.patch({ apiVersion, kind: "Sync", namespace: "noprune", name: "app" }, { spec: { prune: true } }, { fieldManager: "test" }, signal);
-  await eventually(async () => ((await app.find("ConfigMap", "c")) ? undefined : true), () => "c was not pruned");
+  await world.kube.patch(
+    { apiVersion, kind: "Sync", namespace: "noprune", name: "app" },
+    { spec: { prune: true } },
+    { fieldManager: "test" },
+    signal,
+  );
+  await eventually(
+    async () => ((await app.find("ConfigMap", "c")) ? undefined : true),
+    () => "c was not pruned",
+  );
   expect(await app.find("ConfigMap", "b")).toBeDefined();
 });
 

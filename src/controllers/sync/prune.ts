@@ -83,7 +83,8 @@ function tell(
 }
 
 function problem({ blocked }: PrunePlan, failures: readonly string[], revision: string): Outcome | undefined {
-  if (failures.length > 0) return { ready: "False", reason: "PruneFailed", message: `${revision}: ${failures.join("; ")}`, state: "reconciling" };
+  if (failures.length > 0)
+    return { ready: "False", reason: "PruneFailed", message: `${revision}: ${failures.join("; ")}`, state: "reconciling" };
   if (blocked.length === 0) return undefined;
   const told = blocked.map(({ ref, why }) => `${describeRef(ref)}: ${why}`).join("; ");
   return { ready: "False", reason: "PruneWouldDropTraffic", message: `${revision}: not deleted yet: ${told}`, state: "reconciling" };

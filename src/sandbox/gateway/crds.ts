@@ -50,7 +50,11 @@ const parentRef = object(
 );
 
 const header = object({ name: text, value: text }, "name", "value");
-const headerChange = object({ set: listBy("name", header, 16), add: listBy("name", header, 16), remove: { ...list(text, 16), "x-kubernetes-list-type": "set" } });
+const headerChange = object({
+  set: listBy("name", header, 16),
+  add: listBy("name", header, 16),
+  remove: { ...list(text, 16), "x-kubernetes-list-type": "set" },
+});
 const filter = object(
   {
     type: oneOf(
@@ -76,7 +80,10 @@ const textMatch = object({ type: withDefault(oneOf("Exact", "RegularExpression")
 const everyPath = { path: { type: "PathPrefix", value: "/" } };
 const match = object({
   path: withDefault(
-    object({ type: withDefault(oneOf("Exact", "PathPrefix", "RegularExpression"), "PathPrefix"), value: withDefault({ ...text, maxLength: 1_024 }, "/") }),
+    object({
+      type: withDefault(oneOf("Exact", "PathPrefix", "RegularExpression"), "PathPrefix"),
+      value: withDefault({ ...text, maxLength: 1_024 }, "/"),
+    }),
     everyPath.path,
   ),
   method: oneOf("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"),

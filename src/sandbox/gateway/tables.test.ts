@@ -13,7 +13,11 @@ const aCanary = (notes: Record<string, string>) =>
   canaryRule(
     ingress.parse({
       ...kinds.ingress,
-      metadata: { name: "c", namespace: "shop", annotations: Object.fromEntries(Object.entries({ canary: "true", ...notes }).map(([name, value]) => [note(name), value])) },
+      metadata: {
+        name: "c",
+        namespace: "shop",
+        annotations: Object.fromEntries(Object.entries({ canary: "true", ...notes }).map(([name, value]) => [note(name), value])),
+      },
       spec: {},
     }),
   )!;

@@ -16,7 +16,10 @@ export type Environment =
 /** The ConfigMaps and Secrets that this container needs to be read first. */
 export function sourceRefs(pod: Pod, container: Container): Map<string, ObjectRef> {
   const names = [
-    ...container.envFrom.flatMap(({ configMapRef, secretRef }) => [configMapRef && `configmap/${configMapRef.name}`, secretRef && `secret/${secretRef.name}`]),
+    ...container.envFrom.flatMap(({ configMapRef, secretRef }) => [
+      configMapRef && `configmap/${configMapRef.name}`,
+      secretRef && `secret/${secretRef.name}`,
+    ]),
     ...container.env.flatMap(({ valueFrom }) => [
       valueFrom?.configMapKeyRef && `configmap/${valueFrom.configMapKeyRef.name}`,
       valueFrom?.secretKeyRef && `secret/${valueFrom.secretKeyRef.name}`,
@@ -24,7 +27,11 @@ export function sourceRefs(pod: Pod, container: Container): Map<string, ObjectRe
     ...pod.spec.volumes.flatMap(volumeParts).map(({ source }) => source),
   ];
   const { namespace } = pod.metadata;
-  const refOf = (id: string): ObjectRef => ({ ...(id.startsWith("secret/") ? kinds.secret : kinds.configMap), namespace, name: id.slice(id.indexOf("/") + 1) });
+  const refOf = (id: string): ObjectRef => ({
+    ...(id.startsWith("secret/") ? kinds.secret : kinds.configMap),
+    namespace,
+    name: id.slice(id.indexOf("/") + 1),
+  });
   return new Map(names.filter((id) => id !== undefined).map((id) => [id, refOf(id)]));
 }
 

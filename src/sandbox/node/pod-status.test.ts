@@ -77,7 +77,9 @@ test("an unready container is named, and the time moves only with the status", (
 test("a crash is told with its exit code, now or as the last state", () => {
   expect(statusOf([view(ended(137))])["containerStatuses"]).toMatchObject([{ state: { terminated: { exitCode: 137, reason: "Error" } } }]);
   const looping = statusOf([view(waiting("CrashLoopBackOff"), { lastEnding: ending(1), restarts: 3 })]);
-  expect(looping["containerStatuses"]).toMatchObject([{ restartCount: 3, state: { waiting: { reason: "CrashLoopBackOff" } }, lastState: { terminated: { exitCode: 1 } } }]);
+  expect(looping["containerStatuses"]).toMatchObject([
+    { restartCount: 3, state: { waiting: { reason: "CrashLoopBackOff" } }, lastState: { terminated: { exitCode: 1 } } },
+  ]);
 });
 
 test("init containers come first", () => {

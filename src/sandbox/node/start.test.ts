@@ -82,13 +82,24 @@ test("a container that fails its liveness probe is killed and starts again", asy
   await cluster.apply(aPod("fragile", { image: "fragile:1", livenessProbe: { httpGet: { path: "/", port: 8080 }, ...fast } }));
   const pod = await cluster.until(kinds.pod, "fragile", isReady);
   await (await request(`${urlOf(pod)}/break`)).body.dump();
-  const again = await cluster.until(kinds.pod, "fragile", (object) => isReady(object) && JSON.stringify(object["status"]).includes('"restartCount":1'));
+  const again = await cluster.until(
+    kinds.pod,
+    "fragile",
+    (object) => isReady(object) && JSON.stringify(object["status"]).includes('"restartCount":1'),
+  );
   expect(JSON.stringify(again["status"])).toContain('"exitCode":137');
 });
 
 test("a startup probe holds the others back", async () => {
   const startupProbe = { httpGet: { path: "/readyz", port: 8080 }, periodSeconds: 1, failureThreshold: 30 };
-  await cluster.apply(aPod("starting", { image: "serin.dev/shop:1", env: [{ name: "READY_AFTER_MS", value: "300" }], startupProbe, livenessProbe: { httpGet: { path: "/readyz", port: 8080 }, ...fast } }));
+  await cluster.apply(
+    aPod("starting", {
+      image: "serin.dev/shop:1",
+      env: [{ name: "READY_AFTER_MS", value: "300" }],
+      startupProbe,
+      livenessProbe: { httpGet: { path: "/readyz", port: 8080 }, ...fast },
+    }),
+  );
   const pod = await cluster.until(kinds.pod, "starting", isReady);
   expect(JSON.stringify(pod["status"])).toContain('"restartCount":0');
 });

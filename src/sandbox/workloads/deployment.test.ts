@@ -10,7 +10,13 @@ const template = (image: string) => ({ metadata: { labels: { app: "a" } }, spec:
 
 function aDeployment(spec: object = {}, status: object = {}, image = "shop:1"): Deployment {
   const metadata = { name: "a", namespace: "shop", uid: "d", generation: 2, annotations: { "deployment.kubernetes.io/revision": "1" } };
-  return deployment.parse({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec: { replicas: 2, selector: { matchLabels: { app: "a" } }, template: template(image), ...spec }, status });
+  return deployment.parse({
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata,
+    spec: { replicas: 2, selector: { matchLabels: { app: "a" } }, template: template(image), ...spec },
+    status,
+  });
 }
 
 function aSet(

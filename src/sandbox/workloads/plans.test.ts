@@ -15,7 +15,13 @@ const aPod = (name: string, changed: PodSketch = {}) => {
   const { ready, readySince, phase, deleting, node, port } = { ...sketch, ...changed };
   return pod.parse({
     ...kinds.pod,
-    metadata: { name, namespace: "shop", uid: name, labels: { app: "a" }, ...(deleting ? { deletionTimestamp: "2026-01-01T00:09:00Z" } : {}) },
+    metadata: {
+      name,
+      namespace: "shop",
+      uid: name,
+      labels: { app: "a" },
+      ...(deleting ? { deletionTimestamp: "2026-01-01T00:09:00Z" } : {}),
+    },
     spec: { ...(node === "" ? {} : { nodeName: node }), containers: [{ name: "app", ports: [{ name: "http", containerPort: port }] }] },
     status: {
       phase,
@@ -41,7 +47,10 @@ const setPlan = (replicas: number, pods: ReturnType<typeof aPod>[], rest: { minR
   let next = 0;
   return planReplicaSet({ set: aSet(replicas, rest.minReadySeconds), pods, nowMs, suffix: () => `n${next++}`, failure: rest.failure });
 };
-const done = (writes: readonly Write[]) => writes.flatMap((write) => (write.do === "create" ? [`+${write.object.metadata.name}`] : write.do === "delete" ? [`-${write.ref.name}`] : []));
+const done = (writes: readonly Write[]) =>
+  writes.flatMap((write) =>
+    write.do === "create" ? [`+${write.object.metadata.name}`] : write.do === "delete" ? [`-${write.ref.name}`] : [],
+  );
 const status = (writes: readonly Write[]) => writes.find((write) => write.do === "patch" && write.subresource === "status");
 
 test.each<[string, number, ReturnType<typeof aPod>[], string[]]>([
@@ -152,7 +161,11 @@ test.each<[string, ReturnType<typeof aNode>[], Record<string, string>, string]>(
   ["waits when all are cordoned", [aNode("a", {}, true)], {}, "1 node(s) were unschedulable"],
   ["waits when there is none", [], {}, "no nodes available to schedule pods"],
 ])("a pod %s", (_, nodes, nodeSelector, want) => {
-  const waiting = pod.parse({ ...kinds.pod, metadata: { name: "x", namespace: "shop" }, spec: { nodeSelector, containers: [{ name: "app" }] } });
+  const waiting = pod.parse({
+    ...kinds.pod,
+    metadata: { name: "x", namespace: "shop" },
+    spec: { nodeSelector, containers: [{ name: "app" }] },
+  });
   expect(JSON.stringify(planScheduling({ pod: waiting, nodes, nowMs }).writes)).toContain(want);
 });
 

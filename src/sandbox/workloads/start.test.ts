@@ -24,7 +24,12 @@ test("a Deployment rolls out, scales and goes with its pods", async () => {
   expect(conditionOf(done, "Available")).toBe("True/MinimumReplicasAvailable");
   expect(done["status"]).toMatchObject({ observedGeneration: 1, replicas: 2, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2 });
   expect(done.metadata.annotations?.["deployment.kubernetes.io/revision"]).toBe("1");
-  await cluster.kube.patch({ ...kinds.deployment, namespace: "shop", name: "web" }, { spec: { replicas: 3 } }, { fieldManager: "test" }, cluster.signal);
+  await cluster.kube.patch(
+    { ...kinds.deployment, namespace: "shop", name: "web" },
+    { spec: { replicas: 3 } },
+    { fieldManager: "test" },
+    cluster.signal,
+  );
   await cluster.until(kinds.deployment, "web", (object) => statusField(object, "availableReplicas") === 3);
   await cluster.kube.delete({ ...kinds.deployment, namespace: "shop", name: "web" }, {}, cluster.signal);
   await expect.poll(async () => (await podsOf("web")).length, { timeout: 15_000 }).toBe(0);
@@ -35,7 +40,10 @@ test("a pod that crashes again and again says CrashLoopBackOff and how it ended"
   const waiting = (pod: object) => JSON.stringify(pod).includes("CrashLoopBackOff");
   await expect.poll(async () => (await podsOf("crash")).some(waiting), { timeout: 15_000 }).toBe(true);
   const [pod] = await podsOf("crash");
-  expect(pod!["status"]).toMatchObject({ phase: "Running", containerStatuses: [{ ready: false, lastState: { terminated: { exitCode: 1, reason: "Error" } } }] });
+  expect(pod!["status"]).toMatchObject({
+    phase: "Running",
+    containerStatuses: [{ ready: false, lastState: { terminated: { exitCode: 1, reason: "Error" } } }],
+  });
 });
 
 test("an image that does not exist is told from a registry that is down", async () => {
@@ -54,7 +62,9 @@ test("a missing ConfigMap keeps the container from starting until it is there", 
   const from = { envFrom: [{ configMapRef: { name: "settings" } }] };
   const container = { name: "app", image: "serin.dev/shop:1", ...from };
   await cluster.apply(shopDeployment("config", { replicas: 1, pod: { containers: [container] } }));
-  await expect.poll(async () => JSON.stringify(await podsOf("config")), { timeout: 15_000 }).toContain('configmap \\"settings\\" not found');
+  await expect
+    .poll(async () => JSON.stringify(await podsOf("config")), { timeout: 15_000 })
+    .toContain('configmap \\"settings\\" not found');
   await cluster.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "settings", namespace: "shop" }, data: { TITLE: "Found" } });
   await cluster.until(kinds.deployment, "config", (object) => statusField(object, "availableReplicas") === 1);
 });

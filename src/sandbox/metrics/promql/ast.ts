@@ -16,6 +16,7 @@ export const setOperators = ["and", "or", "unless"] as const;
 export type ArithmeticOperator = (typeof arithmetic)[number];
 export type Comparison = (typeof comparisons)[number];
 export type SetOperator = (typeof setOperators)[number];
+/** Any operator between two expressions. */
 export type BinaryOperator = ArithmeticOperator | Comparison | SetOperator;
 
 /** Which labels count: only these, or all but these. */
