@@ -93,17 +93,16 @@ async function wasBackAt(deps: RefusedDeps, { sync, repository, refused }: Quest
 /** By the id of our commit or of the merge that brought it in, by the number of our pull request, or by the Revert's name. */
 async function saysSo(deps: RefusedDeps, { remote, commit, refused }: { remote: Remote; commit: Commit; refused: RefusedAgain }, signal: AbortSignal): Promise<boolean> {
   const { canary, revert } = refused;
-  const status = deps.reverts.find(keyOf({ namespace: canary.metadata.namespace, name: revert }))?.status;
-  if (commit.message.includes(`Reapply ${revert}`) || namesPullRequest(commit.message, status?.pullRequest?.number)) return true;
+  const { pullRequest, commit: ours } = deps.reverts.find(keyOf({ namespace: canary.metadata.namespace, name: revert }))?.status ?? {};
   const undone = revertedCommits(commit.message);
-  if (status?.commit && undone.includes(status.commit)) return true;
+  if (commit.message.includes(`Reapply ${revert}`) || namesPullRequest(commit.message, pullRequest) || (ours && undone.includes(ours))) return true;
   for (const oid of undone) if (await isOurs(deps, { remote, oid, revert }, signal)) return true;
   return false;
 }
 
 /** As the hosts' buttons write it: `Reverts acme/apps#42`. */
-function namesPullRequest(message: string, number: number | undefined): boolean {
-  return number !== undefined && new RegExp(`^Reverts? \\S*[#!]${number}\\b`, "im").test(message);
+function namesPullRequest(message: string, pullRequest: { number: number } | undefined): boolean {
+  return pullRequest !== undefined && new RegExp(`^Reverts? \\S*[#!]${pullRequest.number}\\b`, "im").test(message);
 }
 
 /** Whether the commit, or a branch that it merged, carries the Revert's trailer. */
