@@ -19,6 +19,7 @@ import { createRenderers } from "../render/renderers.ts";
 import { routers } from "../routing/routers.ts";
 import { hookReceiver, type HookTarget } from "../server/hooks.ts";
 import { type RunningServer, startServer } from "../server/server.ts";
+import { tellMissingKinds } from "./served-kinds.ts";
 
 /** What a controller is started with. */
 interface ControllerOptions {
@@ -94,7 +95,7 @@ async function work({ config, kube, canWrite, log }: Working, signal: AbortSigna
     clusterName: config.clusterName,
   };
   try {
-    await runControllers(world, signal);
+    await Promise.all([runControllers(world, signal), tellMissingKinds(world, signal)]);
     await events.flush();
   } finally {
     recording.abort(new Error("the controller ends"));

@@ -59,6 +59,7 @@ export async function demoCommand({ once, output, config }: DemoOptions, signal:
     await controller.catch(() => {});
     await sandbox?.close();
     await rm(dir, { recursive: true, force: true });
+    if (signal.aborted) screen.say("stopped; nothing is left running");
   }
 }
 

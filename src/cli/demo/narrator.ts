@@ -1,5 +1,5 @@
 import type { Load, LoadSnapshot } from "../../sandbox/load/load.ts";
-import { changeLine, picture, type Sample, type VersionRate } from "./picture.ts";
+import { changeLine, picture, ratesLine, type Sample, type VersionRate } from "./picture.ts";
 import type { Screen } from "./screen.ts";
 import type { View } from "./view.ts";
 
@@ -39,7 +39,7 @@ export function narrate({ screen, view, load, nowMs }: { screen: Screen; view: V
     else samples[samples.length - 1] = sample;
     if (samples.length > kept) samples.shift();
     const what = `${sample.phase} ${sample.weight}`;
-    if (what !== told) screen.say(changeLine(sample));
+    if (what !== told) screen.say(changeLine(sample).padEnd(42), ratesLine(sample));
     told = what;
     const lines = news(view);
     if (all) for (const line of lines) if (!said.has(line)) screen.say(line);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bar, changeLine, picture, type Sample, sparkline } from "./picture.ts";
+import { bar, changeLine, picture, ratesLine, type Sample, sparkline } from "./picture.ts";
 
 const primary = { version: "2", perSecond: 40, errors: 0 };
 const canary = { version: "3", perSecond: 10, errors: 30 };
@@ -61,9 +61,14 @@ describe("the picture", () => {
   });
 });
 
+test("a change of weight or phase is a line", () => {
+  expect(changeLine(sample())).toBe(`${bar(20)}  20 %  Progressing`);
+});
+
 test.each<[string, Sample, string]>([
-  ["names both versions", sample(), "█████░░░░░░░░░░░░░░░░░░░  20 %  Progressing  shop:2 40 req/s  0.0 % errors · shop:3 10 req/s 30.0 % errors"],
-  ["names one where there is one", sample({ weight: 0, phase: "Failed", canary: undefined }), `${"░".repeat(24)}   0 %  Failed       shop:2 40 req/s  0.0 % errors`],
-])("a change of weight or phase %s", (_, given, want) => {
-  expect(changeLine(given)).toBe(want);
+  ["both versions", sample(), "shop:2 40 req/s  0.0 % errors · shop:3 10 req/s 30.0 % errors"],
+  ["the one that there is", sample({ canary: undefined }), "shop:2 40 req/s  0.0 % errors"],
+  ["one, where both are the same image", sample({ canary: primary }), "shop:2 40 req/s  0.0 % errors"],
+])("its rates are those of %s", (_, given, want) => {
+  expect(ratesLine(given)).toBe(want);
 });

@@ -44,9 +44,14 @@ export function sparkline(values: readonly number[], top: number): string {
 }
 
 /** One change of weight or phase as a line of the story. */
-export function changeLine({ phase, weight, primary, canary }: Sample): string {
-  const rates = [primary, ...(canary && canary.version !== primary.version ? [canary] : [])];
-  return `${bar(weight)} ${percent(weight)}  ${phase.padEnd(12)} ${rates.map((rate) => `shop:${rate.version} ${ratesOf(rate)}`).join(" · ")}`.trimEnd();
+export function changeLine({ phase, weight }: Sample): string {
+  return `${bar(weight)} ${percent(weight)}  ${phase}`;
+}
+
+/** What each version answered, for the same line. */
+export function ratesLine({ primary, canary }: Sample): string {
+  const versions = [primary, ...(canary && canary.version !== primary.version ? [canary] : [])];
+  return versions.map((rate) => `shop:${rate.version} ${ratesOf(rate)}`).join(" · ");
 }
 
 /** What is going on right now, with a short history: four lines of at most this width. Nothing before the first sample. */

@@ -42,3 +42,13 @@ test("colours are left out where the terminal or the user wants none", () => {
   expect(plain.text()).toBe("bad");
   expect(coloured.text()).toBe("\u001b[31mbad\u001b[0m");
 });
+
+test.each([
+  ["a terminal leaves out a detail that would wrap", true, 12, "   1.2s  promoted\n"],
+  ["a terminal shows one that fits", true, 11, `   1.2s  promoted  ${"x".repeat(11)}\n`],
+  ["a file gets it in any case", false, 40, `   1.2s  promoted  ${"x".repeat(40)}\n`],
+])("%s", (_, isTTY, length, want) => {
+  const { screen, text } = recorded(isTTY);
+  screen.say("promoted", "x".repeat(length));
+  expect(text()).toBe(want);
+});

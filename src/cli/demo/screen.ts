@@ -4,8 +4,8 @@ import type { Span, Style } from "./picture.ts";
 export interface Screen {
   /** A heading of the story. */
   chapter(text: string): void;
-  /** One line of it, with the time since the start. */
-  say(text: string): void;
+  /** One line of it, with the time since the start. A terminal leaves the detail out where it has no room for it. */
+  say(text: string, detail?: string): void;
   /** One line without a time, for something to copy. */
   show(text: string): void;
   /** What is going on right now; on a terminal it stays at the bottom, else it is left out. */
@@ -31,6 +31,7 @@ export function createScreen(output: Output, sinceStartMs: () => number): Screen
   const tty = output.isTTY === true;
   const coloured = tty && (output.hasColors?.() ?? true);
   const paint = ({ text, style }: Span) => (coloured && codes[style] !== "" ? `${escape}${codes[style]}m${text}${escape}0m` : text);
+  const columns = () => output.columns ?? 80;
   let bottom: readonly string[] = [];
   let ended = false;
   // Up to the first live line, and everything from there on away.
@@ -39,13 +40,16 @@ export function createScreen(output: Output, sinceStartMs: () => number): Screen
   const time = () => `${(sinceStartMs() / 1_000).toFixed(1).padStart(6)}s`;
   return {
     chapter: (text) => print(`\n${tty ? paint({ text, style: "strong" }) : `== ${text}`}`),
-    say: (text) => print(`${paint({ text: time(), style: "faint" })}  ${text}`),
+    say: (text, detail = "") => {
+      const fits = !tty || time().length + 4 + text.length + detail.length <= columns();
+      print(`${paint({ text: time(), style: "faint" })}  ${text}${detail !== "" && fits ? `  ${detail}` : ""}`);
+    },
     show: (text) => print(`         ${text}`),
     live: (draw) => {
       if (!tty || ended) return;
       const before = clear();
       // One column stays free: a full line would wrap, and could not be removed again.
-      bottom = draw((output.columns ?? 80) - 1).map((line) => line.map(paint).join(""));
+      bottom = draw(columns() - 1).map((line) => line.map(paint).join(""));
       output.write(`${before}${bottom.join("\n")}`);
     },
     end: () => {

@@ -49,9 +49,9 @@ function after(screen: Screen, narrator: Narrator): Screen {
       narrator.look();
       screen.chapter(text);
     },
-    say: (text) => {
+    say: (text, detail) => {
       narrator.look();
-      screen.say(text);
+      screen.say(text, detail);
     },
   };
 }
