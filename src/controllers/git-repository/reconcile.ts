@@ -9,7 +9,7 @@ import { parseDurationMs } from "../../lib/duration.ts";
 import type { Logger } from "../../lib/log.ts";
 import { withOwnWrites } from "../own-writes.ts";
 import type { Resources } from "../resources.ts";
-import { sourceError } from "./failure.ts";
+import { sourceError } from "./source-error.ts";
 import { remoteOf } from "./remote.ts";
 
 /** What the GitRepository controller needs. */

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { queryApi } from "./api.ts";
 import { scrapeUntilAborted } from "./scrape.ts";
-import type { MetricsOptions, RunningMetrics } from "./start.ts";
+import type { MetricsOptions, RunningMetrics } from "./metrics.ts";
 import { createTsdb } from "./tsdb.ts";
 
 // At one scrape a second together at most some hundred megabytes, most often a few.

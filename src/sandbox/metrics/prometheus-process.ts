@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { messageOf } from "../../lib/errors.ts";
 import { scrapeJob } from "./scrape.ts";
-import type { MetricsOptions, RunningMetrics } from "./start.ts";
+import type { MetricsOptions, RunningMetrics } from "./metrics.ts";
 
 const startTimeoutMs = 20_000;
 const killAfterMs = 5_000;

@@ -14,7 +14,7 @@ import { parseExposition } from "./exposition.ts";
 import { signatureOf } from "./labels.ts";
 import { hasTool } from "../../../test/tools.ts";
 import { startPrometheus } from "./prometheus-process.ts";
-import type { RunningMetrics } from "./start.ts";
+import type { RunningMetrics } from "./metrics.ts";
 import { createTsdb } from "./tsdb.ts";
 
 // Both get the same samples at the same times: Prometheus as a block that its own promtool writes, ours directly.

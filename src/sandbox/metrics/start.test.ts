@@ -9,7 +9,8 @@ import { prometheus } from "../../metrics/prometheus.ts";
 import { startEmbedded } from "./embedded.ts";
 import { hasTool } from "../../../test/tools.ts";
 import { startPrometheus } from "./prometheus-process.ts";
-import { type MetricsOptions, startMetrics, type RunningMetrics } from "./start.ts";
+import type { MetricsOptions, RunningMetrics } from "./metrics.ts";
+import { startMetrics } from "./start.ts";
 
 /** An exporter whose counters grow with every scrape. */
 function exporter(): Server {
