@@ -10,7 +10,7 @@ import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import { hasTool } from "../../test/tools.ts";
 import { startPrometheus } from "../sandbox/metrics/prometheus-process.ts";
-import type { RunningMetrics } from "../sandbox/metrics/start.ts";
+import type { RunningMetrics } from "../sandbox/metrics/metrics.ts";
 import { MetricError, type MetricServer, type QueryResult } from "./metric-provider.ts";
 import { prometheus } from "./prometheus.ts";
 
