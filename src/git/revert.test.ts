@@ -134,6 +134,30 @@ test("a merge of two sides is what a merge button makes of them", async () => {
   expect(await core.merge(remote, { base, ours, theirs: base }, signal)).toEqual({ outcome: "empty" });
 });
 
+type Changes = Readonly<Record<string, string | null>>;
+
+const moved = (to: string, content = lines()) => ({ "a.yaml": null, [to]: content });
+
+test.each<[string, Changes, Changes, object]>([
+  ["moved to two places", moved("b.yaml"), moved("c.yaml"), { outcome: "conflict", paths: ["a.yaml"] }],
+  ["moved to the same place", moved("b.yaml"), moved("b.yaml"), { outcome: "empty" }],
+  ["moved here and deleted there", moved("b.yaml"), { "a.yaml": null }, { outcome: "conflict", paths: ["a.yaml"] }],
+  ["deleted here and moved there", { "a.yaml": null }, moved("b.yaml"), { outcome: "conflict", paths: ["a.yaml"] }],
+  ["moved to where they made another", moved("b.yaml"), { "b.yaml": "b: 1\n" }, { outcome: "conflict", paths: ["b.yaml"] }],
+  ["moved here and changed there", moved("b.yaml"), { "a.yaml": lines({ 3: "x" }) }, { outcome: "clean", changed: ["b.yaml"] }],
+  ["changed here and moved there", { "a.yaml": lines({ 3: "x" }) }, moved("b.yaml"), { outcome: "clean", changed: ["a.yaml", "b.yaml"] }],
+])("a merge of a file that was %s", async (_, ours, theirs, outcome) => {
+  const { core, remote, commit, fetch, source } = await setUp();
+  const base = commit({ "a.yaml": lines(), "rest.yaml": "r: 1\n" });
+  source("checkout", "-q", "-b", "side");
+  const side = commit(theirs);
+  source("checkout", "-q", "main");
+  const head = commit(ours);
+  source("merge", "-q", "-s", "ours", "-m", "known", "side");
+  await fetch();
+  expect(await core.merge(remote, { base, ours: head, theirs: side }, signal)).toMatchObject(outcome);
+});
+
 test("history is deepened when it is needed, step by step, and its end is named", async () => {
   const { core, remote, commit, fetch, bare, source } = await setUp();
   commit({ "a.yaml": "a\n" });
