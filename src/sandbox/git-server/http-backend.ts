@@ -1,6 +1,8 @@
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
+import { access } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { promisify } from "node:util";
 
 /** What a Git server over a folder of bare repositories does besides serving them. */
@@ -27,13 +29,27 @@ interface GitHttpServer {
 
 const gitPath = /^\/(?<repository>.+?)\/(?<service>info\/refs|git-upload-pack|git-receive-pack)$/;
 
-/** Throws a clear error where Git is not installed. */
+/** The oldest Git whose commands we use: it came with `rev-parse --end-of-options`. */
+const oldestGit = { major: 2, minor: 30 };
+
+/** Throws a clear error where Git is not installed, too old, or comes without its HTTP server. */
 export async function requireGit(): Promise<void> {
-  try {
-    await promisify(execFile)("git", ["--version"]);
-  } catch (error) {
-    throw new Error("The sandbox's Git server needs `git`, which is not on PATH. Install Git, then try again.", { cause: error });
-  }
+  const needed = `Git ${oldestGit.major}.${oldestGit.minor} or newer`;
+  const version = await gitSays("--version");
+  if (version === undefined) throw new Error(`The sandbox's Git server needs ${needed}, and there is no \`git\` on PATH. Install Git, then try again.`);
+  const [, major = "0", minor = "0"] = /(\d+)\.(\d+)/.exec(version) ?? [];
+  const isOld = Number(major) < oldestGit.major || (Number(major) === oldestGit.major && Number(minor) < oldestGit.minor);
+  if (isOld) throw new Error(`The sandbox's Git server needs ${needed}, and \`git\` on PATH is ${version}. Install a newer Git, then try again.`);
+  const folder = (await gitSays("--exec-path")) ?? "";
+  await access(join(folder, "git-http-backend")).catch(() => {
+    throw new Error(`The sandbox's Git server needs \`git http-backend\`, which is not in ${folder}. Install it (Alpine: apk add git-daemon), then try again.`);
+  });
+}
+
+/** `undefined`: there is no git. */
+async function gitSays(question: string): Promise<string | undefined> {
+  const answer = await promisify(execFile)("git", [question]).catch(() => undefined);
+  return answer?.stdout.trim();
 }
 
 /** Serves bare repositories through `git http-backend`, as part of a larger server. */
