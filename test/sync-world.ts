@@ -44,6 +44,8 @@ export interface World {
   readonly kube: KubeClient;
   readonly url: string;
   readonly gitUrl: string;
+  /** Where the repositories are, as `<name>.git`. */
+  readonly dir: string;
   /** All requests about objects, as they came. */
   readonly requests: RequestInfo[];
   source(name: string): GitSource;
@@ -71,6 +73,7 @@ export async function startWorld({
     kube,
     url: server.url,
     gitUrl: gitServer.url,
+    dir,
     requests,
     source: (name) => gitSource(dir, name),
     startControllers: () => {
@@ -183,7 +186,12 @@ export function appIn(world: World, namespace: string): App {
       });
     },
     poke: async () => {
-      await kube.patch(ref("GitRepository", "app"), { metadata: { annotations: { "serin.dev/requestedAt": String(Math.random()) } } }, { fieldManager: "test" }, never());
+      await kube.patch(
+        ref("GitRepository", "app"),
+        { metadata: { annotations: { "serin.dev/requestedAt": String(Math.random()) } } },
+        { fieldManager: "test" },
+        never(),
+      );
     },
     becomes: async (commit, status, reason) => {
       let last: Condition | undefined;

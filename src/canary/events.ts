@@ -60,7 +60,12 @@ function weightEvents({ canaryWeight: was = 0 }: CanaryStatus, { canaryWeight: i
 function checkEvents(before: CanaryStatus, after: CanaryStatus): CanaryEvent[] {
   const { verdict, phase } = after;
   if (phase === "Failed" || verdict === undefined || verdict === "pass") return [];
-  const message = (after.checks ?? []).filter((check) => check.verdict === verdict).map((check) => check.message).join("; ");
+  const message = saidOf(after, verdict);
   if (verdict === "fail") return (after.failedChecks ?? 0) > (before.failedChecks ?? 0) ? warning("CheckFailed", message) : [];
-  return before.verdict === "inconclusive" ? [] : warning("CheckInconclusive", message);
+  // Most runs begin with too short a time to measure: what is said after that may be a server that is down.
+  return before.verdict === "inconclusive" && saidOf(before, verdict) === message ? [] : warning("CheckInconclusive", message);
+}
+
+function saidOf({ checks = [] }: CanaryStatus, verdict: CanaryStatus["verdict"]): string {
+  return checks.filter((check) => check.verdict === verdict).map((check) => check.message).join("; ");
 }
