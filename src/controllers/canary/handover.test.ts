@@ -18,11 +18,11 @@ import { metricProviders } from "../../metrics/providers.ts";
 import { createRenderers } from "../../render/renderers.ts";
 import { routers } from "../../routing/routers.ts";
 import { startLoad } from "../../sandbox/load/load.ts";
-import { type GitHttpServer, startGitHttp } from "../../sandbox/git-server/http-backend.ts";
+import { startGitHttp } from "../../sandbox/git-server/http-backend.ts";
 import { runControllers } from "../wiring.ts";
 
 let world: CanaryWorld;
-let gitHttp: GitHttpServer;
+let gitHttp: Awaited<ReturnType<typeof startGitHttp>>;
 let git: Git;
 let dir: string;
 let controllers: Promise<void>;
