@@ -6,12 +6,12 @@ import { promisify } from "node:util";
 import { request } from "undici";
 import { describe, expect, test } from "vitest";
 import { startGitServer } from "../sandbox/git-server/git-server.ts";
-import { openContract } from "./contract.ts";
-import { startContractServer, type UpstreamReply, type UpstreamRequest } from "./contract-server.ts";
+import { openContract } from "../../test/contract/contract.ts";
+import { startContractServer, type UpstreamReply, type UpstreamRequest } from "../../test/contract/contract-server.ts";
 import { giteaHost } from "./gitea.ts";
-import { type HostLab, testGitHost } from "./suite.ts";
+import { type HostLab, testGitHost } from "../../test/conformance/git-host.ts";
 
-const contract = openContract(JSON.parse(readFileSync(join(import.meta.dirname, "gitea-api.json"), "utf8")), "#/components/schemas/Error");
+const contract = openContract(JSON.parse(readFileSync(join(import.meta.dirname, "../../test/contract/gitea-api.json"), "utf8")), "#/components/schemas/Error");
 
 const users = [
   { login: "ada", password: "ada", token: "ada-token" },

@@ -2,10 +2,10 @@ import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Contract, openContract } from "./contract.ts";
-import { startContractServer, type UpstreamReply, type UpstreamRequest } from "./contract-server.ts";
+import { type Contract, openContract } from "../../test/contract/contract.ts";
+import { startContractServer, type UpstreamReply, type UpstreamRequest } from "../../test/contract/contract-server.ts";
 import { githubHost } from "./github.ts";
-import { type HostLab, testGitHost } from "./suite.ts";
+import { type HostLab, testGitHost } from "../../test/conformance/git-host.ts";
 
 /** GitHub's own description, and the example replies in it: ours are made from them. */
 let contract: Contract;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { ContractServer, Fault } from "./contract-server.ts";
-import { type GitHost, GitHostError, type GitHostErrorReason, type GitHostOptions, type PullRequest } from "./git-host.ts";
+import type { ContractServer, Fault } from "../contract/contract-server.ts";
+import { type GitHost, GitHostError, type GitHostErrorReason, type GitHostOptions, type PullRequest } from "../../src/githost/git-host.ts";
 
 /** One repository on a host, and the hands of everybody else who works with it. */
 export interface HostLab {

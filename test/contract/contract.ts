@@ -1,6 +1,6 @@
 import { Ajv, type ValidateFunction } from "ajv";
 import { z } from "zod";
-import { isRecord } from "../lib/json.ts";
+import { isRecord } from "../../src/lib/json.ts";
 
 /** One request to an API and its reply, as they went over the wire. */
 export interface ApiExchange {
