@@ -1,49 +1,63 @@
-// Plays the demo once and draws what it said as docs/demo.svg, the picture in the README.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+// Plays the demo once as on a terminal and draws what it showed as docs/demo.svg, the picture in the README.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { demoCommand } from "../src/cli/demo/demo.ts";
+import { readConfig } from "../src/config.ts";
 
 const root = resolve(import.meta.dirname, "..");
-const columns = 112;
+const columns = 118;
 const lineHeight = 19;
-const charWidth = 8.4;
+const charWidth = 8.43;
+const escape = "\u001b[";
+/** What a screen writes to take its live lines away. */
+const removal = new RegExp(String.raw`^\r(?:${"\u001b"}\[\d+A)?${"\u001b"}\[J`);
 
-/** Everything the demo printed, line by line. Throws when the story did not come out. */
+/** Everything that stayed on the terminal, and the live picture just before the bad release was taken back. */
 async function playOnce(): Promise<string[]> {
-  const child = spawn(process.execPath, [join(root, "src/main.ts"), "demo", "--once"], { stdio: ["ignore", "pipe", "inherit"] });
-  const closed = once(child, "close");
-  let text = "";
-  for await (const chunk of child.stdout) text += String(chunk);
-  await closed;
-  if (child.exitCode !== 0) throw new Error(`the demo ended with exit code ${child.exitCode}`);
-  return text.trim().split("\n");
+  const told: string[] = [];
+  let live: string[] = [];
+  const write = (text: string): void => {
+    const lines = text.replace(removal, "").split("\n");
+    const isLive = (line: string | undefined) => line?.includes("── ") === true;
+    const start = lines.findIndex(isLive);
+    const said = start < 0 ? lines.slice(0, -1) : lines.slice(0, start);
+    if (said.some((line) => line.includes(" Failed "))) told.push(...live);
+    told.push(...said);
+    // The last picture with users in trouble: the one after it shows them safe again.
+    if (start >= 0 && lines[start]?.includes("Progressing")) live = ["", ...lines.slice(start), ""];
+  };
+  const output = { isTTY: true, columns, hasColors: () => true, write };
+  await demoCommand({ once: true, output, config: readConfig() }, new AbortController().signal);
+  return told;
 }
 
-/** Machine names and ports differ from run to run and say nothing. */
+/** Machine names differ from run to run and say nothing. */
 function tidy(line: string): string {
-  return line.replace(/\/\S*serin-demo-\w+/, "/tmp/serin-demo").slice(0, columns);
+  return line.replace(/\/\S*serin-demo-\w+/, "/tmp/serin-demo");
 }
 
 function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
+/** A terminal's colours, as classes. */
 function drawn(line: string, row: number): string {
-  const y = 54 + row * lineHeight;
-  const style = line.startsWith("== ")
-    ? "heading"
-    : /Failed|errors|lost|bad release/.test(line) && !/ 0\.0 % errors| 0 of /.test(line)
-      ? "bad"
-      : "plain";
-  return `<text x="20" y="${y}" class="${style}" xml:space="preserve">${escaped(line.replace(/^== /, ""))}</text>`;
+  const [plain = "", ...painted] = line.split(escape);
+  let left = columns;
+  const spans = [["0", plain] as const, ...painted.map((part) => [part.slice(0, part.indexOf("m")), part.slice(part.indexOf("m") + 1)] as const)].map(([code, text]) => {
+    const kept = text.slice(0, left);
+    left -= kept.length;
+    return kept === "" ? "" : `<tspan class="c${code}">${escaped(kept)}</tspan>`;
+  });
+  return `<text x="20" y="${54 + row * lineHeight}" xml:space="preserve">${spans.join("")}</text>`;
 }
 
-const lines = ["$ npm run demo", ...(await playOnce()).map(tidy)];
+const lines = ["$ npm run demo", ...(await playOnce())].map(tidy);
 const width = Math.ceil(columns * charWidth) + 40;
 const height = 70 + lines.length * lineHeight;
+const style = `text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#d7dae0}.c1{fill:#f5c542;font-weight:bold}.c2{fill:#8b93a1}.c31{fill:#ff8f80}.c32{fill:#7fd48a}.c36{fill:#6cc7e6}`;
 const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="Output of npm run demo">
-<style>text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#d7dae0}.heading{fill:#f5c542;font-weight:bold}.bad{fill:#ff8f80}</style>
+<style>${style}</style>
 <rect width="${width}" height="${height}" rx="10" fill="#1d2129"/>
 <circle cx="22" cy="22" r="6" fill="#ff5f57"/><circle cx="42" cy="22" r="6" fill="#febc2e"/><circle cx="62" cy="22" r="6" fill="#28c840"/>
 ${lines.map(drawn).join("\n")}
