@@ -120,6 +120,7 @@ test("kinds come in the order in which they need each other", () => {
     "ClusterRole",
     "MutatingWebhookConfiguration",
     "GatewayClass",
+    "DeviceClass",
   ];
   const sorted = kinds.map((kind) => ({ apiVersion: "v1", kind, name: "x" })).sort(compareRefs);
   expect(sorted.map(({ kind }) => kind)).toEqual([
@@ -128,6 +129,7 @@ test("kinds come in the order in which they need each other", () => {
     "ClusterRole",
     "IngressClass",
     "GatewayClass",
+    "DeviceClass",
     "ServiceAccount",
     "ConfigMap",
     "Service",
@@ -136,7 +138,7 @@ test("kinds come in the order in which they need each other", () => {
     "MutatingWebhookConfiguration",
     "ValidatingWebhookConfiguration",
   ]);
-  expect(kinds.map((kind) => stageOf({ kind }))).toEqual([2, 2, 2, 2, 2, 0, 1, 0, 2, 0, 2, 1]);
+  expect(kinds.map((kind) => stageOf({ kind }))).toEqual([2, 2, 2, 2, 2, 0, 1, 0, 2, 0, 2, 1, 1]);
 });
 
 test("what only the API server writes is not applied, and a Secret's stringData becomes data", () => {

@@ -75,6 +75,7 @@ test.each<[string, Case, { remove?: string[]; forget?: string[]; blocked?: strin
   ["a Canary whose target stays, too, stays", { stale: [aCanary("web")], desired: [web] }, { blocked: "Deployment/shop/web stays but has no pods while the Canary runs it; set spec.revertOnDeletion in it first" }],
   ["unless it gives the target its pods back", { stale: [aCanary("web", { revertOnDeletion: true })], desired: [web] }, { remove: ["web"] }],
   ["a Canary whose successor at the same host does not serve yet stays", { stale: [aCanary("web")], live: [mine, route("next", "next")] }, { blocked: "Service/shop/next, to which HTTPRoute/shop/next sends requests, has no ready endpoint yet" }],
+  ["and goes when that goes too", { stale: [aCanary("web"), route("next", "next")], live: [mine] }, { remove: ["web", "next"] }],
   ["and goes when it does", { stale: [aCanary("web")], live: [mine, route("next", "next")], serves: ["shop/next"] }, { remove: ["web"] }],
 ])("%s", (_, { stale, live = [], desired = [], serves = [] }, { remove = [], forget = [], blocked }) => {
   const all = [...stale, ...live, ...desired];

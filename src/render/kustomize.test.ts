@@ -74,11 +74,17 @@ describe("is refused with the repository's own paths", () => {
     ["an absolute path", "configMapGenerator: [{name: x, files: [/etc/passwd]}]", "BuildFailed", /configMapGenerator\[0\]\.files\[0\]: "\/etc\/passwd" leads out of the repository$/],
     ["a way out", "resources: [../../x.yaml]", "BuildFailed", /leads out of the repository$/],
     ["a base without a kustomization", "resources: [../b]", "BuildFailed", /^b is used as a base but has no kustomization\.yaml$/],
+    ["a Git LFS pointer", "resources: [l.yaml]", "BuildFailed", /^a\/l\.yaml is a Git LFS pointer; commit the file itself$/],
     ["a Helm chart", "helmCharts: [{name: x}]", "BuildFailed", /^a\/kustomization\.yaml: helmCharts needs the network/],
     ["broken YAML", "a: b: c", "BuildFailed", /^a\/kustomization\.yaml:1: /],
     ["files outside together with plugins", "resources: [../b/x.yaml]\ngenerators: [g.yaml]", "BuildFailed", /^b\/x\.yaml is outside its folder, which is not allowed together/],
   ])("%s", async (_, kustomization, reason, message) => {
-    const files = { "a/kustomization.yaml": `${kustomization}\n`, "a/g.yaml": "kind: X", "b/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n" };
+    const files = {
+      "a/kustomization.yaml": `${kustomization}\n`,
+      "a/g.yaml": "kind: X",
+      "a/l.yaml": "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n",
+      "b/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n",
+    };
     await expect(render(files, "a")).rejects.toMatchObject({ name: "StalledError", reason, message: expect.stringMatching(message) });
   });
 
