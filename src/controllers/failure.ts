@@ -15,7 +15,9 @@ export interface Failure {
 }
 
 /**
- * Records the failure as a Revert, before anything else of the rollback is written. Idempotent: the name comes from the
- * Canary and the deciding fields. Needs no Git. Returns the Revert's name, or `undefined` when there is nothing to hold.
+ * Records the failure as a Revert. Called once the status says Failed and the routes are written, or their write was tried:
+ * traffic comes first. Whoever is killed before or during it calls it again on the next run, as long as the Canary's status
+ * names no Revert. Idempotent: the name comes from the Canary and the deciding fields. Needs no Git. Returns the Revert's
+ * name, or `undefined` when there is nothing to hold.
  */
 export type EnsureRevert = (failure: Failure, signal: AbortSignal) => Promise<string | undefined>;
