@@ -6,8 +6,9 @@ import type { GitHost, GitHostOptions } from "../../githost/git-host.ts";
 import type { Kube } from "../../kube/kube.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import { StalledError, WaitingError } from "../../lib/errors.ts";
-import { hashJson, isRecord } from "../../lib/json.ts";
+import { hashJson } from "../../lib/json.ts";
 import { createLru } from "../../lib/lru.ts";
+import { findSecret, type SecretText } from "../secrets.ts";
 
 interface HostWorld {
   readonly kube: Kube;
@@ -30,7 +31,7 @@ export function createHosts({ kube, hosts }: HostWorld, remoteOf: RemoteOf): (re
     if (!host) return undefined;
     const address = hostAddress(host.kind, url, host.apiURL);
     const credentials = host.secretRef
-      ? hostCredentials(host.secretRef.name, await secretData(kube, repository, host.secretRef.name, signal))
+      ? hostCredentials(host.secretRef.name, await secretText(kube, repository, host.secretRef.name, signal))
       : credentialsOfRemote(repository, await remoteOf(repository, signal));
     const options = { ...address, credentials, timeoutMs: Math.min(parseDurationMs(timeout), 60_000) };
     const key = hashJson([host.kind, options]);
@@ -45,21 +46,21 @@ export function signingKeys({ kube }: Pick<HostWorld, "kube">): (repository: Git
   return async (repository, signal) => {
     const name = repository.spec.commit.signingKey?.secretRef.name;
     if (name === undefined) return undefined;
-    const { identity } = await secretData(kube, repository, name, signal);
+    const identity = (await secretText(kube, repository, name, signal))("identity");
     if (!identity) throw new StalledError("SigningKeyMissing", `Secret ${name} of spec.commit.signingKey has no key "identity" with an OpenSSH private key`);
-    return identity;
+    // Its reader wants the line end that was taken off.
+    return `${identity}\n`;
   };
 }
 
-async function secretData(kube: Kube, { metadata }: GitRepository, name: string, signal: AbortSignal): Promise<Record<string, string>> {
-  const secret = await kube.find({ apiVersion: "v1", kind: "Secret", namespace: metadata.namespace, name }, signal);
-  if (!secret) throw new WaitingError("SecretNotFound", `Secret ${keyOf({ namespace: metadata.namespace, name })} does not exist`, 30_000);
-  const data = isRecord(secret["data"]) ? secret["data"] : {};
-  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(String(value), "base64").toString("utf8")]));
+async function secretText(kube: Kube, { metadata: { namespace } }: GitRepository, name: string, signal: AbortSignal): Promise<SecretText> {
+  const text = await findSecret(kube, { namespace, name }, signal);
+  if (!text) throw new WaitingError("SecretNotFound", `Secret ${keyOf({ namespace, name })} does not exist`, 30_000);
+  return text;
 }
 
-function hostCredentials(name: string, data: Record<string, string>): GitHostOptions["credentials"] {
-  const { githubAppID: appId, githubAppInstallationID: installationId, githubAppPrivateKey: privateKey, token } = data;
+function hostCredentials(name: string, text: SecretText): GitHostOptions["credentials"] {
+  const [appId, installationId, privateKey, token] = [text("githubAppID"), text("githubAppInstallationID"), text("githubAppPrivateKey"), text("token")];
   if (appId && installationId && privateKey) return { appId, installationId, privateKey };
   if (token) return { token };
   throw new StalledError("HostCredentialsInvalid", `Secret ${name} of spec.host.secretRef has neither "token" nor githubAppID, githubAppInstallationID and githubAppPrivateKey`);

@@ -36,13 +36,15 @@ export async function planRevert(deps: RevertDeps, scene: Scene, base: string, s
   if (own) return noPlan("Blocked", "SerinCommit", `${own.oid} was made by Serin and is not reverted; change the deciding fields by hand`);
   const inverse = await invert(deps, scene, { commits: blamed.commits, base }, signal);
   if (inverse.outcome === "none") return inverse;
+  const impacts = await impactsOf(deps, scene, { base, tree: inverse.tree }, signal);
+  if ("broken" in impacts) return noPlan("Blocked", "Blocked", `merging would leave Sync ${impacts.broken} with manifests that do not render`);
   return {
     ...inverse,
     outcome: "plan",
     base,
     commits: blamed.commits.map(factsOf),
     bystanders: blamed.bystanders.map(factsOf),
-    impacts: await impactsOf(deps, scene, { base, tree: inverse.tree }, signal),
+    impacts,
     canaryChanges: await canaryChanges(deps, scene, blamed, signal),
   };
 }
@@ -51,8 +53,8 @@ function factsOf({ oid, message, author, time }: Commit): CommitFacts {
   return { oid, subject: subjectOf(message), author: author.name, time };
 }
 
-/** What merging changes in every Sync of the repository, against what runs now. */
-async function impactsOf(deps: RevertDeps, scene: Scene, { base, tree }: { base: string; tree: string }, signal: AbortSignal): Promise<Impact[]> {
+/** What merging changes in every Sync of the repository, against what runs now; or the Sync that would render no more. */
+async function impactsOf(deps: RevertDeps, scene: Scene, { base, tree }: { base: string; tree: string }, signal: AbortSignal): Promise<Impact[] | { broken: string }> {
   const { namespace, name } = scene.repository.metadata;
   const syncs = deps.syncs.list().filter(({ metadata, spec }) => metadata.namespace === namespace && spec.sourceRef.name === name);
   const own = keyOf(scene.revert.metadata);
@@ -61,7 +63,8 @@ async function impactsOf(deps: RevertDeps, scene: Scene, { base, tree }: { base:
   for (const sync of syncs) {
     const place = { ...scene, sync };
     // Rendered once to see whether it renders, and once as it is: what is held needs the values of Secrets.
-    if (!(await rendering(deps, place, base, signal)) || !(await rendering(deps, place, tree, signal))) continue;
+    if (!(await rendering(deps, place, base, signal))) continue;
+    if (!(await rendering(deps, place, tree, signal))) return { broken: keyOf(sync.metadata) };
     const before = await objectsAt(deps, place, base, signal);
     const after = await objectsAt(deps, place, tree, signal);
     const now = hold(before, await holdsOf(deps, sync, before, signal)).objects;

@@ -92,11 +92,13 @@ describe("rule 3: proposed only when it is the commit's fault", () => {
     await shop.ship(files("2"), "Upgrade all five");
     const reverts: string[] = [];
     for (const one of all) reverts.push(await shop.fail({ canary: one }));
-    for (const name of reverts) await cluster.run("Revert", `five/${name}`);
+    // All at once: two that look at the same moment must not pass together.
+    await Promise.all(reverts.map((name) => cluster.run("Revert", `five/${name}`)));
     expect(await Promise.all(all.map((one) => shop.image(one)))).toEqual(all.map((one) => `acme/${one}:1`));
     const open5 = (await shop.team.pulls()).length;
     expect([open5, shop.team.branches().length]).toEqual([3, 3]);
-    expect(conditionText(await shop.revert(reverts[4] ?? ""))).toContain("False ProposalLimit");
+    const said = await Promise.all(reverts.map(async (name) => conditionText(await shop.revert(name))));
+    expect(said.filter((text) => text.startsWith("False ProposalLimit"))).toHaveLength(2);
     expect(cluster.last().requeueAfterMs).toBeLessThanOrEqual(60_000);
     cluster.clock.jump(hour);
     for (const name of reverts) await cluster.run("Revert", `five/${name}`);
@@ -223,6 +225,17 @@ describe("rule 5: what goes and what stays", () => {
     expect(cluster.events.filter((event) => event.startsWith("Warning Blocked") && event.includes(culprit))).toHaveLength(1);
     await shop.ship(bad, "Undo the reformatting");
     expect((await shop.runRevert(name)).status.phase).toBe("Proposed");
+  });
+
+  test("one that would leave another Sync with manifests that do not render is not proposed", async () => {
+    const shop = await open("breaks", { ...shopFiles("1", { revert: "{ scope: Commit }" }), "other/old.yaml": config("old", "info") });
+    await applyAll(cluster, [{ apiVersion, kind: "Sync", metadata: { namespace: "breaks", name: "other" }, spec: { sourceRef: { name: "apps" }, path: "./other", interval: "10m", prune: true, targetNamespace: "breaks" } }]);
+    await cluster.settle();
+    await shop.ship({ ...bad, "other/new.yaml": config("new", "info"), "other/old.yaml": null }, "Rename what the other Sync has");
+    const name = await shop.fail();
+    await shop.ship({ "other/copy.yaml": config("old", "info") }, "Bring the old one back in another file");
+    const revert = await shop.runRevert(name);
+    expect([conditionText(revert), await shop.image()]).toEqual([expect.stringContaining("False Blocked: merging would leave Sync breaks/other with manifests that do not render"), "acme/shop:1"]);
   });
 
   test("a revert that does not undo the cause is not proposed", async () => {
