@@ -50,7 +50,8 @@ test("a controller that finds no CustomResourceDefinitions says how to get them,
   const metadata = { namespace: "default", name: "apps" };
   const repository = { apiVersion, kind: "GitRepository", metadata, spec: { url: "http://127.0.0.1:1/apps.git", interval: "1m" } };
   await kube.apply(repository, { fieldManager: "test" }, signal);
-  const conditions = async () => JSON.stringify((await kube.get({ apiVersion, kind: "GitRepository", ...metadata }, signal))["status"] ?? {});
+  const conditions = async () =>
+    JSON.stringify((await kube.get({ apiVersion, kind: "GitRepository", ...metadata }, signal))["status"] ?? {});
   await vi.waitFor(async () => expect(await conditions()).toContain("Ready"), patience);
 });
 

@@ -11,7 +11,10 @@ const againMs = 2_000;
  * Says which of our kinds the API server does not know, and when it knows them all. Without this a controller whose
  * CustomResourceDefinitions are missing would look at rest. Resolves when all are known or the signal aborts; never rejects.
  */
-export async function tellMissingKinds({ kube, clock, log }: { kube: Kube; clock: Clock; log: Logger }, signal: AbortSignal): Promise<void> {
+export async function tellMissingKinds(
+  { kube, clock, log }: { kube: Kube; clock: Clock; log: Logger },
+  signal: AbortSignal,
+): Promise<void> {
   let told = "";
   while (!signal.aborted) {
     try {

@@ -11,7 +11,10 @@ import { startContractServer, type UpstreamReply, type UpstreamRequest } from ".
 import { giteaHost } from "./gitea.ts";
 import { type HostLab, testGitHost } from "../../test/conformance/git-host.ts";
 
-const contract = openContract(JSON.parse(readFileSync(join(import.meta.dirname, "../../test/contract/gitea-api.json"), "utf8")), "#/components/schemas/Error");
+const contract = openContract(
+  JSON.parse(readFileSync(join(import.meta.dirname, "../../test/contract/gitea-api.json"), "utf8")),
+  "#/components/schemas/Error",
+);
 
 const users = [
   { login: "ada", password: "ada", token: "ada-token" },

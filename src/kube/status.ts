@@ -34,7 +34,9 @@ export function errorOf(answer: Answer): KubeError {
 
 /** Whether the error is a 404 for the path, so for the kind, and not for one object. */
 export function isUnknownPath(error: unknown): boolean {
-  return error instanceof KubeError && error.code === 404 && /does not know this path$|could not find the requested resource/.test(error.message);
+  return (
+    error instanceof KubeError && error.code === 404 && /does not know this path$|could not find the requested resource/.test(error.message)
+  );
 }
 
 /** No answer came, or not all of it. `cause` is the transport's error. */
