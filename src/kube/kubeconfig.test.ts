@@ -82,7 +82,8 @@ test("an exec plugin is asked for a token, again when it has expired or was refu
     const n = fs.existsSync(${JSON.stringify(count)}) ? Number(fs.readFileSync(${JSON.stringify(count)})) + 1 : 1;
     fs.writeFileSync(${JSON.stringify(count)}, String(n));
     const expirationTimestamp = n === 1 ? "2020-01-01T00:00:00Z" : "2120-01-01T00:00:00Z";
-    console.log(JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status: { token: "t" + n, expirationTimestamp } }));`;
+    const kind = { apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential" };
+    console.log(JSON.stringify({ ...kind, status: { token: "t" + n, expirationTimestamp } }));`;
   const connection = await loadKubeConfig({
     path: file({ user: { exec: { apiVersion: "client.authentication.k8s.io/v1", command: process.execPath, args: ["-e", script] } } }),
   });
