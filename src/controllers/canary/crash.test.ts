@@ -26,7 +26,14 @@ function mortal(kube: Kube, life: AbortController, writes: string[]): Kube {
     life.abort(new Error("killed"));
     return done;
   };
-  return { ...kube, create: once("create", kube.create), apply: once("apply", kube.apply), patch: once("patch", kube.patch), replace: once("replace", kube.replace), delete: once("delete", kube.delete) };
+  return {
+    ...kube,
+    create: once("create", (...args: Parameters<Kube["create"]>) => kube.create(...args)),
+    apply: once("apply", (...args: Parameters<Kube["apply"]>) => kube.apply(...args)),
+    patch: once("patch", (...args: Parameters<Kube["patch"]>) => kube.patch(...args)),
+    replace: once("replace", (...args: Parameters<Kube["replace"]>) => kube.replace(...args)),
+    delete: once("delete", (...args: Parameters<Kube["delete"]>) => kube.delete(...args)),
+  };
 }
 
 /** Processes one after another, each killed after its first write, until the signal aborts. Returns what they wrote. */

@@ -14,7 +14,7 @@ import { createObserver, type Observer } from "./ask.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
 import { handOver } from "./failed.ts";
-import { claimNames } from "./handover.ts";
+import { claimNames, claimTarget } from "./handover.ts";
 import { runCheck, validateMetrics } from "./metrics.ts";
 import type { Observation } from "./observe.ts";
 import { writeRoutes, writeWorkloads } from "./write.ts";
@@ -57,7 +57,9 @@ const beginsSomething = new Set<Decision["do"]>(["initialise", "start", "await"]
 async function validateStart(parts: Parts, canary: Canary, seen: Observation, signal: AbortSignal): Promise<void> {
   await validateMetrics(parts, canary, signal);
   requireAutoscaler(parts.cluster, canary);
-  claimNames(parts.cluster, canary, seen);
+  const all = parts.canaries.list();
+  claimTarget(canary, all);
+  claimNames(parts.cluster, canary, seen, all);
   seen.router.routes(canary, { primary: 100, canary: 0 }, seen.inputs);
 }
 

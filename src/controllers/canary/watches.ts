@@ -21,6 +21,11 @@ export function canaryWatches(informers: Informers): Watched[] {
   const byUse = (object: KubeObject): string[] => [...users(object.kind, object.metadata), ...labelKey(object.metadata)];
   // Classes seldom change, and any Canary may depend on one.
   const everyone = (): string[] => canaries.list().map(({ metadata }) => keyOf(metadata));
+  // Whoever wanted the target of a Canary that goes may have it now.
+  const sharers = ({ metadata, spec }: KubeObject): string[] => {
+    const name = nameIn(isRecord(spec) ? spec["targetRef"] : undefined);
+    return name === undefined ? [] : users("Deployment", { ...metadata, name });
+  };
   const deployments = informers.of(kindsRead.deployment);
   const replicaSets = informers.of(kindsRead.replicaSet);
   const throughOwner = (owners: Informer, next: (owner: KubeObject) => string[]) => ({ metadata }: KubeObject): string[] => {
@@ -41,6 +46,7 @@ export function canaryWatches(informers: Informers): Watched[] {
     watched(informers.of(kindsRead.pod), throughOwner(replicaSets, byDeployment)),
     ...[service, ConfigMap, Secret, autoscaler, httpRoute, ingress, record].map((kind) => watched(informers.of(kind), byUse)),
     watched(informers.of(revert), revertKey),
+    { informer: canaries, keysOf: ({ before, after }) => (before && !after ? sharers(before) : []) },
     // What the metrics are measured by: a Canary that misses one of these waits for it.
     watched(templates, byUse),
     watched(informers.of(Secret), byTemplate),
