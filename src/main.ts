@@ -66,15 +66,16 @@ function misused(problem: string, help: string): number {
   return 2;
 }
 
-/** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+/** Aborts at the first Ctrl-C or SIGTERM, and when the terminal or the reader of the output goes away; a second signal ends the process at once. */
 function untilTold(): AbortSignal {
   const told = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       if (told.signal.aborted) process.exit(130);
       told.abort(new Error(`received ${signal}`));
     });
   }
+  process.stdout.on("error", (error) => told.abort(new Error("nobody reads the output", { cause: error })));
   return told.signal;
 }
 

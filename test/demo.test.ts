@@ -79,6 +79,17 @@ test("two demos on one machine do not meet: one tells the whole story, one ends 
   expect(story.filter((line) => !told.output().includes(line))).toEqual([]);
 });
 
+test.each<[string, (child: ChildProcess) => void]>([
+  ["when the reader of its output goes away", ({ stdout }) => void stdout?.destroy()],
+  ["when its terminal is closed", (child) => void child.kill("SIGHUP")],
+])("%s the demo ends and leaves nothing", { timeout: 60_000 }, async (_, end) => {
+  const run = demo();
+  await vi.waitFor(() => expect(run.output()).toContain("look inside:"), { timeout: 30_000, interval: 50 });
+  end(run.child);
+  const { code, left } = await run.ended;
+  expect({ code, left, errors: run.errors(), lives: groupLives(run.child.pid ?? 0) }).toEqual({ code: 0, left: [], errors: "", lives: false });
+});
+
 test.each<[string, Readonly<Record<string, string>>, string]>([
   ["without git", {}, "there is no `git` on PATH. Install Git, then try again."],
   ["with an old git", { git: "echo git version 2.25.1" }, "needs Git 2.30 or newer, and `git` on PATH is git version 2.25.1. Install a newer Git"],

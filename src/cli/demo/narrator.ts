@@ -83,7 +83,7 @@ function news(view: View): string[] {
   const [revert, sync] = [view.revert(), view.sync()];
   const holding = sync?.revision?.split(" holding ")[1];
   return [
-    ...(revert ? [`revert ${revert.name}: ${revert.phase}; ${revert.pullRequest ?? revert.message}`] : []),
+    ...(revert && revert.phase !== "" ? [`revert ${revert.name}: ${revert.phase}; ${revert.pullRequest ?? revert.message}`] : []),
     ...(sync?.ready === "False" ? [`sync apps is not ready: ${sync.message}`] : []),
     holding ? `the Sync ships what Git says, holding ${holding} back` : "the Sync ships what Git says, holding nothing back",
   ];
