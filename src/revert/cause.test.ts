@@ -39,6 +39,12 @@ describe("rule 1: which fields decide", () => {
       ["ConfigMap/shop data.mode"],
     ],
     [
+      "binary data of a config is named where manifests have it",
+      revision({ configs: { "ConfigMap/shop": { mode: "same", "binaryData/logo": "QQ==" } } }),
+      revision({ configs: { "ConfigMap/shop": { mode: "same", "binaryData/logo": "Qg==" } } }),
+      ["ConfigMap/shop binaryData.logo"],
+    ],
+    [
       "a generated name decides when nothing else does",
       revision({ volume: "shop-config-6ft88t2625" }),
       revision({ volume: "shop-config-b9c8d7f6g5" }),

@@ -45,12 +45,22 @@ function templateFields(deployment: string, promoted: RevisionContent, failed: R
   }));
 }
 
+/** Prefix of the keys under which revisions keep `binaryData`; a key of `data` cannot have a slash. */
+const binaryPrefix = "binaryData/";
+
+/** The fields of a config of a revision as manifests have them. */
+export function configAsWritten(config: Readonly<Record<string, string>> = {}): Record<"data" | "binaryData", Record<string, string>> {
+  const entries = Object.entries(config);
+  const binary = entries.filter(([key]) => key.startsWith(binaryPrefix)).map(([key, value]) => [key.slice(binaryPrefix.length), value]);
+  return { data: Object.fromEntries(entries.filter(([key]) => !key.startsWith(binaryPrefix))), binaryData: Object.fromEntries(binary) };
+}
+
 /** Differences in configs that both revisions use by the same name. One that only one uses shows in the template. */
 function configFields(promoted: RevisionContent, failed: RevisionContent): RawField[] {
   const shared = Object.keys(failed.configs).filter((config) => promoted.configs[config] !== undefined).sort();
   return shared.flatMap((config) => {
     const secret = config.startsWith("Secret/");
-    return differences(promoted.configs[config], failed.configs[config], [{ field: "data" }]).map(({ path, before, after }) => ({
+    return differences(configAsWritten(promoted.configs[config]), configAsWritten(failed.configs[config]), []).map(({ path, before, after }) => ({
       object: config,
       path: formatPath(path),
       ...(secret ? { secret: true } : { promoted: before, failed: after }),
@@ -86,5 +96,5 @@ function isStamp({ object, path }: CauseField, revisions: readonly RevisionConte
 
 function valueIn(revision: RevisionContent, object: string, path: string): unknown {
   const config = revision.configs[object];
-  return object.startsWith("Deployment/") ? valueAt({ spec: { template: revision.template } }, parsePath(path)) : valueAt({ data: config }, parsePath(path));
+  return object.startsWith("Deployment/") ? valueAt({ spec: { template: revision.template } }, parsePath(path)) : valueAt(configAsWritten(config), parsePath(path));
 }

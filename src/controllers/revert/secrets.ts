@@ -3,6 +3,7 @@ import type { KubeObject } from "../../api/object.ts";
 import type { Revert } from "../../api/revert.ts";
 import { secretDigest } from "../../canary/revision.ts";
 import { isRecord } from "../../lib/json.ts";
+import { configAsWritten } from "../../revert/cause.ts";
 import { parsePath, valueAt } from "../../revert/path.ts";
 import type { RevertDeps } from "./deps.ts";
 
@@ -32,7 +33,7 @@ export async function recordedContent(kube: RevertDeps["kube"], { namespace, nam
 
 /** Value of a field in a kept revision; of a Secret its digest. */
 export function recordedValue(content: RevisionContent, { object, path }: CauseField): unknown {
-  const root = object.startsWith("Deployment/") ? { spec: { template: content.template } } : { data: content.configs[object] };
+  const root = object.startsWith("Deployment/") ? { spec: { template: content.template } } : configAsWritten(content.configs[object]);
   return valueAt(root, parsePath(path));
 }
 
