@@ -42,7 +42,7 @@ export function checkOf({ metric, canary, primary }: MetricSample): CheckResult 
     verdict,
     ...(canary.kind === "number" && Number.isFinite(canary.value) ? { value: canary.value } : {}),
     ...comparison(primary, range),
-    message: messageOf(metric.name, { canary, primary, range }),
+    message: messageOf(metric.name, { canary, primary, range, own: metric.query !== undefined || metric.templateRef !== undefined }),
   };
 }
 
@@ -62,15 +62,23 @@ interface Measured {
   readonly canary: Sample;
   readonly primary: Sample | undefined;
   readonly range: Range | undefined;
+  /** The query is the user's; those of Serin can always be asked of the primary. */
+  readonly own: boolean;
 }
 
-function messageOf(name: string, { canary, primary, range }: Measured): string {
+function messageOf(name: string, { canary, primary, range, own }: Measured): string {
   if (canary.kind !== "number") return `${name} ${silence(canary)}`;
   const value = formatValue(name, canary.value);
   if (Number.isNaN(canary.value)) return `${name} is ${value}, which is no number`;
   if (!range) return `${name} is ${value}, which says nothing without a thresholdRange`;
-  const beside = primary?.kind === "number" ? `; the primary's is ${formatValue(name, primary.value)}` : "";
+  const beside = primary?.kind === "number" ? `; the primary's is ${formatValue(name, primary.value)}` : alone(canary.value, { primary, range, own });
   return `${name} is ${value}, ${position(name, canary.value, range)}${beside}`;
+}
+
+/** Why nothing will be proposed in Git: a query that asks the same of both sides proves nothing against a commit. */
+function alone(value: number, { primary, range, own }: Omit<Measured, "canary" | "range"> & { range: Range }): string {
+  if (!own || primary !== undefined || inRange(value, range)) return "";
+  return "; its query cannot be asked of the primary, so by itself it only holds the change back and proposes no revert: write {{ target }} or {{ service }}-canary in it";
 }
 
 function position(name: string, value: number, { min, max }: Range): string {

@@ -88,6 +88,14 @@ describe("the primary beside it", () => {
   });
 });
 
+test("a query that cannot tell the primary from the canary says that it proposes nothing, and how it would", () => {
+  expect(checkOne(custom, number(20)).message).toBe(
+    "queue is 20, above the maximum 10; its query cannot be asked of the primary, so by itself it only holds the change back and proposes no revert: write {{ target }} or {{ service }}-canary in it",
+  );
+  expect(checkOne(custom, number(20), number(5)).message).toBe("queue is 20, above the maximum 10; the primary's is 5");
+  expect(checkOne(custom, number(5)).message).toBe("queue is 5, within 1 to 10");
+});
+
 test.each<[string, CanaryMetric, object | undefined]>([
   ["the user's own come first", metric({ thresholdRange: { min: 95 } }), { min: 95 }],
   ["a success rate without any", metric({ thresholdRange: undefined }), { min: 99 }],
