@@ -72,7 +72,7 @@ export interface CanaryWorld extends TestCluster {
 /** Starts one; its controller is not running yet. Tag `bad` fails half of its requests, `crash` ends at once. */
 export async function startCanaryWorld(): Promise<CanaryWorld> {
   const requests: RequestInfo[] = [];
-  const images = shopImages({ bad: { ERROR_PERCENT: "50" }, crash: { CRASH_AFTER_MS: "100" }, "never-ready": { READINESS: "never" } });
+  const images = shopImages({ bad: { ERROR_PERCENT: "50" }, crash: { CRASH_AFTER_MS: "100" } });
   const cluster = await startTestCluster({ images, onRequest: (request) => requests.push(request) });
   const { kube, signal, gateway } = cluster;
   await cluster.apply(...kinds.map((kind) => crdOf(kind)));

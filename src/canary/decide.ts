@@ -133,12 +133,14 @@ function hold(reason: string, message: string): Decision {
 
 const targetMissing = hold("TargetMissing", "the target does not exist; the primary serves the promoted revision");
 
-function initialize({ status, seen }: Input): Decision {
+function initialize({ spec, status, seen }: Input): Decision {
   if (seen.revision === undefined) return hold("TargetMissing", "the target does not exist yet");
   // A target that is mended while its first primary cannot start is what we want to run.
   if (seen.revision !== status.promotedRevision) return { do: "initialise" };
-  if (seen.primary.state !== "ready") return hold("PrimaryNotReady", seen.primary.message);
-  return { do: "takeOver" };
+  if (seen.primary.state === "ready") return { do: "takeOver" };
+  // The target serves as before: there is nothing to take back, but somebody should look.
+  const reason = seen.primary.state === "stuck" || isOverdue(spec, status, seen.nowMs) ? "PrimaryFailed" : "PrimaryNotReady";
+  return hold(reason, seen.primary.message);
 }
 
 function rest({ status, seen }: Input): Decision {

@@ -152,6 +152,9 @@ const outcomes: Record<Phase, Outcome> = {
 /** Holds that are the ordinary course of things and not worth a word in the conditions. */
 const ordinary = new Set(["UpToDate", "CanaryEnding", "StepNotDue", "CheckNotDue", "Draining", "RevisionFailed", "ChangeHeld", "GateClosed"]);
 
+/** Holds that do not end by themselves. */
+const needsSomebody = new Set(["TargetMissing", "PrimaryFailed"]);
+
 function outcomeOf(status: CanaryStatus, decision: Decision, before: Condition | undefined): Outcome {
   const { phase = "Initializing", failure } = status;
   const usual = outcomes[phase];
@@ -160,7 +163,7 @@ function outcomeOf(status: CanaryStatus, decision: Decision, before: Condition |
   if (decision.do !== "hold") return usual;
   if (ordinary.has(decision.reason)) return asBefore(status, usual, before);
   const outcome = { ...usual, reason: decision.reason, message: decision.message };
-  return decision.reason === "TargetMissing" ? { ...outcome, ready: "False", state: "reconciling" } : outcome;
+  return needsSomebody.has(decision.reason) ? { ...outcome, ready: "False", state: "reconciling" } : outcome;
 }
 
 /** Between two steps the last word stands, so that it does not flicker. */

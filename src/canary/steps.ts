@@ -55,6 +55,7 @@ const running: ReadonlySet<CanaryPhase | undefined> = new Set(["Waiting", "Progr
 /** When to look again even if nothing changes; `undefined`: only when something does. */
 export function msUntilNext(spec: CanarySpec, status: CanaryStatus, nowMs: number): number | undefined {
   const draining = msUntilDrained(status, nowMs);
+  if (status.phase === "Initializing") return msUntilDeadline(spec, status, nowMs) || undefined;
   if (!running.has(status.phase)) return draining > 0 ? draining : undefined;
   const waits = [msUntilStep(spec, status, nowMs), draining, msUntilDeadline(spec, status, nowMs)].filter((wait) => wait > 0);
   return Math.min(...waits, parseDurationMs(spec.analysis.interval));

@@ -26,6 +26,15 @@ describe.concurrent("a canary", () => {
     expect((await world.phase(name, "Initialized")).canaryWeight).toBe(0);
   });
 
+  test("says so when its first primary cannot start, and takes over once that is mended; the target serves all the time", async () => {
+    const name = "unstartable";
+    await world.apply(shopDeployment(name, { tag: "missing-1" }), shopCanary(name, { ...steady, progressDeadlineSeconds: 2 }));
+    await world.until(canary, name, (object) => conditionOf(object, "Ready") === "False/PrimaryFailed");
+    expect(deploymentSpec(await world.get(deployment, name)).replicas).toBe(2);
+    await world.release(name, "2");
+    await world.phase(name, "Initialized");
+  });
+
   test("counts its checks without traffic when it is blue/green, and then takes all at once", async () => {
     const name = "blue";
     await world.underCanary(name, { analysis: { iterations: 2, metrics: [always] } });
