@@ -2,13 +2,15 @@ import { describe, expect, test } from "vitest";
 import { isStorm, msUntilProposal, shouldRebuild } from "./limits.ts";
 
 const minute = 60_000;
-const failure = (minutes: number, commits: string) => ({ failedAtMs: minutes * minute, commits });
+const failure = (minutes: number, commits: string, canary = commits) => ({ canary, failedAtMs: minutes * minute, commits });
 
 describe("rule 3: storms", () => {
   test.each<[string, ReturnType<typeof failure>[], boolean]>([
     ["two changes that fail together are two bad changes", [failure(1, "b")], false],
     ["three different ones are an outage", [failure(1, "b"), failure(2, "c")], true],
-    ["three canaries of the same commits are one bad change", [failure(1, "a"), failure(2, "a")], false],
+    ["three canaries of the same commits are one bad change", [failure(1, "a", "x"), failure(2, "a", "y")], false],
+    ["one canary that fails three times is no outage", [failure(-2, "b", "a"), failure(-1, "c", "a")], false],
+    ["of each canary the newest failure counts", [failure(1, "b", "x"), failure(2, "c", "x"), failure(-1, "d", "y")], true],
     ["those of an hour ago do not count", [failure(-60, "b"), failure(-61, "c")], false],
   ])("%s", (_, others, want) => {
     expect(isStorm(failure(0, "a"), others)).toBe(want);

@@ -1,5 +1,7 @@
 /** A failure somewhere in the cluster: when, and which commits are to blame as far as known. */
 export interface RecentFailure {
+  /** `namespace/name`. */
+  readonly canary: string;
   readonly failedAtMs: number;
   /** The same text for the same set of commits. */
   readonly commits: string;
@@ -9,12 +11,15 @@ const stormWindowMs = 10 * 60_000;
 const stormSets = 3;
 
 /**
- * Whether so many different changes failed at once that none of them is likely to be the reason (design rule 3):
- * three or more different sets of commits within ten minutes around this one.
+ * Whether so many different changes failed at once that none of them is likely to be the reason (design rule 3): Canaries
+ * of three or more different sets of commits within ten minutes around this one. One Canary counts once, with its newest
+ * failure: someone who tries and fails three times is no outage.
  */
 export function isStorm(failure: RecentFailure, others: readonly RecentFailure[]): boolean {
   const near = others.filter(({ failedAtMs }) => Math.abs(failedAtMs - failure.failedAtMs) <= stormWindowMs);
-  return new Set([failure, ...near].map(({ commits }) => commits)).size >= stormSets;
+  const oldestFirst = [...near].sort((a, b) => a.failedAtMs - b.failedAtMs);
+  const byCanary = new Map([...oldestFirst, failure].map(({ canary, commits }) => [canary, commits]));
+  return new Set(byCanary.values()).size >= stormSets;
 }
 
 const proposalsPerHour = 3;

@@ -64,7 +64,8 @@ function notPossible(deps: RevertDeps, { revert, repository }: Scene, host: GitH
 function failureOf({ metadata, spec, status }: Revert): RecentFailure {
   const failedAt = spec.evidence?.failedAt ?? metadata.creationTimestamp ?? "";
   const commits = spec.evidence?.commit ?? (spec.commits ?? status.commits)?.join(" ");
-  return { failedAtMs: Date.parse(failedAt), commits: commits ?? keyOf(metadata) };
+  const canary = keyOf({ namespace: metadata.namespace, name: spec.canaryRef.name });
+  return { canary, failedAtMs: Date.parse(failedAt), commits: commits ?? keyOf(metadata) };
 }
 
 function otherFailures({ reverts }: RevertDeps, revert: Revert): RecentFailure[] {

@@ -5,6 +5,7 @@ import { keyOf, refOf } from "../../api/object.ts";
 import type { Revert, RevertPhase } from "../../api/revert.ts";
 import type { GitHost } from "../../githost/git-host.ts";
 import type { Reconcile, ReconcileResult } from "../../kube/kube.ts";
+import { parseDurationMs } from "../../lib/duration.ts";
 import { StalledError, WaitingError } from "../../lib/errors.ts";
 import { neverInGit } from "./blame.ts";
 import { endOf } from "../../revert/end.ts";
@@ -19,8 +20,13 @@ import { say, tellCanary } from "./say.ts";
 import { observe, observeHead, observeProposal, type Published, type Scene } from "./scene.ts";
 import { releaseOnly, tidyUp } from "./tidy.ts";
 
-/** How often branch and pull request are read while nothing else happens. */
+/** How often branch and pull request are read while nothing else happens: as often as the source, within these bounds. */
 const pollMs = 60_000;
+const fastestPollMs = 5_000;
+
+function pollMsOf({ repository }: Scene): number {
+  return Math.min(Math.max(parseDurationMs(repository.spec.interval), fastestPollMs), pollMs);
+}
 
 type Deps = RevertDeps & { readonly memory: Memory };
 
@@ -104,7 +110,8 @@ async function stay(deps: Deps, scene: Scene, { host, published, problem }: Plac
   }
   const soonestMs = await propose(deps, scene, { host, published }, signal);
   if (host && published.proposal === "open") await tellOfChanges(deps, scene, { host, published }, signal);
-  return { requeueAfterMs: Math.min(soonestMs ?? pollMs, pollMs) };
+  const dueMs = pollMsOf(scene);
+  return { requeueAfterMs: Math.min(soonestMs ?? dueMs, dueMs) };
 }
 
 /** Pushed and opened once more (design rule 7, fourth row); a second time it is the person's turn. */
