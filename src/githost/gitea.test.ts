@@ -24,8 +24,11 @@ const users = [
 
 const run = promisify(execFile);
 
+/** Stands between the host under test and Gitea. */
+type Proxy = (asked: UpstreamRequest, send: (asked: UpstreamRequest) => Promise<UpstreamReply>) => Promise<UpstreamReply>;
+
 /** The sandbox's Git server behind a server that reads along. */
-async function startLab(): Promise<HostLab> {
+async function startLab(proxy: Proxy = (asked, send) => send(asked)): Promise<HostLab> {
   const dir = mkdtempSync(join(tmpdir(), "serin-gitea-"));
   const gitea = await startGitServer({ dir, users: [...users] });
   const { dir: repository } = await gitea.createRepository("team", "app");
@@ -44,7 +47,7 @@ async function startLab(): Promise<HostLab> {
     return text === "" ? undefined : JSON.parse(text);
   };
   const tokens = { person: "ada-token", bot: "bot-token" };
-  const server = await startContractServer(contract, (asked) => forward(`${gitea.url}/api/v1`, asked));
+  const server = await startContractServer(contract, (asked) => proxy(asked, (sent) => forward(`${gitea.url}/api/v1`, sent)));
   const at = { apiURL: server.url, owner: "team", timeoutMs: 10_000 };
   const options = (token: string, name = "app") => ({ ...at, repository: name, credentials: { token } });
   let pushed = 0;
@@ -101,8 +104,57 @@ async function forward(api: string, { method, path, query, authorization, body }
 }
 
 describe("gitea", () => {
-  testGitHost(giteaHost, startLab, { person: "ada", bot: "renovate-bot" });
+  testGitHost(giteaHost, () => startLab(), { person: "ada", bot: "renovate-bot" });
 });
+
+const signal = () => AbortSignal.timeout(20_000);
+const wanted = { head: "serin/revert/x", base: "main", title: "Revert", body: "Why." };
+
+async function withLab(proxy: Proxy, use: (lab: HostLab) => Promise<void>): Promise<void> {
+  const lab = await startLab(proxy);
+  try {
+    await use(lab);
+  } finally {
+    await lab.stop();
+  }
+  expect(lab.server.violations).toEqual([]);
+}
+
+/** Lists first one that is like the newest, but comes from a fork. */
+const withFork: Proxy = async (asked, send) => {
+  const { status, json } = await send(asked);
+  if (asked.method !== "GET" || !asked.path.endsWith("/pulls") || !Array.isArray(json) || json.length === 0) return { status, json };
+  const [newest] = json;
+  return { status, json: [{ ...newest, number: 99, title: "Evil", head: { ...newest.head, repo_id: newest.base.repo_id + 1 } }, ...json] };
+};
+
+test("a pull request from a fork's branch of the same name is not ours", () =>
+  withLab(withFork, async (lab) => {
+    await lab.push(wanted.head);
+    const host = giteaHost(lab.options.writer);
+    await host.createPullRequest(wanted, signal());
+    expect(await host.findPullRequest(wanted.head, signal())).toMatchObject({ number: 1, title: "Revert" });
+    expect(await host.createPullRequest(wanted, signal())).toMatchObject({ number: 1 });
+  }));
+
+/** As with MAX_RESPONSE_ITEMS = 1 in Gitea's settings. */
+const oneAPage: Proxy = (asked, send) => {
+  const query = new URLSearchParams(asked.query);
+  if (query.has("limit")) query.set("limit", "1");
+  return send({ ...asked, query });
+};
+
+test("a server with smaller pages than asked for: what is not on the first page is found", () =>
+  withLab(oneAPage, async (lab) => {
+    const host = giteaHost(lab.options.writer);
+    for (const head of [wanted.head, "serin/revert/y", "serin/revert/z"]) {
+      await lab.push(head);
+      await host.createPullRequest({ ...wanted, head }, signal());
+    }
+    await lab.review(1, "bot", "approve");
+    await lab.review(1, "person", "approve");
+    expect(await host.findPullRequest(wanted.head, signal())).toMatchObject({ number: 1, approved: true });
+  }));
 
 test("an App's credentials are refused at once: Gitea has no apps", () => {
   const credentials = { appId: "1", installationId: "2", privateKey: "key" };
