@@ -35,6 +35,8 @@ import { type GitSource, gitSource } from "./git-source.ts";
 /** What a test may put in the place of the real thing. */
 export interface WorldOptions {
   readonly deps?: Partial<SyncDeps>;
+  /** Puts something around the real thing, e.g. to count its calls. */
+  readonly wrap?: (deps: SyncDeps) => SyncDeps;
   readonly git?: Partial<GitHttpOptions>;
   readonly searchPath?: string;
 }
@@ -58,6 +60,7 @@ export interface World {
 /** Starts a world; its controllers too, unless told otherwise. */
 export async function startWorld({
   deps = {},
+  wrap = (real) => real,
   git: gitOptions = {},
   searchPath = process.env["PATH"] ?? "",
 }: WorldOptions = {}): Promise<World> {
@@ -88,7 +91,7 @@ export async function startWorld({
       const base = { kube: own, events, clock: systemClock, log: silentLogger, signal };
       const repositories = resourcesOf(gitRepository, { informers, kube: own });
       const live = createLive({ informers, clock: systemClock });
-      const syncDeps: SyncDeps = {
+      const syncDeps = wrap({
         ...base,
         syncs: resourcesOf(sync, { informers, kube: own }),
         repositories,
@@ -104,7 +107,7 @@ export async function startWorld({
         applyHolds: hold,
         beforeFirstApply: async () => {},
         ...deps,
-      };
+      });
       const controllers = [
         runController({
           ...base,

@@ -13,7 +13,7 @@ const deployment = (name: string, image: string) =>
   `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: ${name}}\nspec:\n  replicas: 1\n  selector: {matchLabels: {app: ${name}}}\n  template:\n    metadata: {labels: {app: ${name}}}\n    spec: {containers: [{name: app, image: "${image}"}]}\n`;
 
 /** Plays the Deployment controller: nobody else does in this world. */
-async function report(namespace: string, name: string, ready: boolean): Promise<void> {
+async function report(namespace: string, name: string, ready: boolean, conditions: object[] = []): Promise<void> {
   const ref = { apiVersion: "apps/v1", kind: "Deployment", namespace, name };
   const live = await eventually(() => world.kube.find(ref, signal), () => `no Deployment ${name}`);
   const count = ready ? 1 : 0;
@@ -23,6 +23,7 @@ async function report(namespace: string, name: string, ready: boolean): Promise<
     updatedReplicas: 1,
     availableReplicas: count,
     readyReplicas: count,
+    conditions,
   };
   await world.kube.patch(ref, { status }, { fieldManager: "deployment-controller", subresource: "status" }, signal);
 }
@@ -91,6 +92,22 @@ test("what does not become healthy in time keeps what it should have replaced", 
   expect(await app.find("ConfigMap", "old")).toBeDefined();
   await report("late", "a", true);
   await app.becomes(second, "True");
+});
+
+test("what has failed does not count as on its way again before it is healthy", async () => {
+  const app = appIn(world, "failed");
+  const commit = app.source.commit({ "a.yaml": deployment("a", "x:1") });
+  await app.create({ wait: true });
+  await report("failed", "a", false, [{ type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded" }]);
+  await app.becomes(commit, "False", "HealthCheckFailed");
+  await report("failed", "a", false);
+  const next = await eventually(async () => {
+    const ready = (await app.sync()).status.conditions?.find(({ type }) => type === "Ready");
+    return ready?.message.includes("deadline") ? undefined : ready;
+  }, () => "the news was not seen");
+  expect(next).toMatchObject({ status: "False", reason: "HealthCheckFailed" });
+  await report("failed", "a", true);
+  await app.becomes(commit, "True");
 });
 
 test("namespaces and CustomResourceDefinitions come first, and what needs them in the same commit follows", async () => {

@@ -1,10 +1,33 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeRef, type ObjectRef } from "../../api/object.ts";
 import { appIn, configMap, eventually, startWorld, type World } from "../../../test/sync-world.ts";
 
 const signal = new AbortController().signal;
 let world: World;
+/** Namespaces of the Syncs that were rendered, one for each time. */
+const rendered: (string | undefined)[] = [];
+/** What happens in the cluster right before an object is deleted. */
+let beforeDelete: (ref: ObjectRef) => Promise<void> = async () => {};
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startWorld({
+    wrap: ({ rendering, kube, ...deps }) => ({
+      ...deps,
+      rendering: {
+        ...rendering,
+        renderAt: (sync, ...rest) => {
+          rendered.push(sync.metadata.namespace);
+          return rendering.renderAt(sync, ...rest);
+        },
+      },
+      kube: {
+        ...kube,
+        delete: async (ref, ...rest) => {
+          await beforeDelete(ref);
+          await kube.delete(ref, ...rest);
+        },
+      },
+    }),
+  });
 });
 afterAll(() => world.close());
 
@@ -26,6 +49,26 @@ test("a commit is applied, labelled and named; what leaves Git is pruned", async
   await eventually(async () => ((await app.find("ConfigMap", "b")) ? undefined : true), () => "b was not pruned");
 });
 
+test("what leaves Git is not deleted when somebody made it anew in the meantime", async () => {
+  const app = appIn(world, "anew");
+  const first = app.source.commit({ "a.yaml": configMap("a", { k: "1" }), "b.yaml": configMap("b", { k: "1" }) });
+  await app.create();
+  await app.becomes(first, "True");
+  const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "anew", name: "b" };
+  beforeDelete = async (going) => {
+    if (describeRef(going) !== describeRef(ref)) return;
+    beforeDelete = async () => {};
+    await world.kube.delete(ref, {}, signal);
+    const theirs = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "anew", name: "b" }, data: { k: "theirs" } };
+    await world.kube.create(theirs, { fieldManager: "somebody" }, signal);
+  };
+  const second = app.source.commit({ "a.yaml": configMap("a", { k: "2" }) });
+  await app.poke();
+  const { status } = await app.becomes(second, "True");
+  expect((await app.find("ConfigMap", "b"))?.["data"]).toEqual({ k: "theirs" });
+  expect(status.inventory?.entries.map(({ id }) => id)).toEqual(["anew_a__ConfigMap"]);
+});
+
 const writesTo = (namespace: string) =>
   world.requests
     .filter(
@@ -34,7 +77,7 @@ const writesTo = (namespace: string) =>
     )
     .map(({ verb, resource, name }) => `${verb} ${resource} ${name}`);
 
-test("only what changed is written, and keeps the commit that changed it; a commit elsewhere writes no object", async () => {
+test("only what changed is written, and keeps the commit that changed it; a commit elsewhere renders and writes nothing", async () => {
   const app = appIn(world, "quiet");
   const files = { "app/a.yaml": configMap("a", { k: "1" }), "app/b.yaml": configMap("b", { k: "1" }) };
   const first = app.source.commit(files);
@@ -48,11 +91,14 @@ test("only what changed is written, and keeps the commit that changed it; a comm
   const commitOf = async (name: string) => (await app.find("ConfigMap", name))?.metadata.annotations?.["serin.dev/commit"];
   expect([await commitOf("a"), await commitOf("b")]).toEqual([first, second]);
 
+  expect(rendered).toContain("quiet");
+  rendered.length = 0;
   world.requests.length = 0;
   const third = app.source.commit({ ...files, "app/b.yaml": configMap("b", { k: "2" }), "README.md": "x" });
   await app.poke();
   await app.becomes(third, "True");
   expect(writesTo("quiet")).toEqual(["patch syncs/status app"]);
+  expect(rendered).not.toContain("quiet");
 });
 
 test("drift is put back at once, and the event names the field and who did it", async () => {
