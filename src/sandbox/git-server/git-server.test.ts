@@ -326,5 +326,5 @@ test("without git on the machine it says what is missing", async () => {
   const script = `import { startGitServer } from ${JSON.stringify(join(import.meta.dirname, "git-server.ts"))};
 await startGitServer({ dir: "/nowhere", users: [{ login: "a", password: "a", token: "a" }] });`;
   const failed = run(process.execPath, ["--input-type=module-typescript", "--eval", script], { env: { PATH: "/nowhere" } });
-  await expect(failed).rejects.toMatchObject({ stderr: expect.stringContaining("needs `git`, which is not on PATH. Install Git") });
+  await expect(failed).rejects.toMatchObject({ stderr: expect.stringContaining("there is no `git` on PATH. Install Git") });
 });
