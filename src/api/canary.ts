@@ -237,6 +237,7 @@ const status = z.object({
       z.object({
         revert: z.string().describe("Name of the Revert."),
         fields: z.array(causeField),
+        revision: z.string().optional().describe("Identity of the revision that failed with them; once it is promoted after all, nothing is refused any more."),
         declined: z.boolean().optional().describe("A person declined the Revert: the values may be tried once more, and nothing is proposed again."),
       }),
     )

@@ -24,6 +24,11 @@ test.each<[string, CanaryStatus, Partial<CanaryStatus>]>([
   ["a check takes its interval and counts", next(running, hold, { check: failing }), { failedChecks: 2, verdict: "fail", steppedAt: now }],
   ["a rollback says why, from which weight and whether it is the commit's fault", next(running, rollBack, { check: failing }), { phase: "Failed", canaryWeight: 0, verdict: "fail", failure: { reason: "CheckFailed", message: "m is 3", failedAt: "2026-11-21T12:00:00Z", weight: 20, propose: true } }],
   ["the primary's revision is promoted when it serves", next({ ...running, phase: "Promoting" }, { do: "handBack" }), { phase: "Finalising", canaryWeight: 0, promotedRevision: "v2", promotedCommit: "b".repeat(40) }],
+  [
+    "what was refused once and is promoted after all is refused no more",
+    next({ ...running, phase: "Finalising", refused: [{ revert: "a", fields: [], revision: "v2" }, { revert: "b", fields: [], revision: "v3" }] }, { do: "finish" }),
+    { phase: "Succeeded", refused: [{ revert: "b", fields: [], revision: "v3" }] },
+  ],
   ["a cancelled run leaves no failure", next(running, { do: "cancel" }, { revision: "v1" }), { phase: "Initialized", canaryWeight: 0, trackedRevision: "v1", failedChecks: 0, failure: undefined }],
   ["a canary that loses its traffic while its promotion waits climbs again", next({ ...running, phase: "WaitingPromotion" }, { do: "shift", weight: 0 }), { phase: "Progressing", canaryWeight: 0 }],
 ])("%s", (_, status, want) => {

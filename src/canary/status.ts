@@ -91,7 +91,11 @@ const changes: { [D in Decision["do"]]: (status: CanaryStatus, facts: At, decisi
     promotedCommit: trackedCommit,
     steppedAt: now,
   }),
-  finish: () => ({ phase: "Succeeded" }),
+  // What was refused once and is promoted after all is refused no more.
+  finish: ({ trackedRevision, refused }) => ({
+    phase: "Succeeded",
+    ...(refused === undefined ? {} : { refused: refused.filter(({ revision }) => revision === undefined || revision !== trackedRevision) }),
+  }),
   cancel: (status, facts) => ({ ...atRest(status, facts), steppedAt: facts.now }),
   // What the target's commit says now may be the failed one, of which a Revert held a part back.
   settle: (status, facts) => atRest(status, { ...facts, commit: undefined }),

@@ -98,6 +98,7 @@ export function controllersOf(world: World): Controller[] {
     ...resources,
     remoteOf,
     renderAt: rendering.renderAt,
+    renderAnew: rendering.renderAnew,
     hostOf: createHosts(world, remoteOf),
     signingKeyOf: signingKeys(world),
     clusterUid: clusterUid(world),

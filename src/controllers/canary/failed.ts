@@ -23,7 +23,7 @@ export async function handOver(deps: Pick<CanaryDeps, "ensureRevert" | "kube" | 
   const revert = await deps.ensureRevert({ canary, failed, promoted, earlier, evidence: evidenceOf(canary, status.failure), propose }, signal);
   if (revert === undefined) return canary;
   const fields = await decidingFields(deps, { namespace: canary.metadata.namespace, name: revert }, signal);
-  return deps.canaries.patchStatus(canary, { ...status, revertRef: revert, refused: remember(status, { revert, fields }) }, signal);
+  return deps.canaries.patchStatus(canary, { ...status, revertRef: revert, refused: remember(status, { revert, fields, revision: status.trackedRevision }) }, signal);
 }
 
 async function decidingFields({ kube }: Pick<CanaryDeps, "kube">, ref: { namespace: string | undefined; name: string }, signal: AbortSignal): Promise<CauseField[]> {
@@ -32,7 +32,9 @@ async function decidingFields({ kube }: Pick<CanaryDeps, "kube">, ref: { namespa
   return cause.filter(({ decides }) => decides);
 }
 
-function remember({ refused = [] }: CanaryStatus, entry: { revert: string; fields: CauseField[] }): NonNullable<CanaryStatus["refused"]> {
+type Refused = NonNullable<CanaryStatus["refused"]>[number];
+
+function remember({ refused = [] }: CanaryStatus, entry: Refused): Refused[] {
   if (refused.some(({ revert }) => revert === entry.revert)) return refused;
   return [...refused, entry].slice(-refusedKept);
 }

@@ -2,6 +2,7 @@ import type { CauseField } from "../../api/cause.ts";
 import type { KubeObject } from "../../api/object.ts";
 import { type Commit, GitError } from "../../git/git.ts";
 import { StalledError } from "../../lib/errors.ts";
+import { sameJson } from "../../lib/json.ts";
 import { isSerinCommit } from "../../revert/branch.ts";
 import { culprits, disagreeing, type Stage, valuesOf } from "../../revert/culprits.ts";
 import { objectsAt, type RevertDeps } from "./deps.ts";
@@ -70,11 +71,23 @@ const maxConfigSteps = 50;
 async function search(deps: RevertDeps, scene: Scene, { failed, promoted }: { failed: string; promoted: string }, signal: AbortSignal): Promise<Blamed | NoPlan> {
   const way = await wayBack(deps, scene, { failed, promoted }, signal);
   if (way.outcome === "none") return way;
+  const fickle = await notTheSameTwice(deps, scene, way.stages, signal);
+  if (fickle) return fickle;
   const { commits, bystanders } = culprits(way.stages);
   if (commits.length === 0) return noPlan("Planned", "NotFromGit", `no commit between ${promoted} and ${failed} changed ${scene.deciding.map(({ path }) => path).join(", ")}`);
   const byId = new Map(way.commits.map((commit) => [commit.oid, commit]));
   const pick = (oids: readonly string[]) => oids.flatMap((oid) => byId.get(oid) ?? []);
   return { outcome: "blamed", commits: pick(commits), bystanders: pick(bystanders), promotedAt: way.stages.at(-1)?.commit ?? "", failedAt: way.stages[0]?.commit ?? "" };
+}
+
+/** Design rule 3: both ends must render twice the same, else comparing renderings blames anybody. */
+async function notTheSameTwice(deps: RevertDeps, scene: Scene, stages: readonly Stage[], signal: AbortSignal): Promise<NoPlan | undefined> {
+  for (const { commit, values } of [stages[0], stages.at(-1)].filter((stage) => stage !== undefined)) {
+    const again = await rendering({ ...deps, renderAt: deps.renderAnew }, scene, commit, signal);
+    if (again && sameJson(valuesIn(scene, again), values)) continue;
+    return noPlan("Planned", "NotReproducible", `commit ${commit} does not render the same twice, so no commit can be blamed by rendering`);
+  }
+  return undefined;
 }
 
 /** From the newest commit that says what failed back to the newest before it that says what was promoted. */

@@ -23,6 +23,8 @@ export interface RevertDeps {
   readonly repositories: Resources<GitRepository>;
   readonly git: Git;
   readonly renderAt: RenderAt;
+  /** As `renderAt`, never from memory. */
+  readonly renderAnew: RenderAt;
   readonly remoteOf: (repository: GitRepository, signal: AbortSignal) => Promise<Remote>;
   /** `undefined`: the repository names no Git host. */
   readonly hostOf: (repository: GitRepository, signal: AbortSignal) => Promise<GitHost | undefined>;

@@ -150,8 +150,10 @@ const endings = {
 async function markDeclined({ canaries }: RevertDeps, { metadata, spec }: Revert, signal: AbortSignal): Promise<void> {
   const canary = canaries.find(keyOf({ namespace: metadata.namespace, name: spec.canaryRef.name }));
   if (!canary) return;
-  const others = (canary.status.refused ?? []).filter(({ revert }) => revert !== metadata.name);
-  const refused: CanaryStatus["refused"] = [...others, { revert: metadata.name, fields: spec.cause, declined: true }];
+  const all = canary.status.refused ?? [];
+  const known = all.find(({ revert }) => revert === metadata.name);
+  const others = all.filter((entry) => entry !== known);
+  const refused: CanaryStatus["refused"] = [...others, { ...known, revert: metadata.name, fields: spec.cause, declined: true }];
   const conditions = canary.status.conditions?.filter(({ type }) => type !== "RevertNotPossible");
   await canaries.patchStatus(canary, { ...canary.status, ...(conditions ? { conditions } : {}), refused: refused.slice(-20) }, signal);
 }

@@ -27,6 +27,8 @@ interface RenderDeps {
 /** Renders Syncs, remembering what it rendered. */
 export interface Rendering {
   readonly renderAt: RenderAt;
+  /** As `renderAt`, but never from memory: what cannot be rendered twice the same is not told apart by rendering. */
+  readonly renderAnew: RenderAt;
   /** Digest of everything in the repository that the Sync's rendering depends on; equal digests give equal objects. */
   readonly inputsAt: (sync: Sync, repository: GitRepository, commitOrTree: string, signal: AbortSignal) => Promise<string>;
 }
@@ -58,20 +60,26 @@ export function createRendering({ git, kube, remoteOf, renderers }: RenderDeps):
     inputs.set(key, digest);
     return digest;
   };
-  const renderAt: RenderAt = async (sync, repository, commitOrTree, signal) => {
-    const key = await inputsAt(sync, repository, commitOrTree, signal);
-    let objects = rendered.get(key);
-    if (!objects) {
-      const path = repositoryPath(sync.spec.path);
-      const tree = await treeOf(repository, commitOrTree, signal);
-      objects = await (await rendererFor(renderers, tree, path, signal)).render(tree, path, signal);
-      rendered.set(key, objects, JSON.stringify(objects).length);
-    }
+  const place = async (sync: Sync, objects: readonly RenderedObject[], signal: AbortSignal): Promise<RenderedObject[]> => {
     const placed = await inNamespaces(objects, sync.spec.targetNamespace, kube, signal);
     refuseDuplicates(placed);
     return placed;
   };
-  return { renderAt, inputsAt };
+  const run = async (sync: Sync, repository: GitRepository, commitOrTree: string, signal: AbortSignal): Promise<RenderedObject[]> => {
+    const path = repositoryPath(sync.spec.path);
+    const tree = await treeOf(repository, commitOrTree, signal);
+    return (await rendererFor(renderers, tree, path, signal)).render(tree, path, signal);
+  };
+  const renderAt: RenderAt = async (sync, repository, commitOrTree, signal) => {
+    const key = await inputsAt(sync, repository, commitOrTree, signal);
+    const known = rendered.get(key);
+    if (known) return place(sync, known, signal);
+    const objects = await run(sync, repository, commitOrTree, signal);
+    rendered.set(key, objects, JSON.stringify(objects).length);
+    return place(sync, objects, signal);
+  };
+  const renderAnew: RenderAt = async (sync, repository, commitOrTree, signal) => place(sync, await run(sync, repository, commitOrTree, signal), signal);
+  return { renderAt, renderAnew, inputsAt };
 }
 
 /** The objects where they belong, as the cluster and the CustomResourceDefinitions among them say. */

@@ -60,6 +60,31 @@ describe("rule 3: proposed only when it is the commit's fault", () => {
     expect([await shop.image(), shop.team.branches()]).toEqual(["acme/shop:1", []]);
   });
 
+  test("NotReproducible when a commit does not render the same twice", async () => {
+    const before = new Set<string>();
+    const fickle = await cluster.restarted({
+      wrap: (world) => ({
+        ...world,
+        renderers: world.renderers.map((renderer) => ({
+          ...renderer,
+          render: async (...args) => {
+            const rendered = JSON.stringify(await renderer.render(...args));
+            const first = !before.has(rendered);
+            before.add(rendered);
+            return JSON.parse(first ? rendered : rendered.replaceAll("acme/shop:", "acme/shop:again-")) as Awaited<ReturnType<typeof renderer.render>>;
+          },
+        })),
+      }),
+    });
+    const shop = await openShop(fickle, await startTeam(site, "fickle"), { namespace: "fickle" });
+    await shop.ship(shopFiles("1"));
+    await shop.promote();
+    const held = await shop.runRevert(await shop.shipBad(bad));
+    expect(conditionText(held)).toMatch(/False NotReproducible: commit [0-9a-f]{40} does not render the same twice/);
+    expect([await shop.image(), shop.team.branches()]).toEqual(["acme/shop:1", []]);
+    await fickle.close();
+  });
+
   test("NothingToReturnTo when nothing was ever promoted: the Canary says so", async () => {
     const shop = await openShop(cluster, await startTeam(site, "first-ever"), { namespace: "first-ever" });
     await shop.ship(shopFiles("1"));
