@@ -44,7 +44,10 @@ function escaped(text: string): string {
 function drawn(line: string, row: number): string {
   const [plain = "", ...painted] = line.split(escape);
   let left = columns;
-  const spans = [["0", plain] as const, ...painted.map((part) => [part.slice(0, part.indexOf("m")), part.slice(part.indexOf("m") + 1)] as const)].map(([code, text]) => {
+  const spans = [
+    ["0", plain] as const,
+    ...painted.map((part) => [part.slice(0, part.indexOf("m")), part.slice(part.indexOf("m") + 1)] as const),
+  ].map(([code, text]) => {
     const kept = text.slice(0, left);
     left -= kept.length;
     return kept === "" ? "" : `<tspan class="c${code}">${escaped(kept)}</tspan>`;

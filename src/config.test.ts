@@ -15,7 +15,8 @@ test("namespaces are a list", () => {
 });
 
 test("every bad variable is named at once, with its flag", () => {
-  expect(() => parseConfig({ SERIN_PORT: "high", SERIN_CLUSTER_NAME: "Prod EU" })).toThrow(/SERIN_CLUSTER_NAME \(--cluster-name\)[^]*SERIN_PORT \(--port\)/);
+  const environment = { SERIN_PORT: "high", SERIN_CLUSTER_NAME: "Prod EU" };
+  expect(() => parseConfig(environment)).toThrow(/SERIN_CLUSTER_NAME \(--cluster-name\)[^]*SERIN_PORT \(--port\)/);
 });
 
 test("every flag says what it is for", () => {

@@ -66,7 +66,10 @@ function misused(problem: string, help: string): number {
   return 2;
 }
 
-/** Aborts at the first Ctrl-C or SIGTERM, and when the terminal or the reader of the output goes away; a second signal ends the process at once. */
+/**
+ * Aborts at the first Ctrl-C or SIGTERM, and when the terminal or the reader of the output goes away; a second signal ends
+ * the process at once.
+ */
 function untilTold(): AbortSignal {
   const told = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -99,7 +102,10 @@ function usage(): string {
 }
 
 function commandUsage(name: string, { summary, flags: valued, switches }: Command): string {
-  const lines = [...valued.map((flag) => [`--${flag.name} VALUE`, flag.description]), ...switches.map((flag) => [`--${flag.name}`, flag.description])];
+  const lines = [
+    ...valued.map((flag) => [`--${flag.name} VALUE`, flag.description]),
+    ...switches.map((flag) => [`--${flag.name}`, flag.description]),
+  ];
   const described = lines.map(([flag = "", description = ""]) => `  ${flag.padEnd(35)} ${description}`).join("\n");
   const variables = valued.length === 0 ? "" : "\nEach flag is also read from the environment, e.g. --log-level from SERIN_LOG_LEVEL and --kubeconfig from KUBECONFIG.\n";
   return `${summary}\n\nUsage: serin ${name} [flags]\n\n${described}\n${variables}`;

@@ -81,3 +81,43 @@ test("pure folders know neither the time nor chance nor the process", () => {
   const users = files.filter((file) => pureFolders.has(folderOf(file)) && !file.endsWith(".test.ts") && impure.test(textOf(file)));
   expect(users).toEqual([]);
 });
+
+/** What is derived from the schema or list above it needs no sentence of its own. */
+const derived = /= (?:z\.infer<|Resource<|\(typeof )/;
+
+/** The line above, or the one above that when a lint override stands between. */
+function above(lines: readonly string[], index: number): string {
+  const line = lines[index - 1]?.trimEnd() ?? "";
+  return line.startsWith("// oxlint-disable") ? above(lines, index - 1) : line;
+}
+
+test("every export has a sentence for those who use it", () => {
+  const silent = files
+    .filter((file) => !file.endsWith(".test.ts"))
+    .flatMap((file) =>
+      textOf(file)
+        .split("\n")
+        .flatMap((line, index, lines) => {
+          const isExport = /^export (?:async )?(?:function|const|class|interface|type)\b/.test(line) && !derived.test(line);
+          return isExport && !above(lines, index).endsWith("*/") ? [`${file}:${index + 1}`] : [];
+        }),
+    );
+  expect(silent).toEqual([]);
+});
+
+const maxColumns = 140;
+/** Long texts and patterns are not broken up; a row of a test's table stays one line. */
+const literal = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`?|(?<=[(,=] ?|^ +)\/(?:[^/\\[*]|\\.|\[(?:[^\]\\]|\\.)*\])+\/[a-z]*/g;
+
+function isTooLong(line: string): boolean {
+  return line.length > maxColumns && line.replace(literal, (text) => (text.length > 42 ? '""' : text)).length > maxColumns;
+}
+
+test("no line of code is longer than two files beside each other allow", () => {
+  const long = files.flatMap((file) =>
+    textOf(file)
+      .split("\n")
+      .flatMap((line, index) => (isTooLong(line) && !(file.endsWith(".test.ts") && /^\s+\[/.test(line)) ? [`${file}:${index + 1}`] : [])),
+  );
+  expect(long).toEqual([]);
+});

@@ -19,7 +19,12 @@ interface Run {
 function demo(args: readonly string[] = [], path = process.env["PATH"] ?? ""): Run {
   const temporary = mkdtempSync(join(tmpdir(), "serin-test-demo-"));
   const env = { ...process.env, PATH: path, TMPDIR: temporary };
-  const child = spawn(process.execPath, ["src/main.ts", "demo", ...args], { cwd: root, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["src/main.ts", "demo", ...args], {
+    cwd: root,
+    env,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const texts = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => (texts.stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (texts.stderr += chunk.toString()));
@@ -65,19 +70,33 @@ const story = [
   "== The end",
 ];
 
-test("two demos on one machine do not meet: one tells the whole story, one ends at Ctrl-C, and both leave nothing", { timeout: 90_000 }, async () => {
-  const [told, stopped] = [demo(["--once"]), demo()];
-  await vi.waitFor(() => expect(stopped.output()).toMatch(/ 20 % {2}Progressing/), { timeout: 60_000, interval: 50 });
-  stopped.child.kill("SIGINT");
-  const early = await stopped.ended;
-  expect({ ...early, errors: stopped.errors(), lives: groupLives(stopped.child.pid ?? 0) }).toEqual({ code: 0, left: [], errors: "", lives: false });
-  expect(stopped.output()).toMatch(/nothing is left running\n$/);
+test(
+  "two demos on one machine do not meet: one tells the whole story, one ends at Ctrl-C, and both leave nothing",
+  { timeout: 90_000 },
+  async () => {
+    const [told, stopped] = [demo(["--once"]), demo()];
+    await vi.waitFor(() => expect(stopped.output()).toMatch(/ 20 % {2}Progressing/), { timeout: 60_000, interval: 50 });
+    stopped.child.kill("SIGINT");
+    const early = await stopped.ended;
+    expect({ ...early, errors: stopped.errors(), lives: groupLives(stopped.child.pid ?? 0) }).toEqual({
+      code: 0,
+      left: [],
+      errors: "",
+      lives: false,
+    });
+    expect(stopped.output()).toMatch(/nothing is left running\n$/);
 
-  const late = await told.ended;
-  expect({ ...late, errors: told.errors(), lives: groupLives(told.child.pid ?? 0) }).toEqual({ code: 0, left: [], errors: "", lives: false });
-  expect(told.output()).not.toContain("\u001b");
-  expect(story.filter((line) => !told.output().includes(line))).toEqual([]);
-});
+    const late = await told.ended;
+    expect({ ...late, errors: told.errors(), lives: groupLives(told.child.pid ?? 0) }).toEqual({
+      code: 0,
+      left: [],
+      errors: "",
+      lives: false,
+    });
+    expect(told.output()).not.toContain("\u001b");
+    expect(story.filter((line) => !told.output().includes(line))).toEqual([]);
+  },
+);
 
 test.each<[string, (child: ChildProcess) => void]>([
   ["when the reader of its output goes away", ({ stdout }) => void stdout?.destroy()],
@@ -87,7 +106,12 @@ test.each<[string, (child: ChildProcess) => void]>([
   await vi.waitFor(() => expect(run.output()).toContain("look inside:"), { timeout: 30_000, interval: 50 });
   end(run.child);
   const { code, left } = await run.ended;
-  expect({ code, left, errors: run.errors(), lives: groupLives(run.child.pid ?? 0) }).toEqual({ code: 0, left: [], errors: "", lives: false });
+  expect({ code, left, errors: run.errors(), lives: groupLives(run.child.pid ?? 0) }).toEqual({
+    code: 0,
+    left: [],
+    errors: "",
+    lives: false,
+  });
 });
 
 test.each<[string, Readonly<Record<string, string>>, string]>([

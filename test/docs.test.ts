@@ -26,7 +26,10 @@ interface Block {
   readonly text: string;
 }
 
-const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...markdownIn("docs")].map((page) => ({ page, text: readFileSync(join(root, page), "utf8") }));
+const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...markdownIn("docs")].map((page) => ({
+  page,
+  text: readFileSync(join(root, page), "utf8"),
+}));
 const blocks = pages.flatMap(({ page, text }) => blocksOf(page, text));
 const commands = blocks
   .filter(({ language }) => language === "sh")
@@ -35,7 +38,9 @@ const commands = blocks
   .flatMap(({ page, line }) => line.split(" && ").map((command) => [page, command] as const));
 
 function markdownIn(folder: string): string[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".md")).map((name) => join(folder, name));
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join(folder, name));
 }
 
 function blocksOf(page: string, text: string): Block[] {
@@ -56,7 +61,8 @@ describe("against an API server", () => {
     writeFileSync(join(dir, "kubeconfig"), api.kubeconfig());
     for (const kind of kinds) await kube.apply(crdOf(kind), { fieldManager: "test" }, life.signal);
     await kube.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } }, { fieldManager: "test" }, life.signal);
-    for (const text of Object.values(teamFiles({ shop: "1", cart: "1" }))) for (const object of objectsIn(text)) await kube.apply(object, { fieldManager: "test" }, life.signal);
+    for (const text of Object.values(teamFiles({ shop: "1", cart: "1" })))
+      for (const object of objectsIn(text)) await kube.apply(object, { fieldManager: "test" }, life.signal);
   });
 
   afterAll(async () => {
@@ -66,7 +72,9 @@ describe("against an API server", () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  const examples = blocks.filter(({ language }) => language === "yaml").flatMap(({ page, text }) => objectsIn(text).map((object) => [page, object.kind, object.metadata.name, object] as const));
+  const examples = blocks
+    .filter(({ language }) => language === "yaml")
+    .flatMap(({ page, text }) => objectsIn(text).map((object) => [page, object.kind, object.metadata.name, object] as const));
 
   test("there are examples", () => {
     expect(examples.length).toBeGreaterThanOrEqual(4);
@@ -77,7 +85,9 @@ describe("against an API server", () => {
     expect(kind).toBe(object.kind);
   });
 
-  const inline = pages.flatMap(({ page, text }) => [...text.matchAll(/`(kubectl (?:get|describe) [^`]+)`/g)].map(([, command = ""]) => [page, command] as const));
+  const inline = pages.flatMap(({ page, text }) =>
+    [...text.matchAll(/`(kubectl (?:get|describe) [^`]+)`/g)].map(([, command = ""]) => [page, command] as const),
+  );
   const lines = [...commands.filter(([, command]) => command.startsWith("kubectl ")), ...inline];
 
   test.skipIf(!hasTool("kubectl")).each(lines)("%s: %s", { timeout: 60_000 }, async (_, command) => {
@@ -126,7 +136,9 @@ test("the README's map names every folder of the source, and none that is gone",
   const rows = map.split("\n").filter((line) => line.startsWith("| `")).map((line) => line.split("|")[1] ?? "");
   const mapped = rows.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, path = ""]) => path));
   expect(mapped.filter((path) => !existsSync(join(root, path)))).toEqual([]);
-  const folders = readdirSync(join(root, "src")).filter((name) => statSync(join(root, "src", name)).isDirectory()).map((name) => `src/${name}`);
+  const folders = readdirSync(join(root, "src"))
+    .filter((name) => statSync(join(root, "src", name)).isDirectory())
+    .map((name) => `src/${name}`);
   const unmapped = folders.filter((folder) => !mapped.includes(folder));
   // What says of itself that it is about nothing else needs no row.
   expect(unmapped.filter((folder) => folder !== "src/lib")).toEqual([]);

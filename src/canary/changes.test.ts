@@ -3,13 +3,32 @@ import { aDeployment } from "../../test/builders.ts";
 import type { KubeObject } from "../api/object.ts";
 import { matters } from "./changes.ts";
 
-const pod = (status: object, metadata: object = {}): KubeObject => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "a", uid: "a", ...metadata }, status });
+const pod = (status: object, metadata: object = {}): KubeObject => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "a", uid: "a", ...metadata },
+  status,
+});
 const waiting = (reason: string) => pod({ containerStatuses: [{ name: "app", state: { waiting: { reason } } }] });
 const running = pod({ phase: "Running", containerStatuses: [{ name: "app", state: { running: {} } }] });
-const deployment = (status: object, metadata: object = {}): KubeObject => ({ ...aDeployment(), metadata: { ...aDeployment().metadata, ...metadata }, status });
+const deployment = (status: object, metadata: object = {}): KubeObject => ({
+  ...aDeployment(),
+  metadata: { ...aDeployment().metadata, ...metadata },
+  status,
+});
 const progressing = (lastUpdateTime: string, status = "True") => ({ conditions: [{ type: "Progressing", status, lastUpdateTime }] });
-const service = (metadata: object = {}, spec: object = {}): KubeObject => ({ apiVersion: "v1", kind: "Service", metadata: { name: "a", uid: "a", resourceVersion: "1", ...metadata }, spec });
-const revert = (status: object): KubeObject => ({ apiVersion: "serin.dev/v1beta1", kind: "Revert", metadata: { name: "a", uid: "a" }, status });
+const service = (metadata: object = {}, spec: object = {}): KubeObject => ({
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name: "a", uid: "a", resourceVersion: "1", ...metadata },
+  spec,
+});
+const revert = (status: object): KubeObject => ({
+  apiVersion: "serin.dev/v1beta1",
+  kind: "Revert",
+  metadata: { name: "a", uid: "a" },
+  status,
+});
 
 type Row = [string, KubeObject | undefined, KubeObject | undefined];
 

@@ -7,7 +7,8 @@ const bookkeeping = ["deployment.kubernetes.io/revision"];
 
 /** What of an object's status a Canary looks at. Of other kinds none of it. */
 const lookedAt: Readonly<Record<string, (object: KubeObject) => unknown>> = {
-  "apps/Deployment": ({ status }) => (isRecord(status) ? [counts.map((count) => status[count] ?? 0), conditions(status["conditions"])] : []),
+  "apps/Deployment": ({ status }) =>
+    isRecord(status) ? [counts.map((count) => status[count] ?? 0), conditions(status["conditions"])] : [],
   "gateway.networking.k8s.io/HTTPRoute": ({ status }) => status,
   "serin.dev/Revert": ({ status }) => (isRecord(status) ? [status["phase"], status["endedAt"]] : []),
 };

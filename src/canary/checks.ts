@@ -9,8 +9,12 @@ const judged: ReadonlySet<Phase | undefined> = new Set(["Progressing", "WaitingP
  * The metrics to measure now; empty when no check is due. Checks cost queries, so they are made once per interval, only
  * while the canary runs ready, and not before it had traffic: blue/green runs are measured from their start.
  */
-export function checksDue(spec: CanarySpec, { status, seen }: Pick<Input, "status"> & { seen: Pick<Input["seen"], "nowMs" | "revision" | "canary"> }): readonly CanaryMetric[] {
-  if (!judged.has(status.phase) || spec.skipAnalysis || seen.revision !== status.trackedRevision || seen.canary.state !== "ready") return [];
+export function checksDue(
+  spec: CanarySpec,
+  { status, seen }: Pick<Input, "status"> & { seen: Pick<Input["seen"], "nowMs" | "revision" | "canary"> },
+): readonly CanaryMetric[] {
+  if (!judged.has(status.phase) || spec.skipAnalysis || seen.revision !== status.trackedRevision || seen.canary.state !== "ready")
+    return [];
   const measurable = spec.analysis.iterations !== undefined || (status.canaryWeight ?? 0) > 0;
   return measurable && msUntilStep(spec, status, seen.nowMs) === 0 ? spec.analysis.metrics : [];
 }

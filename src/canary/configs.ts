@@ -43,7 +43,10 @@ function walk(value: unknown, rename: Rename): unknown {
 
 function renamed(field: string, inner: unknown, rename: Rename): unknown {
   // A volume's Secret is named by secretName, one of a projected volume by name; CSI drivers have references of their own.
-  const reference = field === "secret" && isRecord(inner) ? { kind: "Secret" as const, field: "secretName" in inner ? "secretName" : "name" } : referring[field];
+  const reference =
+    field === "secret" && isRecord(inner)
+      ? { kind: "Secret" as const, field: "secretName" in inner ? "secretName" : "name" }
+      : referring[field];
   if (field === "csi") return inner;
   if (!reference || !isRecord(inner)) return walk(inner, rename);
   const name = inner[reference.field];

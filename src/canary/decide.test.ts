@@ -10,8 +10,17 @@ const progressing: Health = { state: "progressing", reason: "PodsNotReady", mess
 const crashed: Health = { state: "stuck", reason: "CanaryCrashed", message: "container app ends again and again", commitsFault: true };
 const unschedulable: Health = { state: "progressing", reason: "Unschedulable", message: "a pod has no node", commitsFault: false };
 
-function check(verdict: Check["verdict"], { rollBack = false, primaryPassed }: { rollBack?: boolean; primaryPassed?: boolean } = {}): Check {
-  return { verdict, rollBack, failedChecks: 1, message: `the check gave ${verdict}`, checks: [{ name: "m", verdict, message: "m", ...(primaryPassed === undefined ? {} : { primaryPassed }) }] };
+function check(
+  verdict: Check["verdict"],
+  { rollBack = false, primaryPassed }: { rollBack?: boolean; primaryPassed?: boolean } = {},
+): Check {
+  return {
+    verdict,
+    rollBack,
+    failedChecks: 1,
+    message: `the check gave ${verdict}`,
+    checks: [{ name: "m", verdict, message: "m", ...(primaryPassed === undefined ? {} : { primaryPassed }) }],
+  };
 }
 
 const passed = check("pass");
@@ -23,8 +32,32 @@ const closed = { open: false, message: "hook answers 403" };
 function rollout(seen: Partial<Seen> = {}, status: CanaryStatus = {}, spec: CanaryInput = {}): Input {
   return {
     spec: canarySpec(spec),
-    status: { phase: "Progressing", canaryWeight: 20, trackedRevision: "v2", promotedRevision: "v1", startedAt: ago(300), steppedAt: ago(60), lastTransitionTime: ago(300), ...status },
-    seen: { nowMs, revision: "v2", canary: ready, primary: ready, primaryServes: true, check: passed, gates: {}, canaryGone: true, onlyConfigs: false, complete: true, held: false, declined: false, deleting: false, ...seen },
+    status: {
+      phase: "Progressing",
+      canaryWeight: 20,
+      trackedRevision: "v2",
+      promotedRevision: "v1",
+      startedAt: ago(300),
+      steppedAt: ago(60),
+      lastTransitionTime: ago(300),
+      ...status,
+    },
+    seen: {
+      nowMs,
+      revision: "v2",
+      canary: ready,
+      primary: ready,
+      primaryServes: true,
+      check: passed,
+      gates: {},
+      canaryGone: true,
+      onlyConfigs: false,
+      complete: true,
+      held: false,
+      declined: false,
+      deleting: false,
+      ...seen,
+    },
   };
 }
 
@@ -66,7 +99,11 @@ describe("a run", () => {
   });
 
   test("waits for a confirm-promotion hook and goes on when it agrees", () => {
-    expect(decide(rollout({ gates: { promotion: closed } }, { canaryWeight: 60 }))).toEqual({ do: "await", phase: "WaitingPromotion", message: closed.message });
+    expect(decide(rollout({ gates: { promotion: closed } }, { canaryWeight: 60 }))).toEqual({
+      do: "await",
+      phase: "WaitingPromotion",
+      message: closed.message,
+    });
     expect(decide(rollout({ gates: { promotion: open } }, { canaryWeight: 60, phase: "WaitingPromotion" }))).toEqual({ do: "promote" });
   });
 });
@@ -104,7 +141,8 @@ describe("the beginning", () => {
     expect(decide(input).do).toBe(want);
   });
 
-  const at = (phase: "Initialized" | "Succeeded" | "Failed" | "Waiting", seen: Partial<Seen>, status: CanaryStatus = {}): Input => rollout({ ...unseen, ...seen }, { phase, canaryWeight: 0, trackedRevision: "v1", ...status });
+  const at = (phase: "Initialized" | "Succeeded" | "Failed" | "Waiting", seen: Partial<Seen>, status: CanaryStatus = {}): Input =>
+    rollout({ ...unseen, ...seen }, { phase, canaryWeight: 0, trackedRevision: "v1", ...status });
   test.each<[string, Input, string]>([
     ["rests on the promoted revision", at("Succeeded", { revision: "v1" }), "hold"],
     ["starts on a newer revision", at("Succeeded", {}), "start"],
@@ -126,7 +164,8 @@ describe("the beginning", () => {
 });
 
 describe("a promotion", () => {
-  const promoting = (seen: Partial<Seen>, status: CanaryStatus = {}): Input => rollout({ ...unseen, primary: progressing, ...seen }, { phase: "Promoting", canaryWeight: 60, ...status });
+  const promoting = (seen: Partial<Seen>, status: CanaryStatus = {}): Input =>
+    rollout({ ...unseen, primary: progressing, ...seen }, { phase: "Promoting", canaryWeight: 60, ...status });
   const late = { steppedAt: ago(601), startedAt: ago(900), lastTransitionTime: ago(601) };
   test.each<[string, Input, Partial<Decision>]>([
     ["waits for the primary", promoting({}), { do: "hold", reason: "PrimaryNotReady" }],
@@ -149,7 +188,10 @@ describe("a promotion", () => {
   });
 
   test("ends when requests under way had time to end", () => {
-    expect(decide(rollout(unseen, { phase: "Finalising", canaryWeight: 0, steppedAt: ago(1) }))).toMatchObject({ do: "hold", reason: "Draining" });
+    expect(decide(rollout(unseen, { phase: "Finalising", canaryWeight: 0, steppedAt: ago(1) }))).toMatchObject({
+      do: "hold",
+      reason: "Draining",
+    });
     expect(decide(rollout(unseen, { phase: "Finalising", canaryWeight: 0, steppedAt: ago(3) }))).toEqual({ do: "finish" });
   });
 });

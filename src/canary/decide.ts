@@ -166,7 +166,8 @@ function progress(input: Input): Decision {
   if (seen.revision !== status.trackedRevision) return moved(input);
   const failure = failureOf(input);
   if (failure) return { do: "rollBack", weight: 0, ...failure };
-  if (seen.canary.state !== "ready") return withoutTraffic(status) ? hold("CanaryNotReady", seen.canary.message) : { do: "shift", weight: 0 };
+  if (seen.canary.state !== "ready")
+    return withoutTraffic(status) ? hold("CanaryNotReady", seen.canary.message) : { do: "shift", weight: 0 };
   if (spec.skipAnalysis) return { do: "promote" };
   // A primary that only grows or moves is worth waiting for; one that is stuck needs the new revision.
   if (seen.primary.state === "progressing") return hold("PrimaryNotReady", seen.primary.message);
@@ -188,7 +189,8 @@ function step(input: Input): Decision {
   const notPassed = withoutPass(input);
   if (notPassed) return notPassed;
   const next = nextStep(input.spec.analysis, input.status);
-  if (next.do === "promote" && isClosed(gates.promotion)) return { do: "await", phase: "WaitingPromotion", message: gates.promotion.message };
+  if (next.do === "promote" && isClosed(gates.promotion))
+    return { do: "await", phase: "WaitingPromotion", message: gates.promotion.message };
   if (next.do === "shift" && notRouted !== undefined) return hold("RouteNotAccepted", notRouted);
   return next;
 }
@@ -277,6 +279,7 @@ function failed({ status, seen }: Input): Decision {
 
 function terminate({ status, seen }: Input): Decision {
   if (seen.revision === undefined) return { do: "release" };
-  if (status.canaryWeight !== 100) return seen.canary.state === "ready" ? { do: "shift", weight: 100 } : hold("TargetNotReady", seen.canary.message);
+  if (status.canaryWeight !== 100)
+    return seen.canary.state === "ready" ? { do: "shift", weight: 100 } : hold("TargetNotReady", seen.canary.message);
   return drained(status, seen.nowMs) ? { do: "release" } : hold("Draining", "requests under way end on the primary's pods");
 }

@@ -15,7 +15,12 @@ function deployment(status: Record<string, unknown> = {}, spec: Record<string, u
 /** The ReplicaSet of an image, with the label that the Deployment controller adds. */
 function replicaSet(image: string, uid: string): KubeObject {
   const template = templateOf(aDeployment(image)) as { metadata: { labels: object } };
-  return { apiVersion: "apps/v1", kind: "ReplicaSet", metadata: { name: uid, uid }, spec: { template: { ...template, metadata: { labels: { ...template.metadata.labels, "pod-template-hash": uid } } } } };
+  return {
+    apiVersion: "apps/v1",
+    kind: "ReplicaSet",
+    metadata: { name: uid, uid },
+    spec: { template: { ...template, metadata: { labels: { ...template.metadata.labels, "pod-template-hash": uid } } } },
+  };
 }
 
 const owned = (uid: string) => [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: uid, uid, controller: true }];
@@ -25,14 +30,24 @@ function pod(status: Record<string, unknown>, replicaSetUid = "current"): KubeOb
 }
 
 const waiting = (reason: string, message = "") => ({ containerStatuses: [{ name: "app", state: { waiting: { reason, message } } }] });
-const condition = (type: string, status: string, reason: string, message = "") => ({ conditions: [{ type, status, reason, message, lastTransitionTime: "2026-11-21T11:00:00Z" }] });
+const condition = (type: string, status: string, reason: string, message = "") => ({
+  conditions: [{ type, status, reason, message, lastTransitionTime: "2026-11-21T11:00:00Z" }],
+});
 
 function health(live: KubeObject | undefined, { pods = [], ...rest }: Partial<Workload> = {}): Health {
-  return healthOf({ deployment: live, replicaSets: [replicaSet("shop:1", "old"), replicaSet("shop:2", "current")], pods, threshold: 100, nowMs, ...rest });
+  return healthOf({
+    deployment: live,
+    replicaSets: [replicaSet("shop:1", "old"), replicaSet("shop:2", "current")],
+    pods,
+    threshold: 100,
+    nowMs,
+    ...rest,
+  });
 }
 
 const unready = { availableReplicas: 1 };
-const noSuchImage = 'rpc error: code = NotFound desc = failed to pull and unpack image "x/shop:9": failed to resolve reference "x/shop:9": x/shop:9: not found';
+const noSuchImage =
+  'rpc error: code = NotFound desc = failed to pull and unpack image "x/shop:9": failed to resolve reference "x/shop:9": x/shop:9: not found';
 
 test.each<[string, Health, Partial<Exclude<Health, { state: "ready" }>> | { state: "ready" }]>([
   ["is ready when all updated pods are available", health(deployment()), { state: "ready" }],

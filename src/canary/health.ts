@@ -15,7 +15,15 @@ const deployment = z.object({
       updatedReplicas: z.number().default(0),
       availableReplicas: z.number().default(0),
       conditions: z
-        .array(z.object({ type: z.string(), status: z.string(), reason: z.string().default(""), message: z.string().default(""), lastTransitionTime: z.string().optional() }))
+        .array(
+          z.object({
+            type: z.string(),
+            status: z.string(),
+            reason: z.string().default(""),
+            message: z.string().default(""),
+            lastTransitionTime: z.string().optional(),
+          }),
+        )
         .default([]),
     })
     .prefault({}),
@@ -47,7 +55,8 @@ export function serves(workload: KubeObject | undefined): boolean {
 /** Whether a Deployment serves with the template it has now, and if not, whether that speaks against its revision. */
 export function healthOf(workload: Workload): Health {
   const read = deployment.safeParse(workload.deployment);
-  if (!workload.deployment || !read.success) return { state: "progressing", reason: "DeploymentMissing", message: "the Deployment does not exist", commitsFault: false };
+  if (!workload.deployment || !read.success)
+    return { state: "progressing", reason: "DeploymentMissing", message: "the Deployment does not exist", commitsFault: false };
   const live = read.data;
   if (live.status.observedGeneration < (live.metadata.generation ?? 0)) return waiting("RolloutUnobserved", "the Deployment's last change has not been taken up yet");
   if (live.spec.replicas === 0) return waiting("ScaledToZero", "the Deployment has no replicas yet");
@@ -71,10 +80,15 @@ function missing({ spec, status }: Deployment, { threshold, expected = spec.repl
   return undefined;
 }
 
-function notReady({ status }: Deployment, { trouble, shortfall, workload }: { trouble: Health | undefined; shortfall: string; workload: Workload }): Health {
+function notReady(
+  { status }: Deployment,
+  { trouble, shortfall, workload }: { trouble: Health | undefined; shortfall: string; workload: Workload },
+): Health {
   const why: NotReady = trouble && trouble.state !== "ready" ? trouble : { reason: "PodsNotReady", message: shortfall, commitsFault: true };
   const { reason, message, commitsFault } = why;
-  const exceeded = status.conditions.some((condition) => condition.type === "Progressing" && condition.reason === "ProgressDeadlineExceeded");
+  const exceeded = status.conditions.some(
+    (condition) => condition.type === "Progressing" && condition.reason === "ProgressDeadlineExceeded",
+  );
   if (exceeded) return { state: "stuck", reason: "ProgressDeadlineExceeded", message, commitsFault };
   const lost = status.conditions.find((condition) => condition.type === "Available" && condition.status === "False");
   const since = lost?.lastTransitionTime === undefined ? undefined : Date.parse(lost.lastTransitionTime);

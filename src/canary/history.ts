@@ -37,7 +37,14 @@ export function historyOf({ metadata }: Canary, records: readonly KubeObject[]):
     .flatMap((record) => {
       const content = revisionContent.safeParse(record["data"]);
       if (!content.success || !record.metadata.name.startsWith(prefix)) return [];
-      return [{ id: record.metadata.name.slice(prefix.length), content: content.data, number: Number(record["revision"] ?? 0), name: record.metadata.name }];
+      return [
+        {
+          id: record.metadata.name.slice(prefix.length),
+          content: content.data,
+          number: Number(record["revision"] ?? 0),
+          name: record.metadata.name,
+        },
+      ];
     })
     .sort((a, b) => b.number - a.number);
 }

@@ -13,7 +13,9 @@ const podStatus = z.object({
     .object({
       phase: z.string().optional(),
       reason: z.string().optional(),
-      conditions: z.array(z.object({ type: z.string(), status: z.string(), reason: z.string().default(""), message: z.string().default("") })).default([]),
+      conditions: z
+        .array(z.object({ type: z.string(), status: z.string(), reason: z.string().default(""), message: z.string().default("") }))
+        .default([]),
       initContainerStatuses: z.array(containerStatus).default([]),
       containerStatuses: z.array(containerStatus).default([]),
     })
@@ -46,7 +48,9 @@ function troublesOf({ status }: Pod): Trouble[] {
   if (unscheduled) return [clusters("Unschedulable", `a pod has no node: ${unscheduled.message}`)];
   const disrupted = status.conditions.some(({ type, status: is }) => type === "DisruptionTarget" && is === "True");
   if (disrupted || clusterEnded.has(status.reason ?? "")) return [clusters("NodeLost", "a pod was ended by the cluster")];
-  return [...status.initContainerStatuses, ...status.containerStatuses].flatMap(({ name, state }) => (state.waiting ? containerTrouble(name, state.waiting) : []));
+  return [...status.initContainerStatuses, ...status.containerStatuses].flatMap(({ name, state }) =>
+    state.waiting ? containerTrouble(name, state.waiting) : [],
+  );
 }
 
 function clusters(reason: string, message: string): Trouble {

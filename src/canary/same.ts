@@ -20,10 +20,13 @@ const shared = new Set(["ownerReferences", "finalizers"]);
 
 function contains(live: unknown, wanted: unknown): boolean {
   if (wanted === undefined) return true;
-  if (Array.isArray(wanted)) return Array.isArray(live) && live.length === wanted.length && wanted.every((item, index) => contains(live[index], item));
+  if (Array.isArray(wanted))
+    return Array.isArray(live) && live.length === wanted.length && wanted.every((item, index) => contains(live[index], item));
   if (!isRecord(wanted)) return sameJson(live, wanted);
   if (!isRecord(live)) return Object.keys(wanted).length === 0 && live === undefined;
-  return Object.entries(wanted).every(([field, value]) => (shared.has(field) ? containsAll(live[field], value) : contains(live[field], value)));
+  return Object.entries(wanted).every(([field, value]) =>
+    shared.has(field) ? containsAll(live[field], value) : contains(live[field], value),
+  );
 }
 
 function containsAll(live: unknown, wanted: unknown): boolean {

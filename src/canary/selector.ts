@@ -40,7 +40,9 @@ export function relabel(template: Readonly<Record<string, unknown>>, selectors: 
   const metadata = isRecord(template["metadata"]) ? template["metadata"] : {};
   const spec = isRecord(template["spec"]) ? template["spec"] : {};
   const labels = { ...stringsOf(metadata["labels"]), [selectors.label]: selectors.primary[selectors.label] };
-  const changed = ["affinity", "topologySpreadConstraints"].filter((field) => spec[field] !== undefined).map((field) => [field, walk(spec[field], selectors)]);
+  const changed = ["affinity", "topologySpreadConstraints"]
+    .filter((field) => spec[field] !== undefined)
+    .map((field) => [field, walk(spec[field], selectors)]);
   return { ...template, metadata: { ...metadata, labels }, spec: { ...spec, ...Object.fromEntries(changed) } };
 }
 
@@ -48,7 +50,10 @@ function walk(value: unknown, selectors: Selectors): unknown {
   if (Array.isArray(value)) return value.map((item) => walk(item, selectors));
   if (!isRecord(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([field, inner]) => [field, field === "labelSelector" && isRecord(inner) ? reselect(inner, selectors) : walk(inner, selectors)]),
+    Object.entries(value).map(([field, inner]) => [
+      field,
+      field === "labelSelector" && isRecord(inner) ? reselect(inner, selectors) : walk(inner, selectors),
+    ]),
   );
 }
 
@@ -57,7 +62,9 @@ function reselect(labelSelector: Readonly<Record<string, unknown>>, { label, val
   const labels = stringsOf(labelSelector["matchLabels"]);
   const matchLabels = labels[label] === value ? { matchLabels: { ...labels, [label]: own } } : {};
   const expressions = labelSelector["matchExpressions"];
-  const matchExpressions = Array.isArray(expressions) ? { matchExpressions: expressions.map((expression: unknown) => reexpress(expression, label, { value, own })) } : {};
+  const matchExpressions = Array.isArray(expressions)
+    ? { matchExpressions: expressions.map((expression: unknown) => reexpress(expression, label, { value, own })) }
+    : {};
   return { ...labelSelector, ...matchLabels, ...matchExpressions };
 }
 

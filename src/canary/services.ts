@@ -11,8 +11,14 @@ export function apexName({ spec }: Canary): string {
 /** `<apex>-primary` and `<apex>-canary`: what the route splits traffic between. */
 export function sideServices(canary: Canary, selectors: Selectors): KubeObject[] {
   return [
-    { ...owned(canary, { apiVersion: "v1", kind: "Service", name: `${apexName(canary)}-primary` }), spec: serviceSpec(canary, selectors.primary) },
-    { ...owned(canary, { apiVersion: "v1", kind: "Service", name: `${apexName(canary)}-canary` }), spec: serviceSpec(canary, selectors.target) },
+    {
+      ...owned(canary, { apiVersion: "v1", kind: "Service", name: `${apexName(canary)}-primary` }),
+      spec: serviceSpec(canary, selectors.primary),
+    },
+    {
+      ...owned(canary, { apiVersion: "v1", kind: "Service", name: `${apexName(canary)}-canary` }),
+      spec: serviceSpec(canary, selectors.target),
+    },
   ];
 }
 

@@ -6,12 +6,49 @@ import { nextStatus } from "./status.ts";
 
 const nowMs = Date.parse("2026-11-21T12:00:00Z");
 const now = "2026-11-21T12:00:00.000Z";
-const failing: Check = { verdict: "fail", failedChecks: 2, rollBack: true, message: "m is 3", checks: [{ name: "m", verdict: "fail", value: 3, message: "m is 3" }] };
-const running: CanaryStatus = { phase: "Progressing", canaryWeight: 20, trackedRevision: "v2", trackedCommit: "b".repeat(40), promotedRevision: "v1", promotedCommit: "a".repeat(40), failedChecks: 1, startedAt: "2026-11-21T11:00:00.000Z", firstTrafficAt: "2026-11-21T11:01:00.000Z" };
+const failing: Check = {
+  verdict: "fail",
+  failedChecks: 2,
+  rollBack: true,
+  message: "m is 3",
+  checks: [{ name: "m", verdict: "fail", value: 3, message: "m is 3" }],
+};
+const running: CanaryStatus = {
+  phase: "Progressing",
+  canaryWeight: 20,
+  trackedRevision: "v2",
+  trackedCommit: "b".repeat(40),
+  promotedRevision: "v1",
+  promotedCommit: "a".repeat(40),
+  failedChecks: 1,
+  startedAt: "2026-11-21T11:00:00.000Z",
+  firstTrafficAt: "2026-11-21T11:01:00.000Z",
+};
 
 function next(status: CanaryStatus, decision: Decision, seen: Partial<Seen> = {}): CanaryStatus {
-  const all: Seen = { nowMs, revision: "v2", canary: { state: "ready" }, primary: { state: "ready" }, primaryServes: true, gates: {}, canaryGone: false, onlyConfigs: false, complete: true, held: false, declined: false, deleting: false, ...seen };
-  return nextStatus(status, decision, { seen: all, generation: 4, requestedAt: undefined, commit: "c".repeat(40), configs: {}, targetReplicas: 3 });
+  const all: Seen = {
+    nowMs,
+    revision: "v2",
+    canary: { state: "ready" },
+    primary: { state: "ready" },
+    primaryServes: true,
+    gates: {},
+    canaryGone: false,
+    onlyConfigs: false,
+    complete: true,
+    held: false,
+    declined: false,
+    deleting: false,
+    ...seen,
+  };
+  return nextStatus(status, decision, {
+    seen: all,
+    generation: 4,
+    requestedAt: undefined,
+    commit: "c".repeat(40),
+    configs: {},
+    targetReplicas: 3,
+  });
 }
 
 const hold: Decision = { do: "hold", reason: "StepNotDue", message: "later" };
@@ -26,7 +63,17 @@ test.each<[string, CanaryStatus, Partial<CanaryStatus>]>([
   ["the primary's revision is promoted when it serves", next({ ...running, phase: "Promoting" }, { do: "handBack" }), { phase: "Finalising", canaryWeight: 0, promotedRevision: "v2", promotedCommit: "b".repeat(40) }],
   [
     "what was refused once and is promoted after all is refused no more",
-    next({ ...running, phase: "Finalising", refused: [{ revert: "a", fields: [], revision: "v2" }, { revert: "b", fields: [], revision: "v3" }] }, { do: "finish" }),
+    next(
+      {
+        ...running,
+        phase: "Finalising",
+        refused: [
+          { revert: "a", fields: [], revision: "v2" },
+          { revert: "b", fields: [], revision: "v3" },
+        ],
+      },
+      { do: "finish" },
+    ),
     { phase: "Succeeded", refused: [{ revert: "b", fields: [], revision: "v3" }] },
   ],
   ["a cancelled run leaves no failure", next(running, { do: "cancel" }, { revision: "v1" }), { phase: "Initialized", canaryWeight: 0, trackedRevision: "v1", failedChecks: 0, failure: undefined }],

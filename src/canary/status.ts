@@ -66,7 +66,8 @@ const changes: { [D in Decision["do"]]: (status: CanaryStatus, facts: At, decisi
     targetReplicas: facts.targetReplicas,
   }),
   takeOver: (_, { now }) => ({ phase: "Initialized", canaryWeight: 0, steppedAt: now }),
-  await: (_, facts, { phase }) => (phase === "Waiting" ? { phase, ...freshRun, ...tracked(facts), steppedAt: facts.now } : { phase, steppedAt: facts.now }),
+  await: (_, facts, { phase }) =>
+    phase === "Waiting" ? { phase, ...freshRun, ...tracked(facts), steppedAt: facts.now } : { phase, steppedAt: facts.now },
   start: ({ targetReplicas }, facts) => ({
     phase: "Progressing",
     ...freshRun,
@@ -154,7 +155,16 @@ const outcomes: Record<Phase, Outcome> = {
 };
 
 /** Holds that are the ordinary course of things and not worth a word in the conditions. */
-const ordinary = new Set(["UpToDate", "CanaryEnding", "StepNotDue", "CheckNotDue", "Draining", "RevisionFailed", "ChangeHeld", "GateClosed"]);
+const ordinary = new Set([
+  "UpToDate",
+  "CanaryEnding",
+  "StepNotDue",
+  "CheckNotDue",
+  "Draining",
+  "RevisionFailed",
+  "ChangeHeld",
+  "GateClosed",
+]);
 
 /** Holds that do not end by themselves. */
 const needsSomebody = new Set(["TargetMissing", "PrimaryFailed"]);

@@ -33,7 +33,10 @@ export function isOverdue(spec: CanarySpec, status: CanaryStatus, nowMs: number)
 }
 
 /** What a passed check earns. Never overshoots the last step; a weight that no step names goes on to the next larger one. */
-export function nextStep(analysis: Analysis, { canaryWeight = 0, iterations = 0 }: CanaryStatus): { do: "shift"; weight: number } | { do: "count" } | { do: "promote" } {
+export function nextStep(
+  analysis: Analysis,
+  { canaryWeight = 0, iterations = 0 }: CanaryStatus,
+): { do: "shift"; weight: number } | { do: "count" } | { do: "promote" } {
   if (analysis.iterations !== undefined) return nextIteration(analysis.iterations, iterations, canaryWeight);
   const next = analysis.stepWeights ? analysis.stepWeights.find((weight) => weight > canaryWeight) : nextWeight(analysis, canaryWeight);
   return next === undefined ? { do: "promote" } : { do: "shift", weight: next };
@@ -50,7 +53,14 @@ function nextIteration(wanted: number, passed: number, weight: number): ReturnTy
 }
 
 /** Phases in which time alone may change what is to be done. */
-const running: ReadonlySet<CanaryPhase | undefined> = new Set(["Waiting", "Progressing", "WaitingPromotion", "Promoting", "Finalising", "Terminating"]);
+const running: ReadonlySet<CanaryPhase | undefined> = new Set([
+  "Waiting",
+  "Progressing",
+  "WaitingPromotion",
+  "Promoting",
+  "Finalising",
+  "Terminating",
+]);
 
 /** When to look again even if nothing changes; `undefined`: only when something does. */
 export function msUntilNext(spec: CanarySpec, status: CanaryStatus, nowMs: number): number | undefined {

@@ -26,8 +26,16 @@ const primaries: readonly Pick<Seen, "primary" | "primaryServes">[] = [
   { primary: { state: "stuck", ...trouble }, primaryServes: false },
 ];
 const gate = (open: boolean) => ({ open, message: "hook" });
-const gatings: readonly Seen["gates"][] = [{}, { rollout: gate(false), promotion: gate(false), rollback: gate(false) }, { rollback: gate(true) }];
-const reverts = [{ held: false, declined: false }, { held: true, declined: false }, { held: false, declined: true }];
+const gatings: readonly Seen["gates"][] = [
+  {},
+  { rollout: gate(false), promotion: gate(false), rollback: gate(false) },
+  { rollback: gate(true) },
+];
+const reverts = [
+  { held: false, declined: false },
+  { held: true, declined: false },
+  { held: false, declined: true },
+];
 /** Not due yet, drained, due, overdue. */
 const waitsMs = [1_000, drainMs, 60_000, 700_000];
 const specs: [string, CanaryInput][] = [
@@ -40,7 +48,10 @@ const specs: [string, CanaryInput][] = [
 /** Every combination of the choices of each field. */
 function combinations<T extends object>(choices: { readonly [Field in keyof T]: readonly T[Field][] }): T[] {
   const fields = Object.entries(choices) as [string, readonly unknown[]][];
-  return fields.reduce<object[]>((all, [field, values]) => all.flatMap((each) => values.map((value) => ({ ...each, [field]: value }))), [{}]) as T[];
+  return fields.reduce<object[]>(
+    (all, [field, values]) => all.flatMap((each) => values.map((value) => ({ ...each, [field]: value }))),
+    [{}],
+  ) as T[];
 }
 
 interface Choice {
@@ -56,7 +67,18 @@ interface Choice {
   readonly complete: boolean;
 }
 
-const usual = { revision: ["v1", "v2", "v3", undefined], canary: healths, primary: primaries, gates: gatings, revert: reverts.slice(0, 1), notRouted: [undefined], deleting: [false, true], canaryGone: [true], onlyConfigs: [false], complete: [true] };
+const usual = {
+  revision: ["v1", "v2", "v3", undefined],
+  canary: healths,
+  primary: primaries,
+  gates: gatings,
+  revert: reverts.slice(0, 1),
+  notRouted: [undefined],
+  deleting: [false, true],
+  canaryGone: [true],
+  onlyConfigs: [false],
+  complete: [true],
+};
 /** Choices that matter only in some phases. */
 const special: Partial<Record<Phase, object>> = {
   Initialized: { canaryGone: [true, false] },
@@ -79,7 +101,13 @@ function* observations(spec: CanarySpec, status: CanaryStatus, nowMs: number): G
 function checksOf(spec: CanarySpec, status: CanaryStatus, seen: Seen): (Check | undefined)[] {
   if (checksDue(spec, { status, seen }).length === 0) return [undefined];
   const failedChecks = status.failedChecks ?? 0;
-  const judged = (verdict: Check["verdict"], failures: number): Check => ({ verdict, failedChecks: failures, rollBack: verdict === "fail" && failures >= spec.analysis.threshold, message: verdict, checks: [] });
+  const judged = (verdict: Check["verdict"], failures: number): Check => ({
+    verdict,
+    failedChecks: failures,
+    rollBack: verdict === "fail" && failures >= spec.analysis.threshold,
+    message: verdict,
+    checks: [],
+  });
   return [undefined, judged("pass", failedChecks), judged("inconclusive", failedChecks), judged("fail", failedChecks + 1)];
 }
 
@@ -93,7 +121,9 @@ function transitions(spec: CanarySpec, before: CanaryStatus): (seen: Seen) => Tr
   return (seen) => {
     const decision = decide({ spec, status: before, seen });
     const key = JSON.stringify([decision, seen.revision, seen.check?.verdict]);
-    const after = made.get(key) ?? nextStatus(before, decision, { seen, generation: 1, requestedAt: undefined, commit: seen.revision, configs: {}, targetReplicas: 2 });
+    const after =
+      made.get(key) ??
+      nextStatus(before, decision, { seen, generation: 1, requestedAt: undefined, commit: seen.revision, configs: {}, targetReplicas: 2 });
     made.set(key, after);
     return { spec, before, seen, decision, after };
   };
@@ -102,7 +132,9 @@ function transitions(spec: CanarySpec, before: CanaryStatus): (seen: Seen) => Tr
 /** What of a status matters for what comes next: of its times, how long ago the last step was, and the deadline. */
 function keyOf(spec: CanarySpec, status: CanaryStatus, nowMs: number): string {
   const { phase, canaryWeight, failedChecks, iterations, trackedRevision, promotedRevision } = status;
-  const waits = [msUntilDrained(status, nowMs), msUntilStep(spec, status, nowMs), msUntilDeadline(spec, status, nowMs)].map((wait) => wait > 0);
+  const waits = [msUntilDrained(status, nowMs), msUntilStep(spec, status, nowMs), msUntilDeadline(spec, status, nowMs)].map(
+    (wait) => wait > 0,
+  );
   // Beyond its limit a count says nothing new: without this a machine that never ends would be walked for ever.
   const counts = [Math.min(failedChecks ?? 0, spec.analysis.threshold + 1), Math.min(iterations ?? 0, (spec.analysis.iterations ?? 0) + 1)];
   return JSON.stringify([phase, canaryWeight, counts, trackedRevision, promotedRevision, waits]);
@@ -132,47 +164,95 @@ function* walk(spec: CanarySpec): Generator<Transition> {
 
 const weightOf = ({ canaryWeight = 0 }: CanaryStatus): number => canaryWeight;
 const judged: ReadonlySet<Phase | undefined> = new Set(["Progressing", "WaitingPromotion"]);
-const sinceStepMs = ({ before, seen }: Transition): number => (before.steppedAt === undefined ? Infinity : seen.nowMs - Date.parse(before.steppedAt));
+const sinceStepMs = ({ before, seen }: Transition): number =>
+  before.steppedAt === undefined ? Infinity : seen.nowMs - Date.parse(before.steppedAt);
 
 /** Each promise, broken: what is wrong with a transition. */
 const broken: Record<string, (transition: Transition) => boolean> = {
   "weight is a percentage": ({ after }) => weightOf(after) < 0 || weightOf(after) > 100,
   "weight rises only on ready pods of the tracked revision": ({ before, after, seen }) =>
-    weightOf(after) > weightOf(before) && (seen.canary.state !== "ready" || (after.phase !== "Terminating" && seen.revision !== after.trackedRevision)),
+    weightOf(after) > weightOf(before) &&
+    (seen.canary.state !== "ready" || (after.phase !== "Terminating" && seen.revision !== after.trackedRevision)),
   "weight rises only on a passed check, but for the first step": ({ spec, before, after, seen }) =>
-    weightOf(after) > weightOf(before) && after.phase !== "Terminating" && seen.check?.verdict !== "pass" && (weightOf(before) > 0 || spec.analysis.iterations !== undefined),
-  "weight rises only on a route that is served": ({ before, after, seen }) => weightOf(after) > weightOf(before) && seen.notRouted !== undefined,
+    weightOf(after) > weightOf(before) &&
+    after.phase !== "Terminating" &&
+    seen.check?.verdict !== "pass" &&
+    (weightOf(before) > 0 || spec.analysis.iterations !== undefined),
+  "weight rises only on a route that is served": ({ before, after, seen }) =>
+    weightOf(after) > weightOf(before) && seen.notRouted !== undefined,
   "one step per interval": (transition) =>
-    (transition.decision.do === "count" || weightOf(transition.after) > weightOf(transition.before)) && transition.after.phase !== "Terminating" && sinceStepMs(transition) < 60_000,
+    (transition.decision.do === "count" || weightOf(transition.after) > weightOf(transition.before)) &&
+    transition.after.phase !== "Terminating" &&
+    sinceStepMs(transition) < 60_000,
   "the primary gets only the analysed revision": ({ spec, before, after, seen, decision }) => {
     const [was, is] = [primaryRevision(before), primaryRevision(after)];
     if (was === is || decision.do === "initialise") return false;
-    const analysed = judged.has(before.phase) && is === seen.revision && is === before.trackedRevision && (spec.skipAnalysis || seen.check?.verdict === "pass");
+    const analysed =
+      judged.has(before.phase) &&
+      is === seen.revision &&
+      is === before.trackedRevision &&
+      (spec.skipAnalysis || seen.check?.verdict === "pass");
     return !analysed && is !== before.promotedRevision;
   },
   "a failed canary has traffic only while nothing else serves": ({ after, seen }) => after.phase === "Failed" && weightOf(after) > 0 && (seen.primaryServes || seen.canary.state !== "ready"),
   "a canary that cannot serve loses its traffic at once": ({ before, after, seen }) =>
-    before.phase !== "Terminating" && after.phase !== "Terminating" && weightOf(before) > 0 && seen.canary.state !== "ready" && weightOf(after) > 0,
+    before.phase !== "Terminating" &&
+    after.phase !== "Terminating" &&
+    weightOf(before) > 0 &&
+    seen.canary.state !== "ready" &&
+    weightOf(after) > 0,
   "a stuck canary fails, whatever hooks, routes, metrics and primary say": ({ before, after, seen }) =>
-    judged.has(before.phase) && !seen.deleting && seen.revision === before.trackedRevision && seen.revision !== before.promotedRevision && seen.canary.state === "stuck" && after.phase !== "Failed",
-  "the deciding check takes all traffic back at once": ({ before, after, seen }) => judged.has(before.phase) && seen.check?.rollBack === true && weightOf(after) > 0,
+    judged.has(before.phase) &&
+    !seen.deleting &&
+    seen.revision === before.trackedRevision &&
+    seen.revision !== before.promotedRevision &&
+    seen.canary.state === "stuck" &&
+    after.phase !== "Failed",
+  "the deciding check takes all traffic back at once": ({ before, after, seen }) =>
+    judged.has(before.phase) && seen.check?.rollBack === true && weightOf(after) > 0,
   "a wish to roll back is followed at once, whatever canary, primary and routes say": ({ before, after, seen }) =>
-    judged.has(before.phase) && !seen.deleting && seen.revision === before.trackedRevision && seen.revision !== before.promotedRevision && seen.gates.rollback?.open === true && after.phase !== "Failed",
+    judged.has(before.phase) &&
+    !seen.deleting &&
+    seen.revision === before.trackedRevision &&
+    seen.revision !== before.promotedRevision &&
+    seen.gates.rollback?.open === true &&
+    after.phase !== "Failed",
   "a canary that is not ready by its deadline fails, whatever the primary says": ({ spec, before, after, seen }) =>
-    judged.has(before.phase) && !seen.deleting && seen.revision === before.trackedRevision && seen.revision !== before.promotedRevision && seen.canary.state === "progressing" && msUntilDeadline(spec, before, seen.nowMs) === 0 && after.phase !== "Failed",
+    judged.has(before.phase) &&
+    !seen.deleting &&
+    seen.revision === before.trackedRevision &&
+    seen.revision !== before.promotedRevision &&
+    seen.canary.state === "progressing" &&
+    msUntilDeadline(spec, before, seen.nowMs) === 0 &&
+    after.phase !== "Failed",
   "a promotion that is overdue ends, whatever the primary says": ({ spec, before, after, seen }) =>
-    before.phase === "Promoting" && seen.primary.state !== "ready" && msUntilDeadline(spec, before, seen.nowMs) === 0 && after.phase === "Promoting" && weightOf(after) === weightOf(before),
+    before.phase === "Promoting" &&
+    seen.primary.state !== "ready" &&
+    msUntilDeadline(spec, before, seen.nowMs) === 0 &&
+    after.phase === "Promoting" &&
+    weightOf(after) === weightOf(before),
   "a failed revision is not tried again, unless a person declined its Revert": ({ before, after, seen }) =>
     before.phase === "Failed" && seen.revision === before.trackedRevision && !seen.declined && judged.has(after.phase),
   "a run begins on fresh pods": ({ before, after, seen }) => !judged.has(before.phase) && judged.has(after.phase) && !seen.canaryGone,
   "only a revision that is still to be had is promoted": ({ before, after, seen }) => before.phase === "Promoting" && after.phase === "Finalising" && !seen.complete,
   "a newer revision never gets an older one's traffic": ({ before, after, seen }) =>
-    before.phase !== "Terminating" && !seen.deleting && seen.revision !== before.trackedRevision && seen.primaryServes && weightOf(after) > 0,
+    before.phase !== "Terminating" &&
+    !seen.deleting &&
+    seen.revision !== before.trackedRevision &&
+    seen.primaryServes &&
+    weightOf(after) > 0,
   "nothing measured counts for another revision": ({ before, after }) =>
-    before.trackedRevision !== after.trackedRevision && before.phase !== undefined && ((after.failedChecks ?? 0) > 0 || (after.iterations ?? 0) > 0 || after.verdict !== undefined || after.firstTrafficAt !== undefined),
+    before.trackedRevision !== after.trackedRevision &&
+    before.phase !== undefined &&
+    ((after.failedChecks ?? 0) > 0 || (after.iterations ?? 0) > 0 || after.verdict !== undefined || after.firstTrafficAt !== undefined),
   "no verdict but a failed check, a dead canary or a wish fails a run": ({ before, after, seen }) =>
-    judged.has(before.phase) && after.phase === "Failed" && seen.check?.verdict !== "fail" && seen.canary.state === "ready" && seen.gates.rollback?.open !== true,
-  "a promotion ends a passed run alone": ({ spec, after, before, seen }) => after.phase === "Promoting" && before.phase !== "Promoting" && !spec.skipAnalysis && seen.check?.verdict !== "pass",
+    judged.has(before.phase) &&
+    after.phase === "Failed" &&
+    seen.check?.verdict !== "fail" &&
+    seen.canary.state === "ready" &&
+    seen.gates.rollback?.open !== true,
+  "a promotion ends a passed run alone": ({ spec, after, before, seen }) =>
+    after.phase === "Promoting" && before.phase !== "Promoting" && !spec.skipAnalysis && seen.check?.verdict !== "pass",
   "who holds says why": ({ decision }) => decision.do === "hold" && (decision.reason === "" || decision.message === ""),
 };
 
@@ -189,7 +269,11 @@ test.each(specs)("every state reachable with %s keeps every promise, and comes t
   }
   expect(Object.fromEntries(found)).toEqual({});
   const phases = new Set([...reached.keys()].map(({ phase }) => phase));
-  expect(["Failed", "Finalising", "Initialized", "Initializing", "Progressing", "Promoting", "Succeeded", "Terminating", "Waiting"].filter((phase) => !phases.has(phase as Phase))).toEqual([]);
+  expect(
+    ["Failed", "Finalising", "Initialized", "Initializing", "Progressing", "Promoting", "Succeeded", "Terminating", "Waiting"].filter(
+      (phase) => !phases.has(phase as Phase),
+    ),
+  ).toEqual([]);
   const states = new Map([...reached].map(([status, nowMs]) => [keyOf(spec, status, nowMs), { status, nowMs }]));
   expect([...states].filter(([, { status, nowMs }]) => !settled(spec, status, nowMs)).map(([key]) => key)).toEqual([]);
 });
@@ -201,7 +285,20 @@ function settled(spec: CanarySpec, from: CanaryStatus, fromMs: number): boolean 
   for (let step = 1; step <= 20; step += 1) {
     const nowMs = fromMs + step * 60_000;
     const deleting = status.phase === "Terminating";
-    const seen: Seen = { nowMs, revision, canary: { state: "ready" }, primary: { state: "ready" }, primaryServes: true, gates: {}, canaryGone: true, onlyConfigs: false, complete: true, held: false, declined: false, deleting };
+    const seen: Seen = {
+      nowMs,
+      revision,
+      canary: { state: "ready" },
+      primary: { state: "ready" },
+      primaryServes: true,
+      gates: {},
+      canaryGone: true,
+      onlyConfigs: false,
+      complete: true,
+      held: false,
+      declined: false,
+      deleting,
+    };
     const check = checksOf(spec, status, seen)[1];
     const transition = next(spec, status, { ...seen, check });
     if (transition.decision.do === "release") return true;

@@ -8,27 +8,67 @@ import { type Live, workloads } from "./workloads.ts";
 
 const nowMs = Date.parse("2026-11-21T12:00:00Z");
 const longAgo = "2026-11-21T11:00:00.000Z";
-const settings: KubeObject = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "settings", namespace: "shop" }, data: { theme: "dark" }, binaryData: { logo: "AAEC" } };
-const password = (value: string, name = "db"): KubeObject => ({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: "shop" }, type: "Opaque", data: { password: value } });
-const untracked: KubeObject = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "flags", namespace: "shop", annotations: { "serin.dev/config-tracking": "disabled" } }, data: { a: "1" } };
+const settings: KubeObject = {
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name: "settings", namespace: "shop" },
+  data: { theme: "dark" },
+  binaryData: { logo: "AAEC" },
+};
+const password = (value: string, name = "db"): KubeObject => ({
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata: { name, namespace: "shop" },
+  type: "Opaque",
+  data: { password: value },
+});
+const untracked: KubeObject = {
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name: "flags", namespace: "shop", annotations: { "serin.dev/config-tracking": "disabled" } },
+  data: { a: "1" },
+};
 
 const template = {
   metadata: { labels: { app: "checkout", team: "pay" }, annotations: { note: "kept" } },
   spec: {
     initContainers: [{ name: "migrate", image: "shop:1", envFrom: [{ secretRef: { name: "db" } }] }],
-    containers: [{ name: "app", image: "shop:1", env: [{ name: "A", valueFrom: { configMapKeyRef: { name: "settings", key: "theme" } } }, { name: "B", valueFrom: { configMapKeyRef: { name: "flags", key: "a" } } }] }],
+    containers: [
+      {
+        name: "app",
+        image: "shop:1",
+        env: [
+          { name: "A", valueFrom: { configMapKeyRef: { name: "settings", key: "theme" } } },
+          { name: "B", valueFrom: { configMapKeyRef: { name: "flags", key: "a" } } },
+        ],
+      },
+    ],
     volumes: [
       { name: "one", projected: { sources: [{ configMap: { name: "settings" } }, { secret: { name: "db" } }] } },
       { name: "two", secret: { secretName: "db" } },
     ],
-    affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "host", labelSelector: { matchExpressions: [{ key: "app", operator: "In", values: ["checkout"] }] } }] } },
-    topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway", labelSelector: { matchLabels: { app: "checkout" } } }],
+    affinity: {
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [
+          { topologyKey: "host", labelSelector: { matchExpressions: [{ key: "app", operator: "In", values: ["checkout"] }] } },
+        ],
+      },
+    },
+    topologySpreadConstraints: [
+      { maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway", labelSelector: { matchLabels: { app: "checkout" } } },
+    ],
   },
 };
 
 const objects = new Map([settings, password("b2xk"), untracked].map((object) => [`${object.kind}/${object.metadata.name}`, object]));
 const find = (kind: string, name: string) => objects.get(`${kind}/${name}`);
-const target = (overrides: Record<string, unknown> = {}): KubeObject => aDeployment("shop:1", { selector: { matchLabels: { app: "checkout", team: "pay" } }, template, strategy: { type: "Recreate" }, ...overrides });
+const target = (overrides: Record<string, unknown> = {}): KubeObject =>
+  aDeployment("shop:1", {
+    selector: { matchLabels: { app: "checkout", team: "pay" } },
+    template,
+    strategy: { type: "Recreate" },
+    ...overrides,
+  });
 const revision: Revision = revisionOf(target(), find);
 
 function made(status: CanaryStatus, live: Partial<Live> = {}, input: CanaryInput = {}): Map<string, KubeObject> {
@@ -44,7 +84,13 @@ function made(status: CanaryStatus, live: Partial<Live> = {}, input: CanaryInput
     copyName: (_, name) => `${name}-primary`,
     ...live,
   };
-  const canary = aCanary(input, { promotedRevision: revision.id, trackedRevision: revision.id, targetReplicas: 3, steppedAt: longAgo, ...status });
+  const canary = aCanary(input, {
+    promotedRevision: revision.id,
+    trackedRevision: revision.id,
+    targetReplicas: 3,
+    steppedAt: longAgo,
+    ...status,
+  });
   return new Map(workloads(canary, canary.status, all).map((object) => [`${object.kind}/${object.metadata.name}`, object]));
 }
 
@@ -55,12 +101,17 @@ describe("the primary", () => {
   const primary = made({ phase: "Initializing" }).get("Deployment/checkout-primary");
 
   test("is the target under another label, with all its selector labels, its strategy and its replicas", () => {
-    expect(primary?.metadata).toMatchObject({ labels: { app: "checkout-primary", "serin.dev/canary": "checkout" }, ownerReferences: [{ kind: "Canary", controller: true }] });
+    expect(primary?.metadata).toMatchObject({
+      labels: { app: "checkout-primary", "serin.dev/canary": "checkout" },
+      ownerReferences: [{ kind: "Canary", controller: true }],
+    });
     expect(spec(primary)).toMatchObject({
       replicas: 3,
       strategy: { type: "Recreate" },
       selector: { matchLabels: { app: "checkout-primary", team: "pay" } },
-      template: { metadata: { labels: { app: "checkout-primary", team: "pay" }, annotations: { note: "kept", "serin.dev/revision": revision.id } } },
+      template: {
+        metadata: { labels: { app: "checkout-primary", team: "pay" }, annotations: { note: "kept", "serin.dev/revision": revision.id } },
+      },
     });
   });
 
@@ -71,7 +122,11 @@ describe("the primary", () => {
   });
 
   test("reads its own copies of all tracked configs, and the originals of the others", () => {
-    expect(configsOf(spec(primary)["template"] as unknown as typeof template)).toEqual(["ConfigMap/flags", "ConfigMap/settings-primary", "Secret/db-primary"]);
+    expect(configsOf(spec(primary)["template"] as unknown as typeof template)).toEqual([
+      "ConfigMap/flags",
+      "ConfigMap/settings-primary",
+      "Secret/db-primary",
+    ]);
   });
 
   test("runs the pinned revision, not what the target says now", () => {
@@ -87,10 +142,19 @@ describe("the primary", () => {
 
   test("keeps the replicas that its autoscaler gave it", () => {
     const autoscalerRef = { kind: "HorizontalPodAutoscaler", name: "checkout" };
-    const autoscaler = { apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", metadata: { name: "checkout", namespace: "shop" }, spec: { minReplicas: 2, maxReplicas: 9, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "checkout" } } };
+    const autoscaler = {
+      apiVersion: "autoscaling/v2",
+      kind: "HorizontalPodAutoscaler",
+      metadata: { name: "checkout", namespace: "shop" },
+      spec: { minReplicas: 2, maxReplicas: 9, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "checkout" } },
+    };
     const all = made({ phase: "Succeeded" }, { primary: aDeployment("shop:1", { replicas: 7 }), autoscaler }, { autoscalerRef });
     expect(spec(all.get("Deployment/checkout-primary"))["replicas"]).toBe(7);
-    expect(spec(all.get("HorizontalPodAutoscaler/checkout-primary"))).toEqual({ minReplicas: 2, maxReplicas: 9, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "checkout-primary" } });
+    expect(spec(all.get("HorizontalPodAutoscaler/checkout-primary"))).toEqual({
+      minReplicas: 2,
+      maxReplicas: 9,
+      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "checkout-primary" },
+    });
   });
 
   test("cannot be told apart without a selector label", () => {
@@ -114,7 +178,13 @@ describe("copies of configs", () => {
   });
 
   test("keep a promoted Secret aside while another revision is copied over it", () => {
-    const all = made({ phase: "Promoting" }, { content: revisionOf(target(), (kind, name) => (name === "db" ? password("bmV3") : find(kind, name))).content, secrets: () => [password("bmV3"), password("b2xk", "db-primary")] });
+    const all = made(
+      { phase: "Promoting" },
+      {
+        content: revisionOf(target(), (kind, name) => (name === "db" ? password("bmV3") : find(kind, name))).content,
+        secrets: () => [password("bmV3"), password("b2xk", "db-primary")],
+      },
+    );
     expect(all.get("Secret/db-primary")).toMatchObject({ data: { password: "bmV3" } });
     expect(all.get("Secret/db-primary-previous")).toMatchObject({ data: { password: "b2xk" } });
   });
@@ -123,7 +193,10 @@ describe("copies of configs", () => {
 describe("Services", () => {
   test("of the sides exist from the beginning, the apex one only once the primary serves", () => {
     const early = made({ phase: "Initializing" });
-    expect(spec(early.get("Service/checkout-primary"))).toEqual({ selector: { app: "checkout-primary", team: "pay" }, ports: [{ name: "http", port: 80, protocol: "TCP", targetPort: 8080 }] });
+    expect(spec(early.get("Service/checkout-primary"))).toEqual({
+      selector: { app: "checkout-primary", team: "pay" },
+      ports: [{ name: "http", port: 80, protocol: "TCP", targetPort: 8080 }],
+    });
     expect(spec(early.get("Service/checkout-canary"))["selector"]).toEqual({ app: "checkout", team: "pay" });
     expect(early.has("Service/checkout")).toBe(false);
     expect(spec(made({ phase: "Initialized" }).get("Service/checkout"))["selector"]).toEqual({ app: "checkout-primary", team: "pay" });
@@ -161,7 +234,12 @@ describe("the target's replicas", () => {
   });
 
   test("are all that is written of it", () => {
-    expect(made({ phase: "Progressing" }).get("Deployment/checkout")).toEqual({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "checkout", namespace: "shop" }, spec: { replicas: 3 } });
+    expect(made({ phase: "Progressing" }).get("Deployment/checkout")).toEqual({
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name: "checkout", namespace: "shop" },
+      spec: { replicas: 3 },
+    });
   });
 });
 
@@ -188,6 +266,10 @@ describe("a revision", () => {
   });
 
   test("names configs that do not exist, so that their coming is noticed", () => {
-    expect(revisionOf(target(), () => undefined).checksums).toEqual({ "ConfigMap/flags": "absent", "ConfigMap/settings": "absent", "Secret/db": "absent" });
+    expect(revisionOf(target(), () => undefined).checksums).toEqual({
+      "ConfigMap/flags": "absent",
+      "ConfigMap/settings": "absent",
+      "Secret/db": "absent",
+    });
   });
 });

@@ -61,7 +61,11 @@ export function primaryName({ spec }: Canary): string {
   return `${spec.targetRef.name}-primary`;
 }
 
-function services(canary: Canary, { phase, canaryWeight }: CanaryStatus, { selectors, apexAdopted }: Live & { selectors: Selectors }): KubeObject[] {
+function services(
+  canary: Canary,
+  { phase, canaryWeight }: CanaryStatus,
+  { selectors, apexAdopted }: Live & { selectors: Selectors },
+): KubeObject[] {
   const sides = sideServices(canary, selectors);
   // Before the primary serves, the apex Service stays as it is: users must not notice.
   if (phase === undefined || phase === "Initializing") return sides;
@@ -81,7 +85,11 @@ function primaryDeployment(
   const labels = { ...head.metadata.labels, [selectors.label]: selectors.primary[selectors.label] ?? "" };
   const scaled = canary.spec.autoscalerRef && primary ? specOf(primary)["replicas"] : undefined;
   const replicas = scaled ?? status.targetReplicas ?? 1;
-  return { ...head, metadata: { ...head.metadata, labels }, spec: { ...rest, replicas, selector: selectorOf(target, selectors), template } };
+  return {
+    ...head,
+    metadata: { ...head.metadata, labels },
+    spec: { ...rest, replicas, selector: selectorOf(target, selectors), template },
+  };
 }
 
 function selectorOf(target: KubeObject, { primary }: Selectors): Record<string, unknown> {
@@ -116,10 +124,15 @@ function configMapCopy(canary: Canary, name: string, data: Readonly<Record<strin
 }
 
 /** The copy, with the values of whichever live Secret has these digests; nothing when none has them any more. */
-function secretCopy(canary: Canary, { copy, data, from }: { copy: string; data: Readonly<Record<string, string>>; from: readonly KubeObject[] }): KubeObject[] {
+function secretCopy(
+  canary: Canary,
+  { copy, data, from }: { copy: string; data: Readonly<Record<string, string>>; from: readonly KubeObject[] },
+): KubeObject[] {
   const source = from.find((secret) => sameJson(dataOf(secret), data));
   if (!source) return [];
-  return [{ ...owned(canary, { apiVersion: "v1", kind: "Secret", name: copy }), type: source["type"] ?? "Opaque", data: source["data"] ?? {} }];
+  return [
+    { ...owned(canary, { apiVersion: "v1", kind: "Secret", name: copy }), type: source["type"] ?? "Opaque", data: source["data"] ?? {} },
+  ];
 }
 
 /** While a promotion overwrites the primary's Secrets, the promoted values are kept aside: it may have to go back. */
@@ -156,7 +169,12 @@ function autoscalerCopy(canary: Canary, { autoscaler }: Live): KubeObject[] {
 function targetReplicas(canary: Canary, status: CanaryStatus, { target, nowMs }: Live & { target: KubeObject }): KubeObject {
   const { apiVersion, kind, name } = canary.spec.targetRef;
   const live = Number(specOf(target)["replicas"] ?? 1);
-  return { apiVersion, kind, metadata: { name, namespace: canary.metadata.namespace }, spec: { replicas: wantedReplicas[status.phase ?? "Initializing"]({ canary, status, live, nowMs }) } };
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, namespace: canary.metadata.namespace },
+    spec: { replicas: wantedReplicas[status.phase ?? "Initializing"]({ canary, status, live, nowMs }) },
+  };
 }
 
 interface Replicas {

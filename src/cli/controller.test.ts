@@ -58,5 +58,6 @@ test("a controller that finds no CustomResourceDefinitions says how to get them,
 test("a controller whose API server does not answer says so and goes on trying", async () => {
   const lines: string[] = [];
   await start("http://127.0.0.1:1", lines);
-  await vi.waitFor(() => expect(lines.join("\n")).toMatch(/lease could not be read or taken, trying again.*ECONNREFUSED 127\.0\.0\.1:1/), patience);
+  const said = /lease could not be read or taken, trying again.*ECONNREFUSED 127\.0\.0\.1:1/;
+  await vi.waitFor(() => expect(lines.join("\n")).toMatch(said), patience);
 });

@@ -65,19 +65,31 @@ function trailerLines({ cluster, clusterUid, sync, canary, reverts, scope, rever
 
 /** Reads the trailers of a commit message; `undefined` when Serin did not make the commit. */
 export function parseTrailers(message: string): Trailers | undefined {
-  const values = (name: string) => [...message.matchAll(new RegExp(`^Serin-${name}: (.+)$`, "gm"))].map(([, value]) => (value ?? "").trim());
+  const values = (name: string) =>
+    [...message.matchAll(new RegExp(`^Serin-${name}: (.+)$`, "gm"))].map(([, value]) => (value ?? "").trim());
   const [cluster] = values("Cluster");
   const [sync] = values("Sync");
   const [canary] = values("Canary");
   const [revert] = values("Revert");
   const reverts = values("Reverts").filter((commit) => /^[0-9a-f]{40}$/.test(commit));
   if (!cluster || !sync || !canary || !revert || reverts.length === 0) return undefined;
-  return { cluster, clusterUid: values("Cluster-UID")[0] ?? "", sync, canary, reverts, scope: values("Scope")[0] === "Commit" ? "Commit" : "Canary", revert };
+  return {
+    cluster,
+    clusterUid: values("Cluster-UID")[0] ?? "",
+    sync,
+    canary,
+    reverts,
+    scope: values("Scope")[0] === "Commit" ? "Commit" : "Canary",
+    revert,
+  };
 }
 
 /** Whether Serin made this commit, or the host merged Serin's pull request with it (design rule 9: never reverted). */
 export function isSerinCommit(message: string, mergedMessages: readonly string[]): boolean {
-  return [message, ...mergedMessages].some((text) => parseTrailers(text) !== undefined) || /^Merge (pull request|branch) .*serin\/revert\//m.test(message);
+  return (
+    [message, ...mergedMessages].some((text) => parseTrailers(text) !== undefined) ||
+    /^Merge (pull request|branch) .*serin\/revert\//m.test(message)
+  );
 }
 
 /** The commits that a message says it reverts, as `git revert` and the hosts' buttons write it. */

@@ -2,7 +2,15 @@ import { describe, expect, test } from "vitest";
 import type { RevisionContent } from "../api/cause.ts";
 import { causeOf } from "./cause.ts";
 
-function revision(over: { image?: string; env?: Record<string, string>; annotations?: Record<string, string>; configs?: RevisionContent["configs"]; volume?: string } = {}): RevisionContent {
+function revision(
+  over: {
+    image?: string;
+    env?: Record<string, string>;
+    annotations?: Record<string, string>;
+    configs?: RevisionContent["configs"];
+    volume?: string;
+  } = {},
+): RevisionContent {
   const env = Object.entries(over.env ?? {}).map(([name, value]) => ({ name, value }));
   return {
     template: {
@@ -67,8 +75,18 @@ describe("rule 1: which fields decide", () => {
   });
 
   test("a Secret's values are not shown, but tell causes apart", () => {
-    const one = causeOf("shop", revision({ configs: { "Secret/db": { password: "digest-a" } } }), revision({ configs: { "Secret/db": { password: "digest-b" } } }), [])!;
-    const two = causeOf("shop", revision({ configs: { "Secret/db": { password: "digest-a" } } }), revision({ configs: { "Secret/db": { password: "digest-c" } } }), [])!;
+    const one = causeOf(
+      "shop",
+      revision({ configs: { "Secret/db": { password: "digest-a" } } }),
+      revision({ configs: { "Secret/db": { password: "digest-b" } } }),
+      [],
+    )!;
+    const two = causeOf(
+      "shop",
+      revision({ configs: { "Secret/db": { password: "digest-a" } } }),
+      revision({ configs: { "Secret/db": { password: "digest-c" } } }),
+      [],
+    )!;
     expect(one.fields).toEqual([{ object: "Secret/db", path: "data.password", secret: true, decides: true }]);
     expect(JSON.stringify(one)).not.toContain("digest");
     expect(one.id).not.toBe(two.id);

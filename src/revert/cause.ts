@@ -19,7 +19,12 @@ interface RawField extends CauseField {
  * (design rule 1). `undefined` when nothing differs.
  * @param earlier revisions before, newest first: a field that changed in more than half of ten is a build stamp
  */
-export function causeOf(deployment: string, promoted: RevisionContent, failed: RevisionContent, earlier: readonly RevisionContent[]): Cause | undefined {
+export function causeOf(
+  deployment: string,
+  promoted: RevisionContent,
+  failed: RevisionContent,
+  earlier: readonly RevisionContent[],
+): Cause | undefined {
   const raw = [...templateFields(deployment, promoted, failed), ...configFields(promoted, failed)];
   if (raw.length === 0) return undefined;
   const runs = raw.filter(({ path }) => decidesWhatRuns(path));
@@ -60,13 +65,15 @@ function configFields(promoted: RevisionContent, failed: RevisionContent): RawFi
   const shared = Object.keys(failed.configs).filter((config) => promoted.configs[config] !== undefined).sort();
   return shared.flatMap((config) => {
     const secret = config.startsWith("Secret/");
-    return differences(configAsWritten(promoted.configs[config]), configAsWritten(failed.configs[config]), []).map(({ path, before, after }) => ({
-      object: config,
-      path: formatPath(path),
-      ...(secret ? { secret: true } : { promoted: before, failed: after }),
-      decides: false,
-      identity: [before, after],
-    }));
+    return differences(configAsWritten(promoted.configs[config]), configAsWritten(failed.configs[config]), []).map(
+      ({ path, before, after }) => ({
+        object: config,
+        path: formatPath(path),
+        ...(secret ? { secret: true } : { promoted: before, failed: after }),
+        decides: false,
+        identity: [before, after],
+      }),
+    );
   });
 }
 
@@ -96,5 +103,7 @@ function isStamp({ object, path }: CauseField, revisions: readonly RevisionConte
 
 function valueIn(revision: RevisionContent, object: string, path: string): unknown {
   const config = revision.configs[object];
-  return object.startsWith("Deployment/") ? valueAt({ spec: { template: revision.template } }, parsePath(path)) : valueAt(configAsWritten(config), parsePath(path));
+  return object.startsWith("Deployment/")
+    ? valueAt({ spec: { template: revision.template } }, parsePath(path))
+    : valueAt(configAsWritten(config), parsePath(path));
 }

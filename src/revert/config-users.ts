@@ -13,7 +13,9 @@ export function configsUsedBy(object: KubeObject): Set<string> {
  * (design rule 2), because others run them.
  */
 export function sharedConfigs(target: { name: string; namespace: string }, objects: readonly KubeObject[]): Set<string> {
-  const others = objects.filter(({ kind, metadata }) => metadata.namespace === target.namespace && !(kind === "Deployment" && metadata.name === target.name));
+  const others = objects.filter(
+    ({ kind, metadata }) => metadata.namespace === target.namespace && !(kind === "Deployment" && metadata.name === target.name),
+  );
   return new Set(others.filter(({ kind }) => kind !== "Canary").flatMap((object) => [...configsUsedBy(object)]));
 }
 

@@ -2,8 +2,20 @@ import { describe, expect, test } from "vitest";
 import type { CauseField } from "../api/cause.ts";
 import { culprits, disagreeing, standingOf } from "./culprits.ts";
 
-const image: CauseField = { object: "Deployment/shop", path: "spec.template.spec.containers[app].image", promoted: "shop:2", failed: "shop:3", decides: true };
-const grace: CauseField = { object: "Deployment/shop", path: "spec.template.spec.terminationGracePeriodSeconds", promoted: 60, failed: 30, decides: true };
+const image: CauseField = {
+  object: "Deployment/shop",
+  path: "spec.template.spec.containers[app].image",
+  promoted: "shop:2",
+  failed: "shop:3",
+  decides: true,
+};
+const grace: CauseField = {
+  object: "Deployment/shop",
+  path: "spec.template.spec.terminationGracePeriodSeconds",
+  promoted: 60,
+  failed: 30,
+  decides: true,
+};
 const stage = (commit: string, ...values: unknown[]) => ({ commit, values });
 
 describe("rule 4: which commits", () => {

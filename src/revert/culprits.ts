@@ -6,7 +6,9 @@ import { parsePath, valueAt } from "./path.ts";
 
 /** Value of each field in a rendering, in the order of the fields; `undefined` where there is none. */
 export function valuesOf(fields: readonly CauseField[], namespace: string, rendered: readonly KubeObject[]): unknown[] {
-  const objects = new Map(rendered.filter(({ metadata }) => metadata.namespace === namespace).map((object) => [`${object.kind}/${object.metadata.name}`, object]));
+  const objects = new Map(
+    rendered.filter(({ metadata }) => metadata.namespace === namespace).map((object) => [`${object.kind}/${object.metadata.name}`, object]),
+  );
   return fields.map(({ object, path }) => valueAt(objects.get(object), parsePath(path)));
 }
 

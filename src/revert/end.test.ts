@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { endOf, type Standing } from "./end.ts";
 
-const standing = (over: Partial<Standing> = {}): Standing => ({ atHead: "failed", proposal: "open", branchIsOurs: true, deleted: false, reopened: false, ...over });
+const standing = (over: Partial<Standing> = {}): Standing => ({
+  atHead: "failed",
+  proposal: "open",
+  branchIsOurs: true,
+  deleted: false,
+  reopened: false,
+  ...over,
+});
 
 describe("rule 7: how it ends", () => {
   test.each<[string, Partial<Standing>, string]>([

@@ -19,7 +19,9 @@ export interface Standing {
 }
 
 /** What follows. `stay`: it holds on. `reopen`: push and open it once more. `branchDeleted`: held, a person must say. */
-export type End = { readonly do: "end"; readonly phase: Extract<RevertPhase, "Merged" | "Declined" | "Superseded"> } | { readonly do: "stay" | "reopen" | "branchDeleted" };
+export type End =
+  | { readonly do: "end"; readonly phase: Extract<RevertPhase, "Merged" | "Declined" | "Superseded"> }
+  | { readonly do: "stay" | "reopen" | "branchDeleted" };
 
 /** How one Revert ends (design rule 7): the first row that fits. Only the rendering decides, never a commit's id. Pure. */
 export function endOf(standing: Standing): End {

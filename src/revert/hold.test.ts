@@ -12,8 +12,20 @@ function deployment(image: string, env: { name: string; value: string }[] = [], 
   };
 }
 
-const image: CauseField = { object: "Deployment/shop", path: "spec.template.spec.containers[app].image", promoted: "shop:2", failed: "shop:3", decides: true };
-const log: CauseField = { object: "Deployment/shop", path: "spec.template.spec.containers[app].env[LOG].value", promoted: "info", failed: "debug", decides: false };
+const image: CauseField = {
+  object: "Deployment/shop",
+  path: "spec.template.spec.containers[app].image",
+  promoted: "shop:2",
+  failed: "shop:3",
+  decides: true,
+};
+const log: CauseField = {
+  object: "Deployment/shop",
+  path: "spec.template.spec.containers[app].env[LOG].value",
+  promoted: "info",
+  failed: "debug",
+  decides: false,
+};
 const holds = (...fields: CauseField[]) => [{ canary: "shop", namespace: "prod", fields }];
 
 describe("rule 2: hold", () => {
@@ -61,7 +73,12 @@ describe("rule 2: hold", () => {
 
   test("nothing else is touched: other objects, other namespaces, other containers", () => {
     const other = { ...deployment("shop:3"), metadata: { name: "shop", namespace: "staging" } };
-    const config: KubeObject = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "shop", namespace: "prod" }, data: { image: "shop:3" } };
+    const config: KubeObject = {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "shop", namespace: "prod" },
+      data: { image: "shop:3" },
+    };
     expect(hold([other, config], holds(image))).toEqual({ objects: [other, config], holding: [] });
   });
 });

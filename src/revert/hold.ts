@@ -63,7 +63,8 @@ function holdField(object: KubeObject, field: CauseField): KubeObject {
  */
 export function says(rendered: unknown, stored: unknown): boolean {
   if (rendered === undefined) return stored === undefined;
-  if (Array.isArray(rendered)) return Array.isArray(stored) && rendered.length === stored.length && rendered.every((item, position) => says(item, stored[position]));
+  if (Array.isArray(rendered))
+    return Array.isArray(stored) && rendered.length === stored.length && rendered.every((item, position) => says(item, stored[position]));
   if (typeof rendered === "object" && rendered !== null) {
     if (typeof stored !== "object" || stored === null) return false;
     return Object.entries(rendered).every(([name, value]) => value === null || says(value, (stored as Record<string, unknown>)[name]));

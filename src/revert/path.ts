@@ -48,7 +48,9 @@ export function withValueAt(root: unknown, steps: readonly Step[], value: unknow
   const key = keyIn(root, step);
   if (key === undefined && value === undefined) return root;
   const inner = withValueAt(key === undefined ? undefined : (root as Record<string | number, unknown>)[key], rest, value);
-  return Array.isArray(root) || ("item" in step && root === undefined) ? withItem((root as unknown[] | undefined) ?? [], key, inner) : withField(root, step, inner);
+  return Array.isArray(root) || ("item" in step && root === undefined)
+    ? withItem((root as unknown[] | undefined) ?? [], key, inner)
+    : withField(root, step, inner);
 }
 
 function withItem(list: readonly unknown[], key: string | number | undefined, value: unknown): unknown[] {

@@ -9,7 +9,13 @@ const proposal: Proposal = {
   sync: "shop/apps",
   revert: "checkout-6d1f0a2",
   cause: [
-    { object: "Deployment/checkout", path: "spec.template.spec.containers[app].image", promoted: "shop:2", failed: "shop:3", decides: true },
+    {
+      object: "Deployment/checkout",
+      path: "spec.template.spec.containers[app].image",
+      promoted: "shop:2",
+      failed: "shop:3",
+      decides: true,
+    },
     { object: "Secret/db", path: "data.password", secret: true, decides: false },
   ],
   evidence: {
@@ -37,10 +43,27 @@ describe("what a pull request says", () => {
   });
 
   test("when merging moves other objects, deletions first, and the Canary changed", async () => {
-    const object = (kind: string, name: string, data: Record<string, string>) => ({ apiVersion: "v1", kind, metadata: { name, namespace: "shop" }, data });
-    const now = [object("ConfigMap", "flags", { beta: "on" }), object("Secret", "db", { password: "hunter2" }), object("ConfigMap", "old", {})];
-    const merged = [object("ConfigMap", "flags", { beta: "off" }), object("Secret", "db", { password: "hunter3" }), object("ConfigMap", "new", {})];
-    const body = pullRequestBody({ ...proposal, impacts: [impactOf("shop/apps", now, merged)], canaryChanges: ["spec.analysis.threshold"] });
+    const object = (kind: string, name: string, data: Record<string, string>) => ({
+      apiVersion: "v1",
+      kind,
+      metadata: { name, namespace: "shop" },
+      data,
+    });
+    const now = [
+      object("ConfigMap", "flags", { beta: "on" }),
+      object("Secret", "db", { password: "hunter2" }),
+      object("ConfigMap", "old", {}),
+    ];
+    const merged = [
+      object("ConfigMap", "flags", { beta: "off" }),
+      object("Secret", "db", { password: "hunter3" }),
+      object("ConfigMap", "new", {}),
+    ];
+    const body = pullRequestBody({
+      ...proposal,
+      impacts: [impactOf("shop/apps", now, merged)],
+      canaryChanges: ["spec.analysis.threshold"],
+    });
     expect(body).not.toContain("hunter");
     await expect(body).toMatchFileSnapshot(golden("pull-request-moves.md"));
   });

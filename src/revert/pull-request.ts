@@ -137,7 +137,12 @@ function code(text: string): string {
 
 /** Text from outside cannot become Markdown, HTML or a mention. */
 function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("\n", " ").replace(/[\\`*_[\]|#~]/g, "\\$&").replaceAll("@", "@\u200b");
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll("\n", " ")
+    .replace(/[\\`*_[\]|#~]/g, "\\$&")
+    .replaceAll("@", "@\u200b");
 }
 
 function clip(text: string): string {

@@ -6,7 +6,9 @@ function attempt(needed: string[], conflicting: string[] = []) {
   return async (selection: readonly Selection[]) => {
     const has = (piece: string) => {
       const [path = "", hunk] = piece.split("#");
-      return selection.some((file) => file.path === path && (hunk === undefined || file.hunks === undefined || file.hunks.includes(Number(hunk))));
+      return selection.some(
+        (file) => file.path === path && (hunk === undefined || file.hunks === undefined || file.hunks.includes(Number(hunk))),
+      );
     };
     return needed.every(has) && !conflicting.some(has) ? "undone" : undefined;
   };

@@ -24,7 +24,10 @@ const most = 200;
  * @param attempt makes and checks the inverse of a selection
  * @returns `undefined` when no selection undoes the cause cleanly
  */
-export async function smallestPart<Result>(parts: readonly Part[], attempt: Attempt<Result>): Promise<{ selection: Selection[]; result: Result } | undefined> {
+export async function smallestPart<Result>(
+  parts: readonly Part[],
+  attempt: Attempt<Result>,
+): Promise<{ selection: Selection[]; result: Result } | undefined> {
   const start = await firstThatWorks(parts, attempt);
   if (!start) return undefined;
   const files = await dropFiles(start, attempt);

@@ -57,18 +57,40 @@ async function until<T>(read: () => Promise<T | undefined>): Promise<T> {
 
 test("a push is applied at once by its webhook, long before the next poll", async () => {
   const { cloneUrl } = await git.createRepository("acme", "apps");
-  const developer = await startDeveloper({ ...ada, cloneUrl, dir: join(dir, "ada"), name: "Ada", searchPath: process.env["PATH"] ?? "" }, signal);
-  const manifest = (mode: string) => ({ "apps/config.yaml": `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop, namespace: shop}\ndata: {mode: "${mode}"}\n` });
+  const developer = await startDeveloper(
+    { ...ada, cloneUrl, dir: join(dir, "ada"), name: "Ada", searchPath: process.env["PATH"] ?? "" },
+    signal,
+  );
+  const manifest = (mode: string) => ({
+    "apps/config.yaml": `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop, namespace: shop}\ndata: {mode: "${mode}"}\n`,
+  });
   await developer.push("Start", manifest("one"), signal);
   const objects: KubeObject[] = [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },
-    { apiVersion: "v1", kind: "Secret", metadata: { name: "git", namespace: "shop" }, stringData: { username: ada.login, password: ada.token } },
+    {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "git", namespace: "shop" },
+      stringData: { username: ada.login, password: ada.token },
+    },
     { apiVersion: "v1", kind: "Secret", metadata: { name: "hook", namespace: "shop" }, stringData: { token: "s3cret" } },
     {
       apiVersion,
       kind: "GitRepository",
       metadata: { name: "apps", namespace: "shop" },
-      spec: { url: cloneUrl, ref: { branch: "main" }, interval: "10h", secretRef: { name: "git" }, webhook: { secretRef: { name: "hook" } } },
+      spec: {
+        url: cloneUrl,
+        ref: { branch: "main" },
+        interval: "10h",
+        secretRef: { name: "git" },
+        webhook: { secretRef: { name: "hook" } },
+      },
+    },
+    {
+      apiVersion,
+      kind: "Sync",
+      metadata: { name: "apps", namespace: "shop" },
+      spec: { sourceRef: { name: "apps" }, path: "./apps", interval: "10h", prune: true },
     },
     { apiVersion, kind: "Sync", metadata: { name: "apps", namespace: "shop" }, spec: { sourceRef: { name: "apps" }, path: "./apps", interval: "10h", prune: true } },
   ];

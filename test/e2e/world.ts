@@ -105,7 +105,11 @@ function journalled(kube: Kube, journal: Journal): Kube {
   const noted = async (writing: Promise<KubeObject>): Promise<KubeObject> => {
     const object = await writing;
     const { resourceVersion = "0", deletionTimestamp, finalizers = [] } = object.metadata;
-    journal.push({ ref: refOf(object), version: BigInt(resourceVersion), gone: deletionTimestamp !== undefined && finalizers.length === 0 });
+    journal.push({
+      ref: refOf(object),
+      version: BigInt(resourceVersion),
+      gone: deletionTimestamp !== undefined && finalizers.length === 0,
+    });
     return object;
   };
   return {
@@ -162,7 +166,20 @@ async function startProcess(machine: Machine, { name = "prod-eu", wrap = (world)
   const { git, clock } = machine;
   const renderers = createRenderers({ searchPath: process.env["PATH"] ?? "" });
   const recorded = { normal: say("Normal"), warning: say("Warning") };
-  const world = wrap({ kube, informers, events: recorded, git, renderers, routers, metricProviders, hosts, clock, log, defaults: {}, clusterName: name === "" ? undefined : name });
+  const world = wrap({
+    kube,
+    informers,
+    events: recorded,
+    git,
+    renderers,
+    routers,
+    metricProviders,
+    hosts,
+    clock,
+    log,
+    defaults: {},
+    clusterName: name === "" ? undefined : name,
+  });
   const reconcilers = new Map(controllersOf(world).map(({ kind, reconcile }) => [kind.kind, reconcile]));
   for (const kind of watchedKinds) await informers.of(kind).whenSynced(life.signal);
   const settle = settler(world, machine.journal);

@@ -24,7 +24,10 @@ export interface DemoOptions {
 const requestsPerSecond = 50;
 const bad = { ERROR_PERCENT: "30" };
 
-/** Starts a whole cluster in this process, plays the story, and stays up for the user until told to stop. Throws when the story does not come out. */
+/**
+ * Starts a whole cluster in this process, plays the story, and stays up for the user until told to stop. Throws when the story
+ * does not come out.
+ */
 export async function demoCommand({ once, output, config }: DemoOptions, signal: AbortSignal): Promise<void> {
   const startedMs = performance.now();
   const screen = createScreen(output, () => performance.now() - startedMs);
@@ -37,7 +40,16 @@ export async function demoCommand({ once, output, config }: DemoOptions, signal:
   let narrator: Narrator | undefined;
   try {
     sandbox = await startSandbox({ dir, images: shopImages({ "3": bad, bad }), users: people, log });
-    const own = { ...config, clusterName: "demo", provider: "gatewayapi:v1" as const, metricsServer: sandbox.metrics.url, port: 0, gitDirectory: join(dir, "cache"), leaderElectionNamespace: "default", namespaces: undefined };
+    const own = {
+      ...config,
+      clusterName: "demo",
+      provider: "gatewayapi:v1" as const,
+      metricsServer: sandbox.metrics.url,
+      port: 0,
+      gitDirectory: join(dir, "cache"),
+      leaderElectionNamespace: "default",
+      namespaces: undefined,
+    };
     controller = (await startController({ config: own, connection: serverAt(sandbox.apiServer), log, signal: all })).ended;
     controller.catch((error: unknown) => life.abort(error));
     const stage = await prepare(sandbox, { dir, searchPath: config.searchPath }, all);

@@ -31,7 +31,8 @@ export async function startDeveloper(options: DeveloperOptions, signal: AbortSig
   url.username = login;
   url.password = password;
   await mkdir(dir, { recursive: true });
-  const git = async (...args: string[]): Promise<string> => (await run("git", ["-C", dir, ...args], { signal, env: isolated(options) })).stdout.trim();
+  const git = async (...args: string[]): Promise<string> =>
+    (await run("git", ["-C", dir, ...args], { signal, env: isolated(options) })).stdout.trim();
   await git("init", "--quiet", "--initial-branch", "main");
   await git("remote", "add", "origin", url.href);
   return {

@@ -8,7 +8,14 @@ type Revert = ReturnType<View["revert"]>;
 
 /** A narrator whose world and clock the test moves. */
 function narrating() {
-  const world = { phase: "Initialized", weight: 0, nowMs: 0, revert: undefined as Revert, revision: "main@sha1:1", versions: new Map<string, { answered: number; failed: number }>() };
+  const world = {
+    phase: "Initialized",
+    weight: 0,
+    nowMs: 0,
+    revert: undefined as Revert,
+    revision: "main@sha1:1",
+    versions: new Map<string, { answered: number; failed: number }>(),
+  };
   const said: string[] = [];
   let drawn: string[] = [];
   const screen: Screen = {
@@ -27,7 +34,17 @@ function narrating() {
     changed: async () => {},
     describe: () => "",
   };
-  const snapshot = (): LoadSnapshot => ({ sent: 100, answered: 100, lost: 1, failed: 3, skipped: 0, statuses: new Map(), versions: new Map(world.versions), latencyMs: undefined, errors: [] });
+  const snapshot = (): LoadSnapshot => ({
+    sent: 100,
+    answered: 100,
+    lost: 1,
+    failed: 3,
+    skipped: 0,
+    statuses: new Map(),
+    versions: new Map(world.versions),
+    latencyMs: undefined,
+    errors: [],
+  });
   const load: Load = { snapshot, ended: Promise.resolve(snapshot()) };
   const narrator = narrate({ screen, view, load, nowMs: () => world.nowMs });
   onTestFinished(() => narrator.stop());
@@ -50,7 +67,15 @@ test("each change of weight or phase is told once", () => {
     Object.assign(world, { phase, weight });
     narrator.look();
   }
-  expect(said.map((line) => line.replace(/^\S+ +/, "").split("  ").slice(0, 2).join(" "))).toEqual(["0 % Progressing shop:2", "20 % Progressing shop:2", "0 % Failed shop:2"]);
+  expect(
+    said.map((line) =>
+      line
+        .replace(/^\S+ +/, "")
+        .split("  ")
+        .slice(0, 2)
+        .join(" "),
+    ),
+  ).toEqual(["0 % Progressing shop:2", "20 % Progressing shop:2", "0 % Failed shop:2"]);
 });
 
 test("what becomes of Reverts and Syncs is told when asked for, from then on, and once it means something", () => {

@@ -53,7 +53,11 @@ describe("the picture", () => {
 
   test.each([20, 40, 79, 199])("is never wider than %i columns", (width) => {
     const long = { ...canary, version: "broken-registry" };
-    for (const line of drawn(Array.from({ length: 120 }, () => sample({ canary: long })), width)) expect(line.length).toBeLessThanOrEqual(width);
+    for (const line of drawn(
+      Array.from({ length: 120 }, () => sample({ canary: long })),
+      width,
+    ))
+      expect(line.length).toBeLessThanOrEqual(width);
   });
 
   test("is nothing before the first sample", () => {

@@ -58,7 +58,9 @@ export function ratesLine({ primary, canary }: Sample): string {
 export function picture(samples: readonly Sample[], width: number): Span[][] {
   const now = samples.at(-1);
   if (!now) return [];
-  return [headline(now), row("primary", 100 - now.weight, now.primary), canaryRow(now), history(samples, width)].map((line) => cut(line, width));
+  return [headline(now), row("primary", 100 - now.weight, now.primary), canaryRow(now), history(samples, width)].map((line) =>
+    cut(line, width),
+  );
 }
 
 function headline({ phase, weight, sent, lost }: Sample): Span[] {

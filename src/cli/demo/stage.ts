@@ -30,14 +30,27 @@ export interface Stage {
 }
 
 /** Fills the repository and tells the cluster to follow it. */
-export async function prepare({ kube, informers, gateway, git }: Sandbox, { dir, searchPath }: { dir: string; searchPath: string }, signal: AbortSignal): Promise<Stage> {
+export async function prepare(
+  { kube, informers, gateway, git }: Sandbox,
+  { dir, searchPath }: { dir: string; searchPath: string },
+  signal: AbortSignal,
+): Promise<Stage> {
   const { cloneUrl } = await git.createRepository("acme", "apps");
-  const clone = (name: string, { login, password }: GitUser) => startDeveloper({ cloneUrl, dir: join(dir, login), name, login, password, searchPath }, signal);
+  const clone = (name: string, { login, password }: GitUser) =>
+    startDeveloper({ cloneUrl, dir: join(dir, login), name, login, password, searchPath }, signal);
   const shopTeam = await clone("Ada", ada);
   const cartTeam = await clone("Bob", bob);
   await shopTeam.push("Start with shop 1", teamFiles({ shop: "1", cart: "1" }), signal);
   for (const object of clusterObjects(cloneUrl)) await kube.apply(object, { fieldManager: "demo" }, signal);
-  return { kube, informers, gateway, repositoryUrl: `${git.url}/acme/apps`, gitApi: { url: `${git.url}/api/v1/repos/acme/apps`, token: ada.token }, shopTeam, cartTeam };
+  return {
+    kube,
+    informers,
+    gateway,
+    repositoryUrl: `${git.url}/acme/apps`,
+    gitApi: { url: `${git.url}/api/v1/repos/acme/apps`, token: ada.token },
+    shopTeam,
+    cartTeam,
+  };
 }
 
 /** What a platform team applies once: everything else comes from Git. */
@@ -45,13 +58,24 @@ function clusterObjects(url: string): KubeObject[] {
   const inShop = (name: string) => ({ name, namespace: "shop" });
   return [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },
-    { apiVersion: "v1", kind: "Secret", metadata: inShop("git"), type: "Opaque", stringData: { username: serin.login, password: serin.token } },
+    {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: inShop("git"),
+      type: "Opaque",
+      stringData: { username: serin.login, password: serin.token },
+    },
     {
       apiVersion,
       kind: "GitRepository",
       metadata: inShop("apps"),
       spec: { url, ref: { branch: "main" }, interval: "1s", secretRef: { name: "git" }, host: { kind: "gitea" } },
     },
-    { apiVersion, kind: "Sync", metadata: inShop("apps"), spec: { sourceRef: { name: "apps" }, path: "./apps", interval: "10s", prune: true } },
+    {
+      apiVersion,
+      kind: "Sync",
+      metadata: inShop("apps"),
+      spec: { sourceRef: { name: "apps" }, path: "./apps", interval: "10s", prune: true },
+    },
   ];
 }

@@ -69,7 +69,11 @@ async function goodRelease(scene: Scene, load: Load): Promise<void> {
   const commit = await stage.shopTeam.push("Release shop 2", { "apps/shop.yaml": shop("2") }, signal);
   screen.say(`${commit.slice(0, 7)} Release shop 2`);
   const before = load.snapshot();
-  await until(scene, "shop 2 to be promoted", () => view.canary()?.phase === "Succeeded" && view.image("shop-primary") === "serin.dev/shop:2");
+  await until(
+    scene,
+    "shop 2 to be promoted",
+    () => view.canary()?.phase === "Succeeded" && view.image("shop-primary") === "serin.dev/shop:2",
+  );
   const after = load.snapshot();
   screen.say(`promoted; users lost ${after.failed + after.lost - before.failed - before.lost} of ${after.sent - before.sent} requests`);
 }
@@ -82,8 +86,14 @@ async function badRelease(scene: Scene, load: Load): Promise<void> {
   const before = load.snapshot();
   await until(scene, "the bad release to be rolled back", () => view.revert() !== undefined && view.canary()?.weight === 0);
   const after = load.snapshot();
-  screen.say(`traffic is back; users lost ${after.failed + after.lost - before.failed - before.lost} of ${after.sent - before.sent} requests`);
-  await until(scene, "the change to be held back", () => view.image("shop") === "serin.dev/shop:2" && view.sync()?.revision?.includes("holding shop") === true);
+  screen.say(
+    `traffic is back; users lost ${after.failed + after.lost - before.failed - before.lost} of ${after.sent - before.sent} requests`,
+  );
+  await until(
+    scene,
+    "the change to be held back",
+    () => view.image("shop") === "serin.dev/shop:2" && view.sync()?.revision?.includes("holding shop") === true,
+  );
   screen.say(`Git still says shop 3, the cluster runs ${short(view.sync()?.revision ?? "")}`);
   await until(scene, "the pull request", () => view.revert()?.pullRequest !== undefined);
   screen.say(`pull request: ${view.revert()?.pullRequest ?? ""}`);
@@ -114,7 +124,11 @@ async function merge(scene: Scene): Promise<void> {
   const answer = await body.text();
   expect(statusCode === 200, `the pull request to merge, not ${statusCode} ${answer.slice(0, 200)}`);
   await until(scene, "the Revert to end as Merged", () => view.revert()?.phase === "Merged");
-  await until(scene, "the Sync to hold nothing", () => view.sync()?.ready === "True" && view.sync()?.revision?.includes("holding") === false);
+  await until(
+    scene,
+    "the Sync to hold nothing",
+    () => view.sync()?.ready === "True" && view.sync()?.revision?.includes("holding") === false,
+  );
   await until(scene, "the canary to be at rest", () => view.canary()?.phase !== "Failed");
   const now = generations(view);
   expect(now === before, `nothing to change in the cluster, but generations moved from ${before} to ${now}`);

@@ -44,11 +44,20 @@ export function createView(informers: Informers): View {
     },
     deployment: (name) => deployments.find(`shop/${name}`),
     image: (name) => {
-      const spec = deployments.find(`shop/${name}`)?.["spec"] as { template?: { spec?: { containers?: { image?: string }[] } } } | undefined;
+      const spec = deployments.find(`shop/${name}`)?.["spec"] as
+        { template?: { spec?: { containers?: { image?: string }[] } } } | undefined;
       return spec?.template?.spec?.containers?.[0]?.image;
     },
     changed: (signal) => anyChange([canaries, reverts, syncs, deployments], signal),
-    describe: () => JSON.stringify({ canary: view.canary(), revert: view.revert(), sync: view.sync(), shop: view.image("shop"), primary: view.image("shop-primary"), cart: view.image("cart") }),
+    describe: () =>
+      JSON.stringify({
+        canary: view.canary(),
+        revert: view.revert(),
+        sync: view.sync(),
+        shop: view.image("shop"),
+        primary: view.image("shop-primary"),
+        cart: view.image("cart"),
+      }),
   };
   return view;
 }
@@ -61,7 +70,13 @@ function revertView(object: KubeObject | undefined): ReturnType<View["revert"]> 
   const parsed = object && parseObject(revertKind, object);
   if (!object || !parsed?.ok) return undefined;
   const { phase = "", pullRequest, conditions } = parsed.value.status;
-  return { name: object.metadata.name, phase, message: findCondition(conditions, "Ready")?.message ?? "", pullRequest: pullRequest?.url, number: pullRequest?.number };
+  return {
+    name: object.metadata.name,
+    phase,
+    message: findCondition(conditions, "Ready")?.message ?? "",
+    pullRequest: pullRequest?.url,
+    number: pullRequest?.number,
+  };
 }
 
 async function anyChange(informers: readonly { onChange(handler: () => void): () => void }[], signal: AbortSignal): Promise<void> {

@@ -25,7 +25,11 @@ export function createObserver(deps: CanaryDeps, cluster: Cluster, check: RunChe
       const glance = (): Observation => observe(deps, cluster, canary, base);
       const first = glance();
       if (urgent(canary, first)) return first;
-      const answers = await unlessUrgent((both) => answer({ deps, check, askedAtMs }, canary, first, both), () => urgent(canary, glance()), { clock: deps.clock, signal });
+      const answers = await unlessUrgent(
+        (both) => answer({ deps, check, askedAtMs }, canary, first, both),
+        () => urgent(canary, glance()),
+        { clock: deps.clock, signal },
+      );
       // What was asked may have taken seconds: decide by what is true now.
       return observe(deps, cluster, canary, { ...base, ...answers });
     },
@@ -49,7 +53,10 @@ interface Askers {
 async function answer(askers: Askers, canary: Canary, first: Observation, signal: AbortSignal): Promise<Pick<Asked, "check" | "gates">> {
   const input = inputOf(canary, first);
   const due = checksDue(canary.spec, input);
-  const [check, rollback] = await Promise.all([due.length > 0 ? askers.check(canary, due, signal) : undefined, rollbackGate(askers, canary, first, signal)]);
+  const [check, rollback] = await Promise.all([
+    due.length > 0 ? askers.check(canary, due, signal) : undefined,
+    rollbackGate(askers, canary, first, signal),
+  ]);
   const gates: Gates = { rollback };
   const gate = gateDue({ ...input, seen: { ...input.seen, check, gates } });
   if (gate === undefined) return { check, gates };
@@ -62,11 +69,17 @@ function question(canary: Canary, { revision }: Observation, type: Parameters<ty
 }
 
 /** Once per interval, also while no step is due because the canary is not ready. */
-async function rollbackGate({ deps, askedAtMs }: Askers, canary: Canary, first: Observation, signal: AbortSignal): Promise<Gates["rollback"]> {
+async function rollbackGate(
+  { deps, askedAtMs }: Askers,
+  canary: Canary,
+  first: Observation,
+  signal: AbortSignal,
+): Promise<Gates["rollback"]> {
   const { seen } = first;
   const key = keyOf(canary.metadata);
   const sinceMs = seen.nowMs - (askedAtMs.get(key) ?? 0);
-  if (!rollbackGateDue(canary.spec, canary.status, seen.nowMs) || sinceMs < parseDurationMs(canary.spec.analysis.interval)) return undefined;
+  if (!rollbackGateDue(canary.spec, canary.status, seen.nowMs) || sinceMs < parseDurationMs(canary.spec.analysis.interval))
+    return undefined;
   askedAtMs.set(key, seen.nowMs);
   return ask(question(canary, first, "rollback"), deps.clock, signal);
 }
@@ -80,7 +93,8 @@ async function revertState({ kube }: CanaryDeps, cluster: Cluster, canary: Canar
   const reverts = cluster.labelled("revert", canary);
   const held = reverts.some((revert) => stateOf(revert).holds);
   if (phase !== "Failed" || revertRef === undefined) return { held, declined: false, gates: {} };
-  if (reverts.some((revert) => revert.metadata.name === revertRef && stateOf(revert).holds)) return { held: true, declined: false, gates: {} };
+  if (reverts.some((revert) => revert.metadata.name === revertRef && stateOf(revert).holds))
+    return { held: true, declined: false, gates: {} };
   const revert = await kube.find({ ...kindsRead.revert, namespace: canary.metadata.namespace, name: revertRef }, signal);
   if (!revert) return { held, declined: refused.some((entry) => entry.revert === revertRef && entry.declined === true), gates: {} };
   const { holds, declinedAt } = stateOf(revert);
@@ -88,14 +102,21 @@ async function revertState({ kube }: CanaryDeps, cluster: Cluster, canary: Canar
   return { held: holds || (held && !declined), declined, gates: {} };
 }
 
-function stateOf(revert: { readonly [field: string]: unknown; readonly metadata: { readonly deletionTimestamp?: string } }): { holds: boolean; declinedAt?: string | undefined } {
+function stateOf(revert: { readonly [field: string]: unknown; readonly metadata: { readonly deletionTimestamp?: string } }): {
+  holds: boolean;
+  declinedAt?: string | undefined;
+} {
   const { phase, endedAt } = (revert["status"] ?? {}) as { phase?: string; endedAt?: string };
   const ended = phase === "Merged" || phase === "Declined" || phase === "Superseded";
   return { holds: !ended && revert.metadata.deletionTimestamp === undefined, declinedAt: phase === "Declined" ? endedAt : undefined };
 }
 
 /** The work's result; `undefined` when something more pressing came up meanwhile. No hook and no query may delay a rollback. */
-async function unlessUrgent<T>(work: (signal: AbortSignal) => Promise<T>, isPressing: () => boolean, { clock, signal }: { clock: CanaryDeps["clock"]; signal: AbortSignal }): Promise<T | undefined> {
+async function unlessUrgent<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  isPressing: () => boolean,
+  { clock, signal }: { clock: CanaryDeps["clock"]; signal: AbortSignal },
+): Promise<T | undefined> {
   const over = new AbortController();
   const both = AbortSignal.any([signal, over.signal]);
   const watch = async (): Promise<undefined> => {

@@ -42,9 +42,12 @@ export function clusterOf(informers: Informers): Cluster {
   const copies = new Map<string, Informer>(Object.values(kindsRead).map((kind) => [keyOfKind(kind), informers.of(kind)]));
   const copy = (kind: KindRef): Informer => copies.get(keyOfKind(kind)) ?? informers.of(kind);
   for (const kind of ["replicaSet", "pod"] as const) {
-    copy(kindsRead[kind]).addIndex(ownerIndex, ({ metadata }) => (metadata.ownerReferences ?? []).filter(({ controller }) => controller).map(({ uid }) => uid));
+    copy(kindsRead[kind]).addIndex(ownerIndex, ({ metadata }) =>
+      (metadata.ownerReferences ?? []).filter(({ controller }) => controller).map(({ uid }) => uid),
+    );
   }
-  for (const kind of ["record", "ConfigMap", "Secret"] as const) copy(kindsRead[kind]).addIndex(canaryIndex, ({ metadata }) => labelKey(metadata));
+  for (const kind of ["record", "ConfigMap", "Secret"] as const)
+    copy(kindsRead[kind]).addIndex(canaryIndex, ({ metadata }) => labelKey(metadata));
   copy(kindsRead.revert).addIndex(canaryIndex, revertKey);
   return {
     whenSynced: async (signal) => void (await Promise.all([...copies.values()].map((each) => each.whenSynced(signal)))),

@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { always, type CanaryWorld, canaryStatus, imageOf, kindsSeen, never, shopCanary, startCanaryWorld, withoutReplicas } from "../../../test/canary-world.ts";
+import {
+  always,
+  type CanaryWorld,
+  canaryStatus,
+  imageOf,
+  kindsSeen,
+  never,
+  shopCanary,
+  startCanaryWorld,
+  withoutReplicas,
+} from "../../../test/canary-world.ts";
 import { shopDeployment } from "../../../test/sandbox-cluster.ts";
 import { names } from "../../api/meta.ts";
 import type { KubeObject } from "../../api/object.ts";
@@ -16,16 +26,18 @@ afterAll(() => world.close());
 /** A client through which one write about anything but Events goes; with it the process dies, like one that is killed. */
 function mortal(kube: Kube, life: AbortController, writes: string[]): Kube {
   let left = 1;
-  const once = <A extends [{ readonly kind: string }, ...unknown[]], R>(verb: string, write: (...args: A) => Promise<R>) => async (...args: A): Promise<R> => {
-    const [{ kind }] = args;
-    if (kind === "Event") return write(...args);
-    if (left === 0) throw new Error("killed");
-    left -= 1;
-    const done = await write(...args);
-    writes.push(`${verb} ${kind}`);
-    life.abort(new Error("killed"));
-    return done;
-  };
+  const once =
+    <A extends [{ readonly kind: string }, ...unknown[]], R>(verb: string, write: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      const [{ kind }] = args;
+      if (kind === "Event") return write(...args);
+      if (left === 0) throw new Error("killed");
+      left -= 1;
+      const done = await write(...args);
+      writes.push(`${verb} ${kind}`);
+      life.abort(new Error("killed"));
+      return done;
+    };
   return {
     ...kube,
     create: once("create", (...args: Parameters<Kube["create"]>) => kube.create(...args)),
@@ -63,7 +75,9 @@ test("killed after each single write, a good and a bad run keep every promise, a
     const { canaryWeight = 0 } = after ? canaryStatus(after) : {};
     if (seen.weights.at(-1) !== canaryWeight) seen.weights.push(canaryWeight);
   });
-  informers.of(kindsSeen.deployment).onChange(({ after }) => void (after?.metadata.name === `${name}-primary` && seen.images.add(imageOf(after))));
+  informers
+    .of(kindsSeen.deployment)
+    .onChange(({ after }) => void (after?.metadata.name === `${name}-primary` && seen.images.add(imageOf(after))));
   const { writes, ended } = manyLives(AbortSignal.any([stop.signal, world.signal]));
 
   await world.apply(fromSync(name, "1"), shopCanary(name, { analysis: { metrics: [always] } }));

@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { always, type CanaryWorld, deploymentSpec, eventually, imageOf, kindsSeen, never, shopCanary, startCanaryWorld } from "../../../test/canary-world.ts";
+import {
+  always,
+  type CanaryWorld,
+  deploymentSpec,
+  eventually,
+  imageOf,
+  kindsSeen,
+  never,
+  shopCanary,
+  startCanaryWorld,
+} from "../../../test/canary-world.ts";
 import { conditionOf, shopDeployment } from "../../../test/sandbox-cluster.ts";
 import type { KubeObject } from "../../api/object.ts";
 
@@ -57,7 +67,12 @@ describe.concurrent("a canary", () => {
     await world.phase(name, "Failed");
     const before = await world.get(deployment, `${name}-primary`);
     await remove(deployment, `${name}-primary`);
-    const again = await world.until(deployment, `${name}-primary`, ({ metadata, status }) => metadata.uid !== before?.metadata.uid && (status as { availableReplicas?: number } | undefined)?.availableReplicas === 2);
+    const again = await world.until(
+      deployment,
+      `${name}-primary`,
+      ({ metadata, status }) =>
+        metadata.uid !== before?.metadata.uid && (status as { availableReplicas?: number } | undefined)?.availableReplicas === 2,
+    );
     expect(imageOf(again)).toBe("serin.dev/shop:1");
     expect(imageOf(await world.get(deployment, name))).toBe("serin.dev/shop:2");
   });
@@ -111,10 +126,15 @@ describe.concurrent("a canary", () => {
 
   test("copies its autoscaler for the primary, and follows its changes", async () => {
     const name = "scaled";
-    const hpa = (maxReplicas: number): KubeObject => ({ ...autoscaler, metadata: { name, namespace: "shop" }, spec: { scaleTargetRef: { ...deployment, name }, minReplicas: 2, maxReplicas } });
+    const hpa = (maxReplicas: number): KubeObject => ({
+      ...autoscaler,
+      metadata: { name, namespace: "shop" },
+      spec: { scaleTargetRef: { ...deployment, name }, minReplicas: 2, maxReplicas },
+    });
     await world.apply(hpa(5));
     await world.underCanary(name, { ...steady, autoscalerRef: { kind: "HorizontalPodAutoscaler", name } });
-    const spec = async () => (await world.get(autoscaler, `${name}-primary`))?.["spec"] as { maxReplicas: number; scaleTargetRef: { name: string } };
+    const spec = async () =>
+      (await world.get(autoscaler, `${name}-primary`))?.["spec"] as { maxReplicas: number; scaleTargetRef: { name: string } };
     expect(await spec()).toMatchObject({ maxReplicas: 5, scaleTargetRef: { name: `${name}-primary` } });
     await world.apply(hpa(7));
     await eventually(async () => (await spec()).maxReplicas === 7);
@@ -140,7 +160,12 @@ describe.concurrent("a canary", () => {
     expect(copy?.["data"]).toEqual({ KEY: base64("second-value") });
     expect((await world.get(configMap, `${name}-blobs-primary`))?.["binaryData"]).toEqual({ blob: base64("\u0000second-value") });
     const records = await world.kube.list({ apiVersion: "apps/v1", kind: "ControllerRevision" }, { namespace: "shop" }, world.signal);
-    const told = JSON.stringify([await world.status(name), records.filter(({ metadata }) => metadata.name.startsWith(name)).map(({ data }) => (data as { configs: Record<string, unknown> }).configs[`Secret/${name}-keys`])]);
+    const told = JSON.stringify([
+      await world.status(name),
+      records
+        .filter(({ metadata }) => metadata.name.startsWith(name))
+        .map(({ data }) => (data as { configs: Record<string, unknown> }).configs[`Secret/${name}-keys`]),
+    ]);
     expect(told).not.toContain(base64("second-value"));
   });
 });

@@ -13,20 +13,36 @@ const refusedKept = 20;
  * Hands a failed run over to what happens in Git and remembers the Revert and the refused values. Idempotent; does nothing
  * when there is no failure, or it is handed over already. Returns the Canary as it is then.
  */
-export async function handOver(deps: Pick<CanaryDeps, "ensureRevert" | "kube" | "canaries">, canary: Canary, seen: Observation, signal: AbortSignal): Promise<Canary> {
+export async function handOver(
+  deps: Pick<CanaryDeps, "ensureRevert" | "kube" | "canaries">,
+  canary: Canary,
+  seen: Observation,
+  signal: AbortSignal,
+): Promise<Canary> {
   const { status } = canary;
   const failed = pinned(seen, status.trackedRevision);
   if (status.phase !== "Failed" || !status.failure || status.revertRef !== undefined || !failed) return canary;
   const earlier = earlierThan(seen.history, status.trackedRevision);
   const promoted = pinned(seen, status.promotedRevision);
   const { propose } = status.failure;
-  const revert = await deps.ensureRevert({ canary, failed, promoted, earlier, evidence: evidenceOf(canary, status.failure), propose }, signal);
+  const revert = await deps.ensureRevert(
+    { canary, failed, promoted, earlier, evidence: evidenceOf(canary, status.failure), propose },
+    signal,
+  );
   if (revert === undefined) return canary;
   const fields = await decidingFields(deps, { namespace: canary.metadata.namespace, name: revert }, signal);
-  return deps.canaries.patchStatus(canary, { ...status, revertRef: revert, refused: remember(status, { revert, fields, revision: status.trackedRevision }) }, signal);
+  return deps.canaries.patchStatus(
+    canary,
+    { ...status, revertRef: revert, refused: remember(status, { revert, fields, revision: status.trackedRevision }) },
+    signal,
+  );
 }
 
-async function decidingFields({ kube }: Pick<CanaryDeps, "kube">, ref: { namespace: string | undefined; name: string }, signal: AbortSignal): Promise<CauseField[]> {
+async function decidingFields(
+  { kube }: Pick<CanaryDeps, "kube">,
+  ref: { namespace: string | undefined; name: string },
+  signal: AbortSignal,
+): Promise<CauseField[]> {
   const revert = await kube.find({ ...kindsRead.revert, ...ref }, signal);
   const { cause = [] } = (revert?.["spec"] ?? {}) as { cause?: CauseField[] };
   return cause.filter(({ decides }) => decides);

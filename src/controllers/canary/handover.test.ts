@@ -2,7 +2,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CanaryWorld, deploymentSpec, eventually, imageOf, kindsSeen, shopCanary, startCanaryWorld } from "../../../test/canary-world.ts";
+import {
+  type CanaryWorld,
+  deploymentSpec,
+  eventually,
+  imageOf,
+  kindsSeen,
+  shopCanary,
+  startCanaryWorld,
+} from "../../../test/canary-world.ts";
 import { gitSource, type GitSource } from "../../../test/git-source.ts";
 import { conditionOf, shopDeployment, shopService } from "../../../test/sandbox-cluster.ts";
 import { apiVersion, managers } from "../../api/meta.ts";
@@ -36,7 +44,23 @@ beforeAll(async () => {
   const informers = createInformers({ watch: kube, log: silentLogger, signal });
   const events = createEvents({ kube, component: "serin", clock: systemClock, log: silentLogger, signal });
   const renderers = createRenderers({ searchPath: process.env["PATH"] ?? "" });
-  controllers = runControllers({ kube, informers, events, git, renderers, routers, metricProviders, hosts, clock: systemClock, log: silentLogger, defaults: { metricsServer: metrics.url }, clusterName: "test" }, signal);
+  controllers = runControllers(
+    {
+      kube,
+      informers,
+      events,
+      git,
+      renderers,
+      routers,
+      metricProviders,
+      hosts,
+      clock: systemClock,
+      log: silentLogger,
+      defaults: { metricsServer: metrics.url },
+      clusterName: "test",
+    },
+    signal,
+  );
 });
 afterAll(async () => {
   await world.close();
@@ -50,11 +74,18 @@ const files = (...objects: KubeObject[]) => Object.fromEntries(objects.map((obje
 const usersRoute = (name: string): KubeObject => ({
   ...kindsSeen.route,
   metadata: { name: `${name}-users`, namespace: "shop" },
-  spec: { parentRefs: [{ name: "web", namespace: "public" }], hostnames: [`own-${name}.example`], rules: [{ backendRefs: [{ name, port: 80 }] }] },
+  spec: {
+    parentRefs: [{ name: "web", namespace: "public" }],
+    hostnames: [`own-${name}.example`],
+    rules: [{ backendRefs: [{ name, port: 80 }] }],
+  },
 });
 
 /** A repository and a Sync of this name. */
-async function syncOf(name: string, ...objects: KubeObject[]): Promise<{ commit: (...next: KubeObject[]) => Promise<string>; source: GitSource }> {
+async function syncOf(
+  name: string,
+  ...objects: KubeObject[]
+): Promise<{ commit: (...next: KubeObject[]) => Promise<string>; source: GitSource }> {
   const source = gitSource(dir, name);
   source.commit(files(...objects));
   const metadata = { name, namespace: "shop" };
@@ -64,7 +95,12 @@ async function syncOf(name: string, ...objects: KubeObject[]): Promise<{ commit:
   );
   const commit = async (...next: KubeObject[]): Promise<string> => {
     const hash = source.commit(files(...next));
-    await world.kube.patch({ apiVersion, kind: "GitRepository", ...metadata }, { metadata: { annotations: { "serin.dev/requestedAt": hash } } }, { fieldManager: "test" }, world.signal);
+    await world.kube.patch(
+      { apiVersion, kind: "GitRepository", ...metadata },
+      { metadata: { annotations: { "serin.dev/requestedAt": hash } } },
+      { fieldManager: "test" },
+      world.signal,
+    );
     return hash;
   };
   return { commit, source };
@@ -72,8 +108,17 @@ async function syncOf(name: string, ...objects: KubeObject[]): Promise<{ commit:
 
 const syncKind = { apiVersion, kind: "Sync" };
 const applied = (name: string, commit: string) =>
-  world.until(syncKind, name, (object) => conditionOf(object, "Ready").startsWith("True/") && JSON.stringify((object["status"] as { lastAppliedRevision?: string }).lastAppliedRevision ?? "").includes(commit));
-const ownedBySync = (object: KubeObject | undefined): unknown => object?.metadata.managedFields?.filter(({ manager }) => manager === managers.sync).map(({ fieldsV1 }) => Object.keys((fieldsV1?.["f:spec"] ?? {}) as object))[0];
+  world.until(
+    syncKind,
+    name,
+    (object) =>
+      conditionOf(object, "Ready").startsWith("True/") &&
+      JSON.stringify((object["status"] as { lastAppliedRevision?: string }).lastAppliedRevision ?? "").includes(commit),
+  );
+const ownedBySync = (object: KubeObject | undefined): unknown =>
+  object?.metadata.managedFields
+    ?.filter(({ manager }) => manager === managers.sync)
+    .map(({ fieldsV1 }) => Object.keys((fieldsV1?.["f:spec"] ?? {}) as object))[0];
 
 /** What the API server's watch says while it happens: the replicas a Deployment was given, and the fewest pods that served. */
 function recorder(name: string): { replicas: number[]; fewest: () => number } {
@@ -99,7 +144,11 @@ test("design 2.3: a running workload from Git is put under a Canary: pods, repli
   const workload = (tag: string, replicas: number) => shopDeployment(name, { tag, replicas });
   const rest = [shopService(name), usersRoute(name)];
   const { commit, source } = await syncOf(name, workload("1", 3), ...rest);
-  await world.until(kindsSeen.deployment, name, ({ status }) => (status as { availableReplicas?: number } | undefined)?.availableReplicas === 3);
+  await world.until(
+    kindsSeen.deployment,
+    name,
+    ({ status }) => (status as { availableReplicas?: number } | undefined)?.availableReplicas === 3,
+  );
   const seen = recorder(name);
   await eventually(() => seen.fewest() === 3);
   const users = new AbortController();

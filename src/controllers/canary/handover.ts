@@ -29,7 +29,12 @@ export function claimNames(cluster: Cluster, canary: Canary, { router }: Observa
 /** Throws StalledError naming both when another Canary has the target: the one that was first, by time and then by name. */
 export function claimTarget(canary: Canary, all: readonly Canary[]): void {
   const { metadata, spec } = canary;
-  const rivals = all.filter((other) => other.metadata.namespace === metadata.namespace && other.metadata.name !== metadata.name && other.spec.targetRef.name === spec.targetRef.name);
+  const rivals = all.filter(
+    (other) =>
+      other.metadata.namespace === metadata.namespace &&
+      other.metadata.name !== metadata.name &&
+      other.spec.targetRef.name === spec.targetRef.name,
+  );
   const first = rivals.find((rival) => isBefore(rival, canary));
   if (!first) return;
   throw new StalledError("TargetTaken", `Canary ${keyOf(metadata)}: its target, Deployment ${spec.targetRef.name}, is rolled out by Canary ${keyOf(first.metadata)} already; remove one of the two`);

@@ -59,7 +59,15 @@ test.each<[string, (number | "hang")[], Partial<CanaryWebhook>, boolean]>([
 
 test("a hook gets exactly what Flagger's get", async () => {
   await asked("confirm-promotion", [hook("confirm-promotion", { metadata: { team: "pay" } })]);
-  expect(bodies).toEqual([{ name: "checkout", namespace: "shop", phase: "Progressing", checksum: expect.stringMatching(/^[0-9a-f]{16}$/), metadata: { team: "pay" } }]);
+  expect(bodies).toEqual([
+    {
+      name: "checkout",
+      namespace: "shop",
+      phase: "Progressing",
+      checksum: expect.stringMatching(/^[0-9a-f]{16}$/),
+      metadata: { team: "pay" },
+    },
+  ]);
 });
 
 test("without a hook of this type there is no gate", async () => {
@@ -69,7 +77,9 @@ test("without a hook of this type there is no gate", async () => {
 
 test("all confirm hooks must agree, one rollback hook is enough", async () => {
   answers = [200, 403];
-  expect(await asked("confirm-rollout", [hook("confirm-rollout"), hook("confirm-rollout", { name: "other" })])).toMatchObject({ open: false });
+  expect(await asked("confirm-rollout", [hook("confirm-rollout"), hook("confirm-rollout", { name: "other" })])).toMatchObject({
+    open: false,
+  });
   answers = [200, 403];
   expect(await asked("rollback", [hook("rollback"), hook("rollback", { name: "other" })])).toMatchObject({ open: true });
 });

@@ -43,7 +43,13 @@ async function call(hook: CanaryWebhook, question: Question, clock: Clock, signa
 /** Exactly Flagger's fields, so that its load tester and everybody's own gates understand it. */
 function payload({ metadata }: CanaryWebhook, { canary, type, revision, configs }: Question): Record<string, unknown> {
   const phase = type === "confirm-promotion" ? "Progressing" : (canary.status.phase ?? "Initializing");
-  return { name: canary.metadata.name, namespace: canary.metadata.namespace, phase, checksum: hashJson([revision, configs]).slice(0, 16), metadata: metadata ?? {} };
+  return {
+    name: canary.metadata.name,
+    namespace: canary.metadata.namespace,
+    phase,
+    checksum: hashJson([revision, configs]).slice(0, 16),
+    metadata: metadata ?? {},
+  };
 }
 
 interface Answer extends Gate {

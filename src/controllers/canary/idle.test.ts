@@ -29,7 +29,8 @@ test("a canary at rest costs no request, neither promoted nor failed, and a roll
   await world.phase("bad", "Failed");
   const before = runs.length;
   await Promise.all([world.phase("good", "Succeeded"), world.replicas("good", 0), world.replicas("bad", 0)]);
-  for (const name of ["good", "bad"]) await world.until(kindsSeen.deployment, name, ({ status }) => ((status as { replicas?: number }).replicas ?? 0) === 0);
+  for (const name of ["good", "bad"])
+    await world.until(kindsSeen.deployment, name, ({ status }) => ((status as { replicas?: number }).replicas ?? 0) === 0);
   // Two pods end, and there is a status, a route and replicas to write: some ten changes, each looked at once or twice.
   expect(runs.slice(before).filter((canary) => canary === "shop/bad").length).toBeLessThan(20);
 

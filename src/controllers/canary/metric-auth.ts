@@ -5,7 +5,11 @@ import { isRecord } from "../../lib/json.ts";
 import type { MetricServer } from "../../metrics/metric-provider.ts";
 
 /** Credentials of a metric server from a Secret: `token`, or `username` and `password`. Throws StalledError when it has neither. */
-export async function metricAuth(kube: Kube, ref: { namespace?: string | undefined; name: string }, signal: AbortSignal): Promise<NonNullable<MetricServer["auth"]>> {
+export async function metricAuth(
+  kube: Kube,
+  ref: { namespace?: string | undefined; name: string },
+  signal: AbortSignal,
+): Promise<NonNullable<MetricServer["auth"]>> {
   const secret = await kube.find({ apiVersion: "v1", kind: "Secret", ...ref }, signal);
   const token = valueOf(secret, "token");
   if (token !== undefined) return { token };

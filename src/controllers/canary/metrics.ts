@@ -69,11 +69,19 @@ function templateOf(templates: Deps["templates"], canary: Canary, metric: Canary
   return { label: `MetricTemplate ${key}`, query: template.spec.query };
 }
 
-function templateKey({ metadata }: Canary, { name, namespace = metadata.namespace }: { name: string; namespace?: string | undefined }): string {
+function templateKey(
+  { metadata }: Canary,
+  { name, namespace = metadata.namespace }: { name: string; namespace?: string | undefined },
+): string {
   return keyOf({ namespace, name });
 }
 
-async function providerOf({ kube, templates, metricProviders, defaults }: Deps, canary: Canary, metric: CanaryMetric, signal: AbortSignal): Promise<MetricProvider> {
+async function providerOf(
+  { kube, templates, metricProviders, defaults }: Deps,
+  canary: Canary,
+  metric: CanaryMetric,
+  signal: AbortSignal,
+): Promise<MetricProvider> {
   const template = metric.templateRef && templates.find(templateKey(canary, metric.templateRef));
   if (metric.templateRef && !template) templateOf(templates, canary, metric);
   if (template) {
@@ -107,13 +115,18 @@ async function ingressSource(deps: Deps, canary: Canary, signal: AbortSignal): P
   const apiVersion = "networking.k8s.io/v1";
   const key = keyOf({ namespace: canary.metadata.namespace, name: canary.spec.ingressRef?.name ?? "" });
   const name = await read(deps, { apiVersion, kind: "Ingress", key, field: "ingressClassName" }, signal);
-  const controller = name === undefined ? undefined : await read(deps, { apiVersion, kind: "IngressClass", key: name, field: "controller" }, signal);
+  const controller =
+    name === undefined ? undefined : await read(deps, { apiVersion, kind: "IngressClass", key: name, field: "controller" }, signal);
   // An Ingress without a class, or of a class without an object, belongs to the provider that the Canary names.
   return sourceFor({ kind: "IngressClass", name: name ?? "nginx", controller: controller ?? "k8s.io/ingress-nginx" });
 }
 
 /** A text field of an object's spec, from the shared copy. */
-async function read({ informers }: Deps, { apiVersion, kind, key, field }: KindRef & { key: string; field: string }, signal: AbortSignal): Promise<string | undefined> {
+async function read(
+  { informers }: Deps,
+  { apiVersion, kind, key, field }: KindRef & { key: string; field: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const informer = informers.of({ apiVersion, kind });
   await informer.whenSynced(signal);
   const spec = informer.find(key)?.["spec"];

@@ -38,7 +38,12 @@ export interface Observation {
 export type Asked = Pick<Seen, "check" | "declined" | "held"> & { readonly gates: Gates };
 
 /** Reads the shared copies of the cluster; costs no request. Throws StalledError for a Canary that cannot be acted upon at all. */
-export function observe(deps: Pick<CanaryDeps, "clock" | "defaults" | "routers">, cluster: Cluster, canary: Canary, asked: Asked): Observation {
+export function observe(
+  deps: Pick<CanaryDeps, "clock" | "defaults" | "routers">,
+  cluster: Cluster,
+  canary: Canary,
+  asked: Asked,
+): Observation {
   const { namespace } = canary.metadata;
   const nowMs = deps.clock.nowMs();
   const target = cluster.find({ ...kindsRead.deployment, namespace, name: canary.spec.targetRef.name });
@@ -53,7 +58,12 @@ export function observe(deps: Pick<CanaryDeps, "clock" | "defaults" | "routers">
     ...asked,
     nowMs,
     revision: revision?.id,
-    canary: health(cluster, { deployment: target, threshold: canary.spec.analysis.canaryReadyThreshold, nowMs, expected: canary.status.targetReplicas ?? 1 }),
+    canary: health(cluster, {
+      deployment: target,
+      threshold: canary.spec.analysis.canaryReadyThreshold,
+      nowMs,
+      expected: canary.status.targetReplicas ?? 1,
+    }),
     primary: primaryHealth(cluster, canary, { primary, nowMs }),
     primaryServes: serves(primary),
     notRouted: router.notAccepted(routes),
@@ -92,7 +102,12 @@ function health(cluster: Cluster, part: Part): Health {
 
 /** The shared copy may be older than our last write: only a primary that carries its revision's name can be ready with it. */
 function primaryHealth(cluster: Cluster, canary: Canary, { primary, nowMs }: { primary: KubeObject | undefined; nowMs: number }): Health {
-  const live = health(cluster, { deployment: primary, threshold: canary.spec.analysis.primaryReadyThreshold, deadlineMs: canary.spec.progressDeadlineSeconds * 1_000, nowMs });
+  const live = health(cluster, {
+    deployment: primary,
+    threshold: canary.spec.analysis.primaryReadyThreshold,
+    deadlineMs: canary.spec.progressDeadlineSeconds * 1_000,
+    nowMs,
+  });
   const wanted = primaryRevision(canary.status);
   if (!primary || wanted === undefined || runs(primary) === wanted) return live;
   return { state: "progressing", reason: "RevisionNotApplied", message: "the primary does not have its revision yet", commitsFault: false };
@@ -164,7 +179,10 @@ function podsOf(target: KubeObject | undefined): number {
 }
 
 /** What a revision consists of: from the history, or as just seen. */
-export function pinned({ history, revision }: Pick<Observation, "history" | "revision">, id: string | undefined): RevisionContent | undefined {
+export function pinned(
+  { history, revision }: Pick<Observation, "history" | "revision">,
+  id: string | undefined,
+): RevisionContent | undefined {
   return contentOf(history, id) ?? (revision?.id === id ? revision?.content : undefined);
 }
 

@@ -43,7 +43,8 @@ function brokenAsPrimary(faults: Parameters<typeof shopImages>[0]): Images {
     find: (image) => {
       const found = usual.find(image);
       if (!image.endsWith(":only-as-canary") || typeof found === "string") return found;
-      return (context) => found(context.env["APP"]?.endsWith("-primary") ? { ...context, env: { ...context.env, READINESS: "never" } } : context);
+      return (context) =>
+        found(context.env["APP"]?.endsWith("-primary") ? { ...context, env: { ...context.env, READINESS: "never" } } : context);
     },
   };
 }
@@ -52,8 +53,19 @@ beforeAll(async () => {
   cluster = await startTestCluster({ images: brokenAsPrimary({ bad: { ERROR_PERCENT: "50" }, crash: { CRASH_AFTER_MS: "100" } }) });
   const { kube, signal, gateway } = cluster;
   await cluster.apply(...kinds.map((kind) => crdOf(kind)));
-  await cluster.apply({ apiVersion: "networking.k8s.io/v1", kind: "IngressClass", metadata: { name: "nginx" }, spec: { controller: "k8s.io/ingress-nginx" } });
-  metrics = await startMetrics({ targets: () => [gateway.metricsUrl], scrapeIntervalMs: 250, clock: systemClock, log: silentLogger, signal });
+  await cluster.apply({
+    apiVersion: "networking.k8s.io/v1",
+    kind: "IngressClass",
+    metadata: { name: "nginx" },
+    spec: { controller: "k8s.io/ingress-nginx" },
+  });
+  metrics = await startMetrics({
+    targets: () => [gateway.metricsUrl],
+    scrapeIntervalMs: 250,
+    clock: systemClock,
+    log: silentLogger,
+    signal,
+  });
   events = createEvents({ kube, component: "serin", clock: systemClock, log: silentLogger, signal });
   startController();
 });
@@ -75,7 +87,15 @@ function startController(): void {
     defaults: { metricsServer: metrics.url },
   });
   const kind = { apiVersion, kind: "Canary" };
-  void runController({ ...world, name: "canaries", kind, informer: informers.of(kind), watches: canaryWatches(informers), reconcile, signal });
+  void runController({
+    ...world,
+    name: "canaries",
+    kind,
+    informer: informers.of(kind),
+    watches: canaryWatches(informers),
+    reconcile,
+    signal,
+  });
 }
 
 afterAll(async () => {
@@ -88,7 +108,13 @@ function canary(name: string, { service, analysis, ...rest }: CanaryInput = {}):
   const spec = canaryInput({
     targetRef: { apiVersion: "apps/v1", kind: "Deployment", name },
     service: { targetPort: "http", hosts: [`${name}.example`], gatewayRefs: [{ name: "web", namespace: "public" }], ...service },
-    analysis: { interval: "1s", stepWeight: 25, maxWeight: 50, metrics: [{ name: "request-success-rate", interval: "5s", thresholdRange: { min: 95 } }], ...analysis },
+    analysis: {
+      interval: "1s",
+      stepWeight: 25,
+      maxWeight: 50,
+      metrics: [{ name: "request-success-rate", interval: "5s", thresholdRange: { min: 95 } }],
+      ...analysis,
+    },
     ...rest,
   });
   return { ...canaries, metadata: { name, namespace: "shop" }, spec };
@@ -98,12 +124,17 @@ function statusOf(object: KubeObject): CanaryStatus {
   return canaryKind.status.parse(object["status"] ?? {});
 }
 
-async function phase(name: string, wanted: CanaryStatus["phase"], also: (status: CanaryStatus) => boolean = () => true): Promise<CanaryStatus> {
+async function phase(
+  name: string,
+  wanted: CanaryStatus["phase"],
+  also: (status: CanaryStatus) => boolean = () => true,
+): Promise<CanaryStatus> {
   const found = await cluster.until(canaries, name, (object) => statusOf(object).phase === wanted && also(statusOf(object)));
   return statusOf(found);
 }
 
-const specOf = (object: KubeObject | undefined) => object?.["spec"] as { replicas: number; selector: Record<string, unknown>; template: { spec: { containers: { image: string }[] } } };
+const specOf = (object: KubeObject | undefined) =>
+  object?.["spec"] as { replicas: number; selector: Record<string, unknown>; template: { spec: { containers: { image: string }[] } } };
 const imageOf = (object: KubeObject | undefined): string | undefined => specOf(object).template.spec.containers[0]?.image;
 const get = (kind: typeof deployments, name: string) => cluster.kube.find({ ...kind, namespace: "shop", name }, cluster.signal);
 const replicas = (name: string, wanted: number) => cluster.until(deployments, name, (object) => specOf(object).replicas === wanted);
@@ -114,11 +145,15 @@ function ingress(name: string): KubeObject {
     apiVersion: "networking.k8s.io/v1",
     kind: "Ingress",
     metadata: { name, namespace: "shop", annotations: { "nginx.ingress.kubernetes.io/proxy-read-timeout": "5" } },
-    spec: { ingressClassName: "nginx", rules: [{ host: `${name}.example`, http: { paths: [{ path: "/", pathType: "Prefix", backend }] } }] },
+    spec: {
+      ingressClassName: "nginx",
+      rules: [{ host: `${name}.example`, http: { paths: [{ path: "/", pathType: "Prefix", backend }] } }],
+    },
   };
 }
 
-const load = (name: string, signal: AbortSignal) => startLoad({ url: cluster.gateway.url, host: `${name}.example`, ratePerSecond: 60, signal });
+const load = (name: string, signal: AbortSignal) =>
+  startLoad({ url: cluster.gateway.url, host: `${name}.example`, ratePerSecond: 60, signal });
 
 describe.concurrent.each([
   ["gatewayapi:v1", "gw", {}],
@@ -143,11 +178,19 @@ describe.concurrent.each([
 
     await cluster.apply(shopDeployment(name, { tag: "bad" }));
     const failed = await phase(name, "Failed", ({ revertRef }) => revertRef !== undefined);
-    expect(failed).toMatchObject({ canaryWeight: 0, verdict: "fail", failure: { reason: "CheckFailed", propose: true }, promotedRevision: promoted.promotedRevision });
+    expect(failed).toMatchObject({
+      canaryWeight: 0,
+      verdict: "fail",
+      failure: { reason: "CheckFailed", propose: true },
+      promotedRevision: promoted.promotedRevision,
+    });
     expect(imageOf(await get(deployments, `${name}-primary`))).toBe("serin.dev/shop:2");
     await replicas(name, 0);
     const failure = failures.find((each) => each.canary.metadata.name === name);
-    expect(failure).toMatchObject({ propose: true, evidence: { reason: "CheckFailed", checks: [{ name: "request-success-rate", passed: false, primaryPassed: true, min: 95 }] } });
+    expect(failure).toMatchObject({
+      propose: true,
+      evidence: { reason: "CheckFailed", checks: [{ name: "request-success-rate", passed: false, primaryPassed: true, min: 95 }] },
+    });
     expect(JSON.stringify(failure?.promoted)).toContain("serin.dev/shop:2");
     expect(JSON.stringify(failure?.failed)).toContain("serin.dev/shop:bad");
 
@@ -167,19 +210,39 @@ describe.concurrent("a canary", () => {
     return status;
   }
 
-  const release = (name: string, tag: string, more: Parameters<typeof shopDeployment>[1] = {}) => cluster.apply(withoutReplicas(shopDeployment(name, { tag, ...more })));
+  const release = (name: string, tag: string, more: Parameters<typeof shopDeployment>[1] = {}) =>
+    cluster.apply(withoutReplicas(shopDeployment(name, { tag, ...more })));
 
   test("takes over a running workload and its Service: replicas never fall and nobody loses a request", async () => {
     const name = "adopted";
-    const service = { ...services, metadata: { name, namespace: "shop" }, spec: { selector: { app: name }, ports: [{ name: "http", port: 80, targetPort: "http" }] } };
-    const route = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute", metadata: { name: "users-own", namespace: "shop" }, spec: { parentRefs: [{ name: "web", namespace: "public" }], hostnames: ["own.example"], rules: [{ backendRefs: [{ name, port: 80 }] }] } };
+    const service = {
+      ...services,
+      metadata: { name, namespace: "shop" },
+      spec: { selector: { app: name }, ports: [{ name: "http", port: 80, targetPort: "http" }] },
+    };
+    const route = {
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "HTTPRoute",
+      metadata: { name: "users-own", namespace: "shop" },
+      spec: {
+        parentRefs: [{ name: "web", namespace: "public" }],
+        hostnames: ["own.example"],
+        rules: [{ backendRefs: [{ name, port: 80 }] }],
+      },
+    };
     await cluster.apply(shopDeployment(name, { tag: "1" }), service, route);
-    await cluster.until(deployments, name, (object) => (object["status"] as { availableReplicas?: number } | undefined)?.availableReplicas === 2);
+    await cluster.until(
+      deployments,
+      name,
+      (object) => (object["status"] as { availableReplicas?: number } | undefined)?.availableReplicas === 2,
+    );
     const users = new AbortController();
     const traffic = startLoad({ url: cluster.gateway.url, host: "own.example", ratePerSecond: 60, signal: users.signal });
     await until(() => traffic.snapshot().answered > 0);
     await cluster.apply(canary(name));
-    const taken = await cluster.until(deployments, name, (object) => (object.metadata.managedFields ?? []).some(({ manager }) => manager === "serin-canary"));
+    const taken = await cluster.until(deployments, name, (object) =>
+      (object.metadata.managedFields ?? []).some(({ manager }) => manager === "serin-canary"),
+    );
     expect(specOf(taken).replicas).toBe(2);
     const status = await phase(name, "Initialized");
     expect(status.conditions).toContainEqual(expect.objectContaining({ type: "ServiceAdopted", status: "True" }));
@@ -233,7 +296,9 @@ describe.concurrent("a canary", () => {
 
   test("takes the traffic back at once when its pods stop being ready", async () => {
     const name = "flapping";
-    await underCanary(name, { analysis: { metrics: [{ name: "up", interval: "1s", query: "vector(1)", thresholdRange: { min: 1 } }], interval: "2s" } });
+    await underCanary(name, {
+      analysis: { metrics: [{ name: "up", interval: "1s", query: "vector(1)", thresholdRange: { min: 1 } }], interval: "2s" },
+    });
     await release(name, "2", { env: { READINESS: "flap", READINESS_FLAP_MS: "3000" } });
     await phase(name, "Progressing", ({ canaryWeight = 0 }) => canaryWeight > 0);
     const back = await phase(name, "Progressing", ({ canaryWeight }) => canaryWeight === 0);
@@ -242,8 +307,23 @@ describe.concurrent("a canary", () => {
 
   test("copies configs to the primary only when they were analysed, and rolls for a config alone", async () => {
     const name = "configured";
-    const settings = (title: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: `${name}-settings`, namespace: "shop" }, data: { TITLE: title } });
-    const pod = { containers: [{ name: "app", image: "serin.dev/shop:1", ports: [{ name: "http", containerPort: 8080 }], envFrom: [{ configMapRef: { name: `${name}-settings` } }], readinessProbe: { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 1 } }] };
+    const settings = (title: string) => ({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: `${name}-settings`, namespace: "shop" },
+      data: { TITLE: title },
+    });
+    const pod = {
+      containers: [
+        {
+          name: "app",
+          image: "serin.dev/shop:1",
+          ports: [{ name: "http", containerPort: 8080 }],
+          envFrom: [{ configMapRef: { name: `${name}-settings` } }],
+          readinessProbe: { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 1 },
+        },
+      ],
+    };
     await cluster.apply(settings("one"), shopDeployment(name, { pod }), canary(name, { skipAnalysis: true }));
     await phase(name, "Initialized");
     const copy = { apiVersion: "v1", kind: "ConfigMap" };
@@ -274,7 +354,19 @@ describe.concurrent("a canary", () => {
     // The primary's pods are told by their label: as primary, this release never gets ready.
     await underCanary(name, { skipAnalysis: true, progressDeadlineSeconds: 3 });
     const env = [{ name: "APP", valueFrom: { fieldRef: { fieldPath: "metadata.labels['app']" } } }];
-    await release(name, "only-as-canary", { pod: { containers: [{ name: "app", image: "serin.dev/shop:only-as-canary", ports: [{ name: "http", containerPort: 8080 }], env, readinessProbe: { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 1, failureThreshold: 1 } }] } });
+    await release(name, "only-as-canary", {
+      pod: {
+        containers: [
+          {
+            name: "app",
+            image: "serin.dev/shop:only-as-canary",
+            ports: [{ name: "http", containerPort: 8080 }],
+            env,
+            readinessProbe: { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 1, failureThreshold: 1 },
+          },
+        ],
+      },
+    });
     const failed = await phase(name, "Failed");
     expect(failed).toMatchObject({ canaryWeight: 0, failure: { reason: "PromotionFailed" } });
     await cluster.until(deployments, `${name}-primary`, (object) => imageOf(object) === "serin.dev/shop:1");
@@ -289,8 +381,14 @@ describe.concurrent("a canary", () => {
     const server = createServer((request, response) => response.writeHead(open.has(request.url ?? "") ? 204 : 403).end());
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const webhooks = (["confirm-rollout", "confirm-promotion", "rollback"] as const).map((type) => ({ name: type, type, url: `${url}/${type}` }));
-    await underCanary(name, { analysis: { webhooks, metrics: [{ name: "up", interval: "1s", query: "vector(1)", thresholdRange: { min: 1 } }] } });
+    const webhooks = (["confirm-rollout", "confirm-promotion", "rollback"] as const).map((type) => ({
+      name: type,
+      type,
+      url: `${url}/${type}`,
+    }));
+    await underCanary(name, {
+      analysis: { webhooks, metrics: [{ name: "up", interval: "1s", query: "vector(1)", thresholdRange: { min: 1 } }] },
+    });
     await release(name, "2");
     await phase(name, "Waiting");
     expect(specOf(await get(deployments, name)).replicas).toBe(0);
@@ -306,10 +404,27 @@ describe.concurrent("a canary", () => {
     const name = "idle";
     await underCanary(name);
     const route = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute" };
-    const made: [typeof deployments, string][] = [[deployments, name], [deployments, `${name}-primary`], [services, name], [services, `${name}-primary`], [services, `${name}-canary`], [route, name]];
-    const writes = async () => Promise.all(made.map(async ([kind, each]) => (await get(kind, each))?.metadata.managedFields?.filter(({ manager }) => manager === managers.canary)));
+    const made: [typeof deployments, string][] = [
+      [deployments, name],
+      [deployments, `${name}-primary`],
+      [services, name],
+      [services, `${name}-primary`],
+      [services, `${name}-canary`],
+      [route, name],
+    ];
+    const writes = async () =>
+      Promise.all(
+        made.map(async ([kind, each]) =>
+          (await get(kind, each))?.metadata.managedFields?.filter(({ manager }) => manager === managers.canary),
+        ),
+      );
     const asked = async (at: string) => {
-      await cluster.kube.patch({ ...canaries, namespace: "shop", name }, { metadata: { annotations: { "serin.dev/requestedAt": at } } }, { fieldManager: "test" }, cluster.signal);
+      await cluster.kube.patch(
+        { ...canaries, namespace: "shop", name },
+        { metadata: { annotations: { "serin.dev/requestedAt": at } } },
+        { fieldManager: "test" },
+        cluster.signal,
+      );
       await phase(name, "Initialized", ({ lastHandledReconcileAt }) => lastHandledReconcileAt === at);
     };
     await asked("1");
@@ -317,7 +432,12 @@ describe.concurrent("a canary", () => {
     await asked("2");
     await asked("3");
     expect(await writes()).toEqual(before);
-    await cluster.kube.patch({ ...deployments, namespace: "shop", name }, { spec: { replicas: 1 } }, { fieldManager: "test" }, cluster.signal);
+    await cluster.kube.patch(
+      { ...deployments, namespace: "shop", name },
+      { spec: { replicas: 1 } },
+      { fieldManager: "test" },
+      cluster.signal,
+    );
     await replicas(name, 0);
     await cluster.kube.delete({ ...route, namespace: "shop", name }, {}, cluster.signal);
     await until(async () => (await get(route, name)) !== undefined);
@@ -328,7 +448,11 @@ describe.concurrent("a canary", () => {
     await underCanary(name);
     await cluster.apply(canary(name, { suspend: true }));
     await release(name, "2");
-    const found = await cluster.until(canaries, name, (object) => statusOf(object).conditions?.some(({ reason }) => reason === "Suspended") ?? false);
+    const found = await cluster.until(
+      canaries,
+      name,
+      (object) => statusOf(object).conditions?.some(({ reason }) => reason === "Suspended") ?? false,
+    );
     expect(statusOf(found)).toMatchObject({ phase: "Initialized", observedGeneration: found.metadata.generation });
     await cluster.apply(canary(name, { suspend: false }));
     await phase(name, "Progressing");
@@ -336,9 +460,23 @@ describe.concurrent("a canary", () => {
 
   test("says what is wrong with a name that is taken, naming both", async () => {
     const name = "taken";
-    await cluster.apply({ ...services, metadata: { name: `${name}-canary`, namespace: "shop" }, spec: { ports: [{ port: 80 }] } }, shopDeployment(name), canary(name));
-    const stalled = await cluster.until(canaries, name, (object) => statusOf(object).conditions?.some(({ type }) => type === "Stalled") ?? false);
-    expect(statusOf(stalled).conditions).toContainEqual(expect.objectContaining({ type: "Stalled", reason: "NameTaken", message: expect.stringMatching(/Service shop\/taken-canary.*Canary shop\/taken/) as string }));
+    await cluster.apply(
+      { ...services, metadata: { name: `${name}-canary`, namespace: "shop" }, spec: { ports: [{ port: 80 }] } },
+      shopDeployment(name),
+      canary(name),
+    );
+    const stalled = await cluster.until(
+      canaries,
+      name,
+      (object) => statusOf(object).conditions?.some(({ type }) => type === "Stalled") ?? false,
+    );
+    expect(statusOf(stalled).conditions).toContainEqual(
+      expect.objectContaining({
+        type: "Stalled",
+        reason: "NameTaken",
+        message: expect.stringMatching(/Service shop\/taken-canary.*Canary shop\/taken/) as string,
+      }),
+    );
     expect(await get(deployments, `${name}-primary`)).toBeUndefined();
   });
 
@@ -366,7 +504,11 @@ describe.concurrent("a canary", () => {
     await release(name, "2");
     await phase(name, "Progressing", ({ canaryWeight = 0 }) => canaryWeight > 0);
     await cluster.kube.delete({ ...deployments, namespace: "shop", name }, {}, cluster.signal);
-    const left = await phase(name, "Initialized", ({ conditions }) => conditions?.some(({ reason }) => reason === "TargetMissing") ?? false);
+    const left = await phase(
+      name,
+      "Initialized",
+      ({ conditions }) => conditions?.some(({ reason }) => reason === "TargetMissing") ?? false,
+    );
     expect(left.canaryWeight).toBe(0);
     expect(imageOf(await get(deployments, `${name}-primary`))).toBe("serin.dev/shop:1");
   });
@@ -378,5 +520,6 @@ function withoutReplicas(object: KubeObject): KubeObject {
 }
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 20_000; !(await isSo()); await systemClock.sleep(20)) if (Date.now() > deadline) throw new Error("it never came to be so");
+  for (const deadline = Date.now() + 20_000; !(await isSo()); await systemClock.sleep(20))
+    if (Date.now() > deadline) throw new Error("it never came to be so");
 }

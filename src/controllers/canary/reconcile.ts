@@ -91,7 +91,11 @@ async function settled<T>(work: Promise<T>): Promise<{ ok: true; value: T } | { 
   }
 }
 
-function tell({ events, log }: CanaryDeps, canary: Canary, { before, after, decision }: { before: CanaryStatus; after: CanaryStatus; decision: Decision }): void {
+function tell(
+  { events, log }: CanaryDeps,
+  canary: Canary,
+  { before, after, decision }: { before: CanaryStatus; after: CanaryStatus; decision: Decision },
+): void {
   const fields = { canary: keyOf(canary.metadata), phase: after.phase, weight: after.canaryWeight, revision: after.trackedRevision };
   for (const { type, reason, message } of eventsOf(before, after)) {
     events[type](objectOf(canary), reason, message);
@@ -108,7 +112,10 @@ function withAdoption(status: CanaryStatus, canary: Canary, { apexAdopted, seen 
   if (!apexAdopted) return status;
   const message = `Service ${apexName(canary)} was there before; its selector and ports are the Canary's`;
   const at = { generation: canary.metadata.generation ?? 0, nowMs: seen.nowMs };
-  return { ...status, conditions: setCondition(status.conditions, { type: "ServiceAdopted", status: "True", reason: "ServiceAdopted", message }, at) };
+  return {
+    ...status,
+    conditions: setCondition(status.conditions, { type: "ServiceAdopted", status: "True", reason: "ServiceAdopted", message }, at),
+  };
 }
 
 async function suspend({ canaries, clock }: CanaryDeps, canary: Canary, signal: AbortSignal): Promise<{ requeueAfterMs?: number }> {
@@ -117,7 +124,16 @@ async function suspend({ canaries, clock }: CanaryDeps, canary: Canary, signal: 
   const outcome = { ready, state: "done", reason: "Suspended", message: "spec.suspend is set; weights and workloads stay as they are" } as const;
   const conditions = nextConditions(canary.status.conditions, outcome, { generation, nowMs: clock.nowMs() });
   const requestedAt = canary.metadata.annotations?.[names.requestedAt];
-  await canaries.patchStatus(canary, { ...canary.status, observedGeneration: generation, ...(requestedAt === undefined ? {} : { lastHandledReconcileAt: requestedAt }), conditions }, signal);
+  await canaries.patchStatus(
+    canary,
+    {
+      ...canary.status,
+      observedGeneration: generation,
+      ...(requestedAt === undefined ? {} : { lastHandledReconcileAt: requestedAt }),
+      conditions,
+    },
+    signal,
+  );
   return {};
 }
 
@@ -141,7 +157,12 @@ async function release(deps: CanaryDeps, canary: Canary, signal: AbortSignal): P
   return {};
 }
 
-async function setFinalizers({ kube }: CanaryDeps, canary: Canary, finalizers: readonly string[], signal: AbortSignal): Promise<KubeObject> {
+async function setFinalizers(
+  { kube }: CanaryDeps,
+  canary: Canary,
+  finalizers: readonly string[],
+  signal: AbortSignal,
+): Promise<KubeObject> {
   const patch = { metadata: { resourceVersion: canary.metadata.resourceVersion, finalizers: [...finalizers] } };
   return kube.patch(refOf(objectOf(canary)), patch, { fieldManager: managers.canary }, signal);
 }

@@ -14,10 +14,12 @@ const gatewayApi = "gateway.networking.k8s.io/v1";
 export function canaryWatches(informers: Informers): Watched[] {
   const canaries = informers.of({ apiVersion, kind: "Canary" });
   canaries.addIndex(uses, usedBy);
-  const users = (kind: string, { namespace, name }: KubeObject["metadata"]): string[] => canaries.byIndex(uses, `${kind}/${keyOf({ namespace, name })}`).map(({ metadata }) => keyOf(metadata));
+  const users = (kind: string, { namespace, name }: KubeObject["metadata"]): string[] =>
+    canaries.byIndex(uses, `${kind}/${keyOf({ namespace, name })}`).map(({ metadata }) => keyOf(metadata));
   const templates = informers.of({ apiVersion, kind: "MetricTemplate" });
   templates.addIndex(secretOf, secretOfTemplate);
-  const byTemplate = ({ metadata }: KubeObject): string[] => templates.byIndex(secretOf, keyOf(metadata)).flatMap((template) => users(template.kind, template.metadata));
+  const byTemplate = ({ metadata }: KubeObject): string[] =>
+    templates.byIndex(secretOf, keyOf(metadata)).flatMap((template) => users(template.kind, template.metadata));
   const byUse = (object: KubeObject): string[] => [...users(object.kind, object.metadata), ...labelKey(object.metadata)];
   // Classes seldom change, and any Canary may depend on one.
   const everyone = (): string[] => canaries.list().map(({ metadata }) => keyOf(metadata));
@@ -75,7 +77,12 @@ function usedBy(canary: KubeObject): string[] {
     ["HorizontalPodAutoscaler", nameIn(spec["autoscalerRef"])],
   ];
   const own = named.flatMap(([kind, name]) => (name === undefined ? [] : [`${kind}/${keyOf({ namespace, name })}`]));
-  return [...own, ...configsOf(canary), ...anywhere("Gateway", namespace, gatewaysOf(spec)), ...anywhere("MetricTemplate", namespace, templatesOf(spec))];
+  return [
+    ...own,
+    ...configsOf(canary),
+    ...anywhere("Gateway", namespace, gatewaysOf(spec)),
+    ...anywhere("MetricTemplate", namespace, templatesOf(spec)),
+  ];
 }
 
 function configsOf(canary: KubeObject): string[] {

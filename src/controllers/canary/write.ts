@@ -22,8 +22,11 @@ function wantedRoutes(canary: Canary, { router, inputs }: Observation): KubeObje
   const { phase, canaryWeight = 0 } = canary.status;
   // Until the primary serves, traffic takes the way it always took.
   if (phase === undefined || phase === "Initializing") return [];
-  if (phase === "Terminating" && canaryWeight === 100) return router.restored(canary).map((route) => withHead(route, unowned(canary, refOf(route))));
-  return router.routes(canary, { primary: 100 - canaryWeight, canary: canaryWeight }, inputs).map((route) => withHead(route, owned(canary, refOf(route))));
+  if (phase === "Terminating" && canaryWeight === 100)
+    return router.restored(canary).map((route) => withHead(route, unowned(canary, refOf(route))));
+  return router
+    .routes(canary, { primary: 100 - canaryWeight, canary: canaryWeight }, inputs)
+    .map((route) => withHead(route, owned(canary, refOf(route))));
 }
 
 function withHead(route: KubeObject, head: KubeObject): KubeObject {
@@ -45,7 +48,8 @@ const scaled = new Set(["Deployment", "HorizontalPodAutoscaler"]);
 
 async function keepRevision(kube: Deps["kube"], canary: Canary, { revision, history }: Observation, signal: AbortSignal): Promise<void> {
   const { trackedRevision, promotedRevision } = canary.status;
-  if (!revision || (revision.id !== trackedRevision && revision.id !== promotedRevision) || history.some(({ id }) => id === revision.id)) return;
+  if (!revision || (revision.id !== trackedRevision && revision.id !== promotedRevision) || history.some(({ id }) => id === revision.id))
+    return;
   await kube.apply(recordOf(canary, revision, history), apply, signal);
 }
 
@@ -54,21 +58,28 @@ function changed(cluster: Cluster, wanted: readonly KubeObject[]): KubeObject[] 
   return wanted.flatMap((object) => {
     const live = cluster.find(refOf(object));
     // The target is the user's: nothing of ours is left on it but its replicas.
-    if (object.metadata.labels === undefined) return live && liveReplicasOwned(live, managers.canary) && sayTheSame(object, live) ? [] : [object];
+    if (object.metadata.labels === undefined)
+      return live && liveReplicasOwned(live, managers.canary) && sayTheSame(object, live) ? [] : [object];
     const ours = stamped(object);
     return live && sayTheSame(ours, live) ? [] : [ours];
   });
 }
 
 /** Removes copies of configs that the primary no longer reads, and revisions that nobody can go back to. */
-async function prune(kube: Deps["kube"], cluster: Cluster, { canary, seen, wanted }: { canary: Canary; seen: Observation; wanted: readonly KubeObject[] }, signal: AbortSignal): Promise<void> {
+async function prune(
+  kube: Deps["kube"],
+  cluster: Cluster,
+  { canary, seen, wanted }: { canary: Canary; seen: Observation; wanted: readonly KubeObject[] },
+  signal: AbortSignal,
+): Promise<void> {
   const { namespace } = canary.metadata;
   for (const { name } of stale(seen.history, canary.status)) await kube.delete({ ...kindsRead.record, namespace, name }, {}, signal);
   if (!isAtRest(canary.status) || !seen.target || seen.seen.primary.state !== "ready") return;
   const used = new Set(wanted.map(({ kind, metadata }) => `${kind}/${metadata.name}`));
   const copies = (["ConfigMap", "Secret"] as const).flatMap((kind) => cluster.labelled(kind, canary));
   const unused = copies.filter((copy) => isControlled(canary, copy) && !used.has(`${copy.kind}/${copy.metadata.name}`));
-  for (const { kind, apiVersion, metadata } of unused) await kube.delete({ apiVersion, kind, namespace, name: metadata.name }, { uid: metadata.uid }, signal);
+  for (const { kind, apiVersion, metadata } of unused)
+    await kube.delete({ apiVersion, kind, namespace, name: metadata.name }, { uid: metadata.uid }, signal);
 }
 
 function isAtRest({ phase }: CanaryStatus): boolean {

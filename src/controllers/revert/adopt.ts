@@ -43,7 +43,12 @@ export function adoptBranches(deps: RevertDeps): (sync: Sync, repository: GitRep
 }
 
 /** `undefined`: its trailers are missing, or speak of another branch than this one. */
-async function claimOf(deps: RevertDeps, repository: GitRepository, { branch, name, commit }: { branch: string; name: BranchName; commit: string }, signal: AbortSignal): Promise<Claim | undefined> {
+async function claimOf(
+  deps: RevertDeps,
+  repository: GitRepository,
+  { branch, name, commit }: { branch: string; name: BranchName; commit: string },
+  signal: AbortSignal,
+): Promise<Claim | undefined> {
   const remote = await deps.remoteOf(repository, signal);
   await deps.git.fetch(remote, [{ name: `refs/heads/${branch}`, commit }], { depth: 50 }, signal);
   const found = await deps.git.commit(remote, commit, signal);
@@ -82,7 +87,8 @@ async function adopt(deps: RevertDeps, adoption: Adoption, signal: AbortSignal):
 async function verified(deps: RevertDeps, { sync, repository, head, claim }: Adoption, signal: AbortSignal): Promise<Revert | undefined> {
   const remote = await deps.remoteOf(repository, signal);
   const [base] = claim.commit.parents;
-  if (!base || !(await isSigned(deps, repository, claim, signal)) || !(await areInHistory(deps, remote, { head, claim }, signal))) return undefined;
+  if (!base || !(await isSigned(deps, repository, claim, signal)) || !(await areInHistory(deps, remote, { head, claim }, signal)))
+    return undefined;
   const scene = { sync, repository, remote, head };
   const cause = await causeFromGit(deps, scene, claim, signal);
   if (!cause) return undefined;
@@ -93,7 +99,12 @@ async function verified(deps: RevertDeps, { sync, repository, head, claim }: Ado
 }
 
 /** Whether HEAD builds on the commits that are undone, and on the one that the branch was made on. */
-async function areInHistory(deps: RevertDeps, remote: Remote, { head, claim }: { head: string; claim: Claim }, signal: AbortSignal): Promise<boolean> {
+async function areInHistory(
+  deps: RevertDeps,
+  remote: Remote,
+  { head, claim }: { head: string; claim: Claim },
+  signal: AbortSignal,
+): Promise<boolean> {
   const [base = ""] = claim.commit.parents;
   const oldest = claim.trailers.reverts.at(-1) ?? "";
   // Throws when the oldest is not in HEAD's history.
@@ -125,7 +136,12 @@ async function isSigned(deps: RevertDeps, repository: GitRepository, { commit }:
 }
 
 /** The cause by rendering alone: what the target says at the newest undone commit, against what it says with the revert. */
-async function causeFromGit(deps: RevertDeps, scene: Omit<Scene, "revert" | "cause" | "deciding">, { name, commit, trailers }: Claim, signal: AbortSignal): Promise<CauseField[] | undefined> {
+async function causeFromGit(
+  deps: RevertDeps,
+  scene: Omit<Scene, "revert" | "cause" | "deciding">,
+  { name, commit, trailers }: Claim,
+  signal: AbortSignal,
+): Promise<CauseField[] | undefined> {
   const [newest = ""] = trailers.reverts;
   const failed = await objectsAt(deps, scene, newest, signal);
   const promoted = await objectsAt(deps, scene, commit.tree, signal);
@@ -150,7 +166,10 @@ function contentOf(objects: readonly KubeObject[], namespace: string, target: st
   const used = configsUsedBy(deployment);
   // A Secret's values are left out: what is adopted from Git shows none of them.
   const configs = inNamespace.filter(({ kind, metadata }) => kind === "ConfigMap" && used.has(`ConfigMap/${metadata.name}`));
-  const content = { template: spec.template, configs: Object.fromEntries(configs.map((config) => [`ConfigMap/${config.metadata.name}`, config["data"] ?? {}])) };
+  const content = {
+    template: spec.template,
+    configs: Object.fromEntries(configs.map((config) => [`ConfigMap/${config.metadata.name}`, config["data"] ?? {}])),
+  };
   const parsed = revisionContent.safeParse(content);
   return parsed.success ? parsed.data : undefined;
 }

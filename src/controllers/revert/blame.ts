@@ -68,7 +68,12 @@ function inConfigs({ deciding }: Scene): boolean {
 /** How far behind the commit that the target names the one may lie that changed a config. */
 const maxConfigSteps = 50;
 
-async function search(deps: RevertDeps, scene: Scene, { failed, promoted }: { failed: string; promoted: string }, signal: AbortSignal): Promise<Blamed | NoPlan> {
+async function search(
+  deps: RevertDeps,
+  scene: Scene,
+  { failed, promoted }: { failed: string; promoted: string },
+  signal: AbortSignal,
+): Promise<Blamed | NoPlan> {
   const way = await wayBack(deps, scene, { failed, promoted }, signal);
   if (way.outcome === "none") return way;
   const fickle = await notTheSameTwice(deps, scene, way.stages, signal);
@@ -77,7 +82,13 @@ async function search(deps: RevertDeps, scene: Scene, { failed, promoted }: { fa
   if (commits.length === 0) return noPlan("Planned", "NotFromGit", `no commit between ${promoted} and ${failed} changed ${scene.deciding.map(({ path }) => path).join(", ")}`);
   const byId = new Map(way.commits.map((commit) => [commit.oid, commit]));
   const pick = (oids: readonly string[]) => oids.flatMap((oid) => byId.get(oid) ?? []);
-  return { outcome: "blamed", commits: pick(commits), bystanders: pick(bystanders), promotedAt: way.stages.at(-1)?.commit ?? "", failedAt: way.stages[0]?.commit ?? "" };
+  return {
+    outcome: "blamed",
+    commits: pick(commits),
+    bystanders: pick(bystanders),
+    promotedAt: way.stages.at(-1)?.commit ?? "",
+    failedAt: way.stages[0]?.commit ?? "",
+  };
 }
 
 /** Design rule 3: both ends must render twice the same, else comparing renderings blames anybody. */
@@ -91,7 +102,12 @@ async function notTheSameTwice(deps: RevertDeps, scene: Scene, stages: readonly 
 }
 
 /** From the newest commit that says what failed back to the newest before it that says what was promoted. */
-async function wayBack(deps: RevertDeps, scene: Scene, { failed, promoted }: { failed: string; promoted: string }, signal: AbortSignal): Promise<({ outcome: "way" } & Way) | NoPlan> {
+async function wayBack(
+  deps: RevertDeps,
+  scene: Scene,
+  { failed, promoted }: { failed: string; promoted: string },
+  signal: AbortSignal,
+): Promise<({ outcome: "way" } & Way) | NoPlan> {
   const loose = inConfigs(scene);
   const range = await deps.git.history(scene.remote, { from: promoted, to: loose ? scene.head : failed }, signal);
   const commits = [...range, await deps.git.commit(scene.remote, promoted, signal)];
@@ -110,7 +126,12 @@ interface Way {
 }
 
 /** The stages back to the newest that says what was promoted, going on along first parents when none does yet. */
-async function backToPromoted(deps: RevertDeps, scene: Scene, { stages, commits, steps }: Way & { steps: number }, signal: AbortSignal): Promise<Way | undefined> {
+async function backToPromoted(
+  deps: RevertDeps,
+  scene: Scene,
+  { stages, commits, steps }: Way & { steps: number },
+  signal: AbortSignal,
+): Promise<Way | undefined> {
   const end = stages.findIndex(({ values }) => agrees(scene, values, "promoted"));
   if (end >= 0) return { stages: stages.slice(0, end + 1), commits };
   const [parent] = commits.at(-1)?.parents ?? [];
@@ -131,7 +152,12 @@ async function stagesOf(deps: RevertDeps, scene: Scene, commits: readonly Commit
 }
 
 /** The objects of a commit or tree, Secrets as digests; `undefined` when it does not render. */
-export async function rendering(deps: RevertDeps, scene: Pick<Scene, "sync" | "repository">, commitOrTree: string, signal: AbortSignal): Promise<KubeObject[] | undefined> {
+export async function rendering(
+  deps: RevertDeps,
+  scene: Pick<Scene, "sync" | "repository">,
+  commitOrTree: string,
+  signal: AbortSignal,
+): Promise<KubeObject[] | undefined> {
   try {
     return digested(await objectsAt(deps, scene, commitOrTree, signal));
   } catch (error) {
@@ -158,8 +184,16 @@ function notFromGit(wrong: readonly CauseField[]): NoPlan {
   return noPlan("Planned", "NotFromGit", `the manifests do not say what ran in ${fields}`);
 }
 
-/** The first of the commits that Serin made, told by its trailer, by the host's merge of its pull request, or by what it changed (design rule 9). */
-export async function firstSerinCommit(deps: RevertDeps, scene: Scene, commits: readonly Commit[], signal: AbortSignal): Promise<Commit | undefined> {
+/**
+ * The first of the commits that Serin made, told by its trailer, by the host's merge of its pull request, or by what it
+ * changed (design rule 9).
+ */
+export async function firstSerinCommit(
+  deps: RevertDeps,
+  scene: Scene,
+  commits: readonly Commit[],
+  signal: AbortSignal,
+): Promise<Commit | undefined> {
   for (const commit of commits) {
     const merged = await Promise.all(commit.parents.slice(1).map((oid) => messageOf(deps, scene, oid, signal)));
     if (isSerinCommit(commit.message, merged) || (await isOurPatch(deps, scene, commit, signal))) return commit;

@@ -18,7 +18,12 @@ const mostCommits = 100;
  * Tells the pull request of later commits that change the held workload: they ship on top of the promoted values, and may
  * be meant as the fix (design rule 2). Each commit is told once; a host that does not answer is asked again at the next look.
  */
-export async function tellOfChanges(deps: RevertDeps & { readonly memory: Memory }, scene: Scene, { host, published }: { host: GitHost; published: Published }, signal: AbortSignal): Promise<void> {
+export async function tellOfChanges(
+  deps: RevertDeps & { readonly memory: Memory },
+  scene: Scene,
+  { host, published }: { host: GitHost; published: Published },
+  signal: AbortSignal,
+): Promise<void> {
   const key = keyOf(scene.revert.metadata);
   const from = deps.memory.toldUpTo.get(key) ?? firstUntold(scene);
   if (!published.pullRequest || !from || from === scene.head) return;
@@ -56,9 +61,16 @@ async function changesWorkload(deps: RevertDeps, scene: Scene, { oid, parents: [
 /** The target and the configs that it uses. */
 function workloadIn({ revert }: Scene, objects: readonly KubeObject[]): unknown {
   const { namespace } = revert.metadata;
-  const name = revert.spec.cause.find(({ object }) => object.startsWith("Deployment/"))?.object.slice("Deployment/".length) ?? revert.spec.canaryRef.name;
+  const name =
+    revert.spec.cause.find(({ object }) => object.startsWith("Deployment/"))?.object.slice("Deployment/".length) ??
+    revert.spec.canaryRef.name;
   const here = objects.filter(({ metadata }) => metadata.namespace === namespace);
   const target = here.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === name);
   const used = target ? configsUsedBy(target) : new Set<string>();
-  return [target?.["spec"], here.filter(({ kind, metadata }) => used.has(`${kind}/${metadata.name}`)).map(({ kind, metadata, data, binaryData }) => [kind, metadata.name, data, binaryData])];
+  return [
+    target?.["spec"],
+    here
+      .filter(({ kind, metadata }) => used.has(`${kind}/${metadata.name}`))
+      .map(({ kind, metadata, data, binaryData }) => [kind, metadata.name, data, binaryData]),
+  ];
 }

@@ -52,7 +52,12 @@ export function headOf({ status }: GitRepository): string | undefined {
 }
 
 /** The objects of a rendering, without where they stand. */
-export async function objectsAt(deps: Pick<RevertDeps, "renderAt">, scene: { sync: Sync; repository: GitRepository }, commitOrTree: string, signal: AbortSignal): Promise<KubeObject[]> {
+export async function objectsAt(
+  deps: Pick<RevertDeps, "renderAt">,
+  scene: { sync: Sync; repository: GitRepository },
+  commitOrTree: string,
+  signal: AbortSignal,
+): Promise<KubeObject[]> {
   const rendered = await deps.renderAt(scene.sync, scene.repository, commitOrTree, signal);
   return rendered.map(({ object }) => object);
 }

@@ -22,10 +22,26 @@ export function ensureRevert(deps: Deps): EnsureRevert {
     if (!promoted) return impossible(deps, failure, { reason: "NothingToReturnTo", message: "no revision was promoted yet, so there is nothing to return to" }, signal);
     const cause = causeOf(targetRef.name, promoted, failed, earlier);
     if (!cause) return undefined;
-    const target = await deps.kube.find({ apiVersion: "apps/v1", kind: "Deployment", namespace: canary.metadata.namespace, name: targetRef.name }, signal);
+    const target = await deps.kube.find(
+      { apiVersion: "apps/v1", kind: "Deployment", namespace: canary.metadata.namespace, name: targetRef.name },
+      signal,
+    );
     const syncRef = syncOwning(failure, target);
-    if (!syncRef) return impossible(deps, failure, { reason: "NoSync", message: `Deployment ${targetRef.name} is not applied by a Sync: traffic has returned, but the change can neither be held back nor reverted in Git` }, signal);
-    const wanted = revertObject(failure, { ...cause, fields: cause.fields.map((field) => ({ ...field, ...managerOf(target, field) })) }, syncRef);
+    if (!syncRef)
+      return impossible(
+        deps,
+        failure,
+        {
+          reason: "NoSync",
+          message: `Deployment ${targetRef.name} is not applied by a Sync: traffic has returned, but the change can neither be held back nor reverted in Git`,
+        },
+        signal,
+      );
+    const wanted = revertObject(
+      failure,
+      { ...cause, fields: cause.fields.map((field) => ({ ...field, ...managerOf(target, field) })) },
+      syncRef,
+    );
     const existing = await deps.kube.find({ ...wanted, namespace: canary.metadata.namespace, name: wanted.metadata.name }, signal);
     if (existing) await holdAgain(deps, existing as KubeObject & Pick<Revert, "status">, failure, signal);
     else await create(deps, wanted, signal);
@@ -33,7 +49,12 @@ export function ensureRevert(deps: Deps): EnsureRevert {
   };
 }
 
-async function impossible(deps: Deps, { canary }: Failure, problem: { reason: string; message: string }, signal: AbortSignal): Promise<undefined> {
+async function impossible(
+  deps: Deps,
+  { canary }: Failure,
+  problem: { reason: string; message: string },
+  signal: AbortSignal,
+): Promise<undefined> {
   await sayOnCanary(deps, canary, problem, signal);
 }
 
@@ -88,7 +109,12 @@ async function create({ kube }: Pick<Deps, "kube">, wanted: KubeObject, signal: 
 }
 
 /** A Revert that ended holds again when its cause failed again; one that still holds is left alone. */
-async function holdAgain({ kube }: Pick<Deps, "kube">, existing: KubeObject & Pick<Revert, "status">, failure: Failure, signal: AbortSignal): Promise<void> {
+async function holdAgain(
+  { kube }: Pick<Deps, "kube">,
+  existing: KubeObject & Pick<Revert, "status">,
+  failure: Failure,
+  signal: AbortSignal,
+): Promise<void> {
   const phase = existing.status?.phase;
   if (!isEnded(phase)) return;
   const ref = { ...existing, namespace: existing.metadata.namespace, name: existing.metadata.name };

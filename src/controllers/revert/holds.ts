@@ -34,7 +34,9 @@ export async function holdsOf(deps: Deps, sync: Sync, rendered: readonly KubeObj
 }
 
 /** As {@link holdsOf}, rendering only when there is something that could be held: most of the time there is not. */
-export function lazyHoldsOf(deps: Deps): (sync: Sync, rendered: () => Promise<readonly KubeObject[]>, signal: AbortSignal) => Promise<Hold[]> {
+export function lazyHoldsOf(
+  deps: Deps,
+): (sync: Sync, rendered: () => Promise<readonly KubeObject[]>, signal: AbortSignal) => Promise<Hold[]> {
   return async (sync, rendered, signal) => {
     // After a start nothing may go out before it is known what is held back.
     await Promise.all([deps.reverts.informer.whenSynced(signal), deps.canaries.informer.whenSynced(signal)]);
@@ -73,14 +75,23 @@ interface Place {
 }
 
 /** The field of a Secret with its promoted value, which only the primary's copy knows; `undefined` when it is to be left alone. */
-async function heldSecret({ kube }: Deps, { canary, namespace, target, rendered }: Place, field: CauseField, signal: AbortSignal): Promise<CauseField | undefined> {
+async function heldSecret(
+  { kube }: Deps,
+  { canary, namespace, target, rendered }: Place,
+  field: CauseField,
+  signal: AbortSignal,
+): Promise<CauseField | undefined> {
   const name = field.object.slice("Secret/".length);
   const path = parsePath(field.path);
   const written = rendered.find(({ kind, metadata }) => kind === "Secret" && metadata.name === name && metadata.namespace === namespace);
   const now = written && valueAt({ data: renderedSecret(written) }, path);
   const isFailed = typeof now === "string" && secretDigest(now) === field.failed;
   if (!field.decides && !isFailed) return undefined;
-  const copies = await Promise.all([`${target}-${name}-primary`, `${name}-primary`].map((copy) => kube.find({ apiVersion: "v1", kind: "Secret", namespace, name: copy }, signal)));
+  const copies = await Promise.all(
+    [`${target}-${name}-primary`, `${name}-primary`].map((copy) =>
+      kube.find({ apiVersion: "v1", kind: "Secret", namespace, name: copy }, signal),
+    ),
+  );
   const copy = copies.find((one) => one !== undefined && isCopyOf(one, canary));
   return copy && { ...field, promoted: valueAt(copy, path), decides: true };
 }
@@ -94,5 +105,9 @@ function isCopyOf({ metadata }: KubeObject, canary: string): boolean {
 async function refusedHold({ kube }: Deps, { canary, fields }: RefusedAgain, signal: AbortSignal): Promise<Hold> {
   const { namespace = "", name } = canary.metadata;
   const content = await recordedContent(kube, { namespace, name: `${name}-${canary.status.promotedRevision ?? ""}` }, signal);
-  return { canary: name, namespace, fields: fields.map((field) => (content ? { ...field, promoted: recordedValue(content, field) } : field)) };
+  return {
+    canary: name,
+    namespace,
+    fields: fields.map((field) => (content ? { ...field, promoted: recordedValue(content, field) } : field)),
+  };
 }

@@ -16,17 +16,31 @@ async function kubeWith(secrets: Readonly<Record<string, Readonly<Record<string,
   const kube = memoryKube([resourceOf("v1", "Secret")]);
   for (const [name, data] of Object.entries(secrets)) {
     const encoded = Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
-    await kube.create({ apiVersion: "v1", kind: "Secret", metadata: { namespace: "shop", name }, data: encoded }, { fieldManager: "test" }, never);
+    await kube.create(
+      { apiVersion: "v1", kind: "Secret", metadata: { namespace: "shop", name }, data: encoded },
+      { fieldManager: "test" },
+      never,
+    );
   }
   return kube;
 }
 
 function repository(spec: object): GitRepository {
   const whole = { url: "https://git.example/acme/apps.git", interval: "1m", ...spec };
-  return { apiVersion, kind: "GitRepository", metadata: { namespace: "shop", name: "apps" }, spec: gitRepository.spec.parse(whole), status: {} };
+  return {
+    apiVersion,
+    kind: "GitRepository",
+    metadata: { namespace: "shop", name: "apps" },
+    spec: gitRepository.spec.parse(whole),
+    status: {},
+  };
 }
 
-const remoteOf = async () => ({ url: "https://git.example/acme/apps.git", auth: { username: "serin", password: "of-git" }, timeoutMs: 1_000 });
+const remoteOf = async () => ({
+  url: "https://git.example/acme/apps.git",
+  auth: { username: "serin", password: "of-git" },
+  timeoutMs: 1_000,
+});
 
 beforeEach(() => {
   made.length = 0;
@@ -45,7 +59,12 @@ describe("rule 12: the way to the Git host", () => {
     const first = await hostOf(spec, never);
     expect([await hostOf(spec, never), made.length]).toEqual([first, 1]);
     expect(made[0]?.credentials).toEqual({ appId: "1", installationId: "2", privateKey: "key" });
-    await kube.patch({ apiVersion: "v1", kind: "Secret", namespace: "shop", name: "host" }, { data: { githubAppID: Buffer.from("9").toString("base64") } }, { fieldManager: "test" }, never);
+    await kube.patch(
+      { apiVersion: "v1", kind: "Secret", namespace: "shop", name: "host" },
+      { data: { githubAppID: Buffer.from("9").toString("base64") } },
+      { fieldManager: "test" },
+      never,
+    );
     await hostOf(spec, never);
     expect(made.length).toBe(2);
   });
@@ -61,13 +80,16 @@ describe("rule 12: the way to the Git host", () => {
     ["a Secret without token or App", { host: { password: "x" } }, "HostCredentialsInvalid"],
   ])("%s is named", async (_, secrets, reason) => {
     const hostOf = createHosts({ kube: await kubeWith(secrets), hosts: { github: make, gitea: make } }, remoteOf);
-    await expect(hostOf(repository({ host: { kind: "gitea", secretRef: { name: "host" } } }), never)).rejects.toMatchObject({ reason, message: expect.stringContaining("host") });
+    await expect(hostOf(repository({ host: { kind: "gitea", secretRef: { name: "host" } } }), never)).rejects.toMatchObject({
+      reason,
+      message: expect.stringContaining("host"),
+    });
   });
 
   test("a signing key that is missing in its Secret is named", async () => {
     const keyOf = signingKeys({ kube: await kubeWith({ signing: { other: "x" } }) });
     const spec = repository({ commit: { signingKey: { secretRef: { name: "signing" } } } });
-    await expect(keyOf(spec, never)).rejects.toMatchObject({ reason: "SigningKeyMissing", message: expect.stringContaining("\"identity\"") });
+    await expect(keyOf(spec, never)).rejects.toMatchObject({ reason: "SigningKeyMissing", message: expect.stringContaining('"identity"') });
     expect(await keyOf(repository({}), never)).toBeUndefined();
   });
 });

@@ -24,7 +24,10 @@ const maxClients = 1_000;
  * Gives the client of a repository's Git host; `undefined` when the GitRepository names none. Credentials are read each time,
  * because they rotate; while they are the same so is the client, which keeps a GitHub App's token.
  */
-export function createHosts({ kube, hosts }: HostWorld, remoteOf: RemoteOf): (repository: GitRepository, signal: AbortSignal) => Promise<GitHost | undefined> {
+export function createHosts(
+  { kube, hosts }: HostWorld,
+  remoteOf: RemoteOf,
+): (repository: GitRepository, signal: AbortSignal) => Promise<GitHost | undefined> {
   const clients = createLru<GitHost>(maxClients);
   return async (repository, signal) => {
     const { host, url, timeout } = repository.spec;
@@ -42,7 +45,9 @@ export function createHosts({ kube, hosts }: HostWorld, remoteOf: RemoteOf): (re
 }
 
 /** Reads the key that signs our commits; `undefined`: unsigned. */
-export function signingKeys({ kube }: Pick<HostWorld, "kube">): (repository: GitRepository, signal: AbortSignal) => Promise<string | undefined> {
+export function signingKeys({
+  kube,
+}: Pick<HostWorld, "kube">): (repository: GitRepository, signal: AbortSignal) => Promise<string | undefined> {
   return async (repository, signal) => {
     const name = repository.spec.commit.signingKey?.secretRef.name;
     if (name === undefined) return undefined;
@@ -60,7 +65,12 @@ async function secretText(kube: Kube, { metadata: { namespace } }: GitRepository
 }
 
 function hostCredentials(name: string, text: SecretText): GitHostOptions["credentials"] {
-  const [appId, installationId, privateKey, token] = [text("githubAppID"), text("githubAppInstallationID"), text("githubAppPrivateKey"), text("token")];
+  const [appId, installationId, privateKey, token] = [
+    text("githubAppID"),
+    text("githubAppInstallationID"),
+    text("githubAppPrivateKey"),
+    text("token"),
+  ];
   if (appId && installationId && privateKey) return { appId, installationId, privateKey };
   if (token) return { token };
   throw new StalledError("HostCredentialsInvalid", `Secret ${name} of spec.host.secretRef has neither "token" nor githubAppID, githubAppInstallationID and githubAppPrivateKey`);

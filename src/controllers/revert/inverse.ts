@@ -25,12 +25,18 @@ export interface Inverse {
  * (design rule 5).
  * @param base commit that the result is based on
  */
-export async function invert(deps: RevertDeps, scene: Scene, { commits, base }: Pick<Blamed, "commits"> & { base: string }, signal: AbortSignal): Promise<Inverse | NoPlan> {
+export async function invert(
+  deps: RevertDeps,
+  scene: Scene,
+  { commits, base }: Pick<Blamed, "commits"> & { base: string },
+  signal: AbortSignal,
+): Promise<Inverse | NoPlan> {
   const oids = commits.map(({ oid }) => oid);
   const parts = partsOf(await Promise.all(oids.map((oid) => deps.git.changes(scene.remote, oid, signal))));
   const conflicts = new Set<string>();
   const achieved = new Set<number>();
-  const attempt = (selection: readonly Selection[] | undefined) => tryInverse(deps, scene, { base, oids, selection, conflicts, achieved }, signal);
+  const attempt = (selection: readonly Selection[] | undefined) =>
+    tryInverse(deps, scene, { base, oids, selection, conflicts, achieved }, signal);
   const found = scene.revert.spec.scope === "Commit" ? await wholly(attempt) : await smallestPart(parts, attempt);
   if (!found) return blocked(oids, base, conflicts);
   const selected = new Set(found.selection.map(({ path }) => path));
@@ -44,7 +50,9 @@ export async function invert(deps: RevertDeps, scene: Scene, { commits, base }: 
 
 type Result = Pick<Inverse, "tree" | "changed">;
 
-async function wholly(attempt: (selection: undefined) => Promise<Result | undefined>): Promise<{ selection: Selection[]; result: Result } | undefined> {
+async function wholly(
+  attempt: (selection: undefined) => Promise<Result | undefined>,
+): Promise<{ selection: Selection[]; result: Result } | undefined> {
   const result = await attempt(undefined);
   return result && { selection: [], result };
 }

@@ -51,7 +51,11 @@ function wasDeclined({ canaries }: RevertDeps, { metadata, spec }: Revert): bool
 }
 
 function isTold({ reverts }: RevertDeps, revert: Revert): boolean {
-  return reverts.list().some(({ metadata, status }) => keyOf(metadata) !== keyOf(revert.metadata) && findCondition(status.conditions, "Ready")?.reason === "Storm");
+  return reverts
+    .list()
+    .some(
+      ({ metadata, status }) => keyOf(metadata) !== keyOf(revert.metadata) && findCondition(status.conditions, "Ready")?.reason === "Storm",
+    );
 }
 
 function notPossible(deps: RevertDeps, { revert, repository }: Scene, host: GitHost | undefined): Obstacle | undefined {
@@ -77,7 +81,9 @@ function overLimit(deps: Deps, { repository, revert }: Scene): Obstacle | undefi
   const [source, own, nowMs] = [keyOf(repository.metadata), keyOf(revert.metadata), deps.clock.nowMs()];
   const taken = deps.memory.proposing.get(source) ?? new Map<string, number>();
   const recorded = deps.reverts.list().filter(({ status }) => status.proposedAt !== undefined);
-  const fromHere = recorded.filter((other) => sourceKey(deps, other) === source).map(({ metadata, status }) => [keyOf(metadata), Date.parse(status.proposedAt ?? "")] as const);
+  const fromHere = recorded
+    .filter((other) => sourceKey(deps, other) === source)
+    .map(({ metadata, status }) => [keyOf(metadata), Date.parse(status.proposedAt ?? "")] as const);
   const others = new Map([...taken, ...fromHere]);
   others.delete(own);
   const waitMs = msUntilProposal([...others.values()], nowMs);
@@ -100,7 +106,9 @@ function sourceKey(deps: RevertDeps, revert: Revert): string | undefined {
 async function undoneByOther(deps: RevertDeps, scene: Scene, signal: AbortSignal): Promise<Obstacle | undefined> {
   if (scene.deciding.length === 0) return undefined;
   const own = keyOf(scene.revert.metadata);
-  const others = deps.reverts.list().filter((other) => keyOf(other.metadata) !== own && isHolding(other) && other.status.phase === "Proposed");
+  const others = deps.reverts
+    .list()
+    .filter((other) => keyOf(other.metadata) !== own && isHolding(other) && other.status.phase === "Proposed");
   for (const other of others) {
     if (sourceKey(deps, other) !== keyOf(scene.repository.metadata) || !(await undoes(deps, scene, other, signal))) continue;
     return { reason: "UndoneByOther", message: `${other.status.pullRequest?.url ?? keyOf(other.metadata)} undoes this cause too` };

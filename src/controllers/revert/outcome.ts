@@ -3,7 +3,12 @@ import type { Revert, RevertStatus } from "../../api/revert.ts";
 import type { RevertDeps } from "./deps.ts";
 
 /** The status with these fields changed and the conditions of this outcome. */
-export function statusWith(deps: Pick<RevertDeps, "clock">, { metadata, status }: Revert, change: Partial<RevertStatus>, outcome: Outcome): RevertStatus {
+export function statusWith(
+  deps: Pick<RevertDeps, "clock">,
+  { metadata, status }: Revert,
+  change: Partial<RevertStatus>,
+  outcome: Outcome,
+): RevertStatus {
   const generation = metadata.generation ?? 0;
   const requestedAt = metadata.annotations?.["serin.dev/requestedAt"];
   return {

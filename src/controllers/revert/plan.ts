@@ -54,11 +54,19 @@ function factsOf({ oid, message, author, time }: Commit): CommitFacts {
 }
 
 /** What merging changes in every Sync of the repository, against what runs now; or the Sync that would render no more. */
-async function impactsOf(deps: RevertDeps, scene: Scene, { base, tree }: { base: string; tree: string }, signal: AbortSignal): Promise<Impact[] | { broken: string }> {
+async function impactsOf(
+  deps: RevertDeps,
+  scene: Scene,
+  { base, tree }: { base: string; tree: string },
+  signal: AbortSignal,
+): Promise<Impact[] | { broken: string }> {
   const { namespace, name } = scene.repository.metadata;
   const syncs = deps.syncs.list().filter(({ metadata, spec }) => metadata.namespace === namespace && spec.sourceRef.name === name);
   const own = keyOf(scene.revert.metadata);
-  const others = { ...deps, reverts: { ...deps.reverts, list: () => deps.reverts.list().filter(({ metadata }) => keyOf(metadata) !== own) } };
+  const others = {
+    ...deps,
+    reverts: { ...deps.reverts, list: () => deps.reverts.list().filter(({ metadata }) => keyOf(metadata) !== own) },
+  };
   const impacts: Impact[] = [];
   for (const sync of syncs) {
     const place = { ...scene, sync };
@@ -80,7 +88,9 @@ async function canaryChanges(deps: RevertDeps, scene: Scene, { promotedAt, faile
   const [before, after] = await Promise.all([promotedAt, failedAt].map((at) => rendering(deps, scene, at, signal)));
   const specOf = (objects: readonly KubeObject[] | undefined): unknown => {
     const { namespace } = scene.revert.metadata;
-    return objects?.find(({ kind, metadata }) => kind === "Canary" && metadata.name === scene.revert.spec.canaryRef.name && metadata.namespace === namespace)?.["spec"];
+    return objects?.find(
+      ({ kind, metadata }) => kind === "Canary" && metadata.name === scene.revert.spec.canaryRef.name && metadata.namespace === namespace,
+    )?.["spec"];
   };
   const [old, now] = [specOf(before), specOf(after)];
   if (old === undefined && now === undefined) return [];

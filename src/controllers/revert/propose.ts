@@ -64,12 +64,15 @@ function inputsOf({ revert, sync, head }: Scene, phase: RevertPhase | undefined)
 function isDone({ revert: { spec, status }, head }: Scene, { proposal, branchCommit }: Published): boolean {
   if (status.phase !== "Proposed") return false;
   // A commit made anew that was not pushed yet is not done, nor one on the followed branch that somebody rewrote since.
-  return status.branch === undefined ? spec.strategy === "Push" && status.base === head : proposal === "open" && branchCommit === status.commit;
+  return status.branch === undefined
+    ? spec.strategy === "Push" && status.base === head
+    : proposal === "open" && branchCommit === status.commit;
 }
 
 async function confirm(deps: Deps, { revert, repository }: Scene, { pullRequest }: Published, signal: AbortSignal): Promise<void> {
   if (pullRequest) await sayProposed(deps, revert, pullRequest, signal);
-  else if (revert.status.commit !== undefined) await sayPushed(deps, revert, { branch: repository.spec.ref.branch, commit: revert.status.commit }, signal);
+  else if (revert.status.commit !== undefined)
+    await sayPushed(deps, revert, { branch: repository.spec.ref.branch, commit: revert.status.commit }, signal);
 }
 
 /** What is pushed already is finished on the commit it was made on; what is not is made on HEAD. */
@@ -102,7 +105,12 @@ async function undoes(deps: RevertDeps, scene: Scene, tree: string, signal: Abor
   }
 }
 
-async function publishOrSay(deps: RevertDeps, scene: Scene, { plan, place }: { plan: Plan; place: Place }, signal: AbortSignal): Promise<undefined> {
+async function publishOrSay(
+  deps: RevertDeps,
+  scene: Scene,
+  { plan, place }: { plan: Plan; place: Place },
+  signal: AbortSignal,
+): Promise<undefined> {
   const route: Route = { host: place.host, clusterName: deps.clusterName ?? "", push: mayPush(scene, plan) };
   if (!route.push && !place.host) {
     await say(deps, scene.revert, { reason: "RevertNotPossible", message: "merging would move other objects, so a pull request is needed: set spec.host on the GitRepository" }, signal);
@@ -127,7 +135,8 @@ function mayPush({ revert, sync }: Scene, { impacts, changed }: Plan): boolean {
 
 /** A refusal that only a person can mend, in the server's own words. */
 function refusalOf(error: unknown): Obstacle | undefined {
-  if (error instanceof GitError && (error.reason === "PushRefused" || error.reason === "AuthenticationFailed")) return { reason: error.reason, message: error.message };
+  if (error instanceof GitError && (error.reason === "PushRefused" || error.reason === "AuthenticationFailed"))
+    return { reason: error.reason, message: error.message };
   if (error instanceof GitHostError && error.reason !== "Unknown") return { reason: `Host${error.reason}`, message: error.message };
   return undefined;
 }

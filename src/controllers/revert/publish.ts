@@ -68,7 +68,11 @@ async function makeCommit(deps: RevertDeps, { scene, plan, route }: Publication,
   const signingKey = await deps.signingKeyOf(repository, signal);
   const time = revert.spec.evidence?.failedAt ?? revert.metadata.creationTimestamp ?? "1970-01-01T00:00:00Z";
   const author = repository.spec.commit.author;
-  return deps.git.createCommit(remote, { tree: plan.tree, parents: [plan.base], message, author, time, ...(signingKey ? { signingKey } : {}) }, signal);
+  return deps.git.createCommit(
+    remote,
+    { tree: plan.tree, parents: [plan.base], message, author, time, ...(signingKey ? { signingKey } : {}) },
+    signal,
+  );
 }
 
 /** Hash of the cause, as it stands at the end of the Revert's name; of a person's own Revert computed anew. */
@@ -78,9 +82,21 @@ function causeId({ metadata, spec }: Revert): string {
 }
 
 /** Write-ahead: whose branch it is must be known before it exists. Recording the same again writes nothing. */
-async function record(deps: RevertDeps, { scene: { revert }, plan, route, published }: Publication, commit: string, signal: AbortSignal): Promise<Revert> {
+async function record(
+  deps: RevertDeps,
+  { scene: { revert }, plan, route, published }: Publication,
+  commit: string,
+  signal: AbortSignal,
+): Promise<Revert> {
   const { clusterName, push } = route;
-  const branch = push ? undefined : branchName({ cluster: clusterName, namespace: revert.metadata.namespace ?? "", canary: revert.spec.canaryRef.name, id: causeId(revert) });
+  const branch = push
+    ? undefined
+    : branchName({
+        cluster: clusterName,
+        namespace: revert.metadata.namespace ?? "",
+        canary: revert.spec.canaryRef.name,
+        id: causeId(revert),
+      });
   if (revert.status.commit === commit && revert.status.branch === branch) return revert;
   const { conflicts: _, replaces: __, ...before } = revert.status;
   const again = before.phase === "Proposed";
@@ -103,17 +119,28 @@ function replacing({ branchCommit }: Published, commit: string): Pick<RevertStat
   return branchCommit === undefined || branchCommit === commit ? {} : { replaces: branchCommit };
 }
 
-async function pushOwnBranch(deps: RevertDeps, at: { scene: Scene; published: Published; revert: Revert }, commit: string, signal: AbortSignal): Promise<Revert> {
+async function pushOwnBranch(
+  deps: RevertDeps,
+  at: { scene: Scene; published: Published; revert: Revert },
+  commit: string,
+  signal: AbortSignal,
+): Promise<Revert> {
   const { scene, published, revert } = at;
   const { replaces: _, ...status } = revert.status;
   const isThere = published.branchCommit === commit;
-  if (!isThere) await deps.git.push(scene.remote, { ref: `refs/heads/${status.branch ?? ""}`, expected: published.branchCommit, commit }, signal);
+  if (!isThere)
+    await deps.git.push(scene.remote, { ref: `refs/heads/${status.branch ?? ""}`, expected: published.branchCommit, commit }, signal);
   if (isThere && status.pushedAt !== undefined) return revert;
   return deps.reverts.patchStatus(revert, { ...status, pushedAt: isoSeconds(deps.clock.nowMs()) }, signal);
 }
 
 /** Compare-and-swap on the followed branch itself: a stale tip is planned anew on the next commit. */
-async function pushToBranch(deps: RevertDeps, { repository, remote }: Scene, { base, commit }: { base: string; commit: string }, signal: AbortSignal): Promise<void> {
+async function pushToBranch(
+  deps: RevertDeps,
+  { repository, remote }: Scene,
+  { base, commit }: { base: string; commit: string },
+  signal: AbortSignal,
+): Promise<void> {
   const ref = `refs/heads/${repository.spec.ref.branch}`;
   const tip = (await deps.git.listRefs(remote, [ref], signal)).find(({ name }) => name === ref)?.commit;
   // Pushed before we were ended, and not fetched since.
@@ -130,7 +157,10 @@ async function openPullRequest({ scene, plan, route, published }: Publication, s
   const body = pullRequestBody(text);
   const known = published.pullRequest;
   if (known && known.state === "closed") await host.updatePullRequest(known.number, { state: "open" }, signal);
-  const pullRequest = await host.createPullRequest({ head: revert.status.branch ?? "", base: repository.spec.ref.branch, title, body }, signal);
+  const pullRequest = await host.createPullRequest(
+    { head: revert.status.branch ?? "", base: repository.spec.ref.branch, title, body },
+    signal,
+  );
   if (pullRequest.body !== body || pullRequest.title !== title) await host.updatePullRequest(pullRequest.number, { title, body }, signal);
   return pullRequest;
 }

@@ -124,16 +124,31 @@ async function reopen(deps: Deps, scene: Scene, place: Place, signal: AbortSigna
 
 async function branchDeleted(deps: RevertDeps, revert: Revert, signal: AbortSignal): Promise<ReconcileResult> {
   const message = `Branch ${revert.status.branch ?? ""} or its pull request was removed twice; delete this Revert to let the change out, or push the branch again`;
-  if (findCondition(revert.status.conditions, "Ready")?.reason !== "BranchDeleted") deps.events.warning({ ...revert }, "BranchDeleted", message);
+  if (findCondition(revert.status.conditions, "Ready")?.reason !== "BranchDeleted")
+    deps.events.warning({ ...revert }, "BranchDeleted", message);
   await deps.reverts.patchStatus(revert, statusWith(deps, revert, {}, held("BranchDeleted", message)), signal);
   return { requeueAfterMs: pollMs };
 }
 
 /** The end is recorded first: from then on the Sync holds nothing back. Tidying up follows in the next run. */
-async function finish(deps: RevertDeps, revert: Revert, phase: Extract<RevertPhase, "Merged" | "Declined" | "Superseded">, signal: AbortSignal): Promise<ReconcileResult> {
+async function finish(
+  deps: RevertDeps,
+  revert: Revert,
+  phase: Extract<RevertPhase, "Merged" | "Declined" | "Superseded">,
+  signal: AbortSignal,
+): Promise<ReconcileResult> {
   if (phase === "Declined") await markDeclined(deps, revert, signal);
-  const outcome = { ready: "Unknown" as const, reason: phase, message: "It has ended; branch and pull request are being tidied up", state: "reconciling" as const };
-  const ended = await deps.reverts.patchStatus(revert, statusWith(deps, revert, { phase, endedAt: isoSeconds(deps.clock.nowMs()) }, outcome), signal);
+  const outcome = {
+    ready: "Unknown" as const,
+    reason: phase,
+    message: "It has ended; branch and pull request are being tidied up",
+    state: "reconciling" as const,
+  };
+  const ended = await deps.reverts.patchStatus(
+    revert,
+    statusWith(deps, revert, { phase, endedAt: isoSeconds(deps.clock.nowMs()) }, outcome),
+    signal,
+  );
   deps.events.normal({ ...ended }, phase, endings[phase]);
   const tidied = await tidyUp(deps, ended, signal);
   if (phase !== "Declined") await tellCanary(deps, revert, undefined, signal);
@@ -166,7 +181,12 @@ async function namespaceGoes({ kube }: RevertDeps, { metadata }: Revert, signal:
 /** A Revert that a person wrote: deleting it shall be a word that we hear. */
 async function addFinalizer({ kube }: RevertDeps, revert: Revert, signal: AbortSignal): Promise<ReconcileResult> {
   const { resourceVersion, finalizers = [] } = revert.metadata;
-  await kube.patch(refOf({ ...revert }), { metadata: { resourceVersion, finalizers: [...finalizers, names.finalizer] } }, { fieldManager: managers.status }, signal);
+  await kube.patch(
+    refOf({ ...revert }),
+    { metadata: { resourceVersion, finalizers: [...finalizers, names.finalizer] } },
+    { fieldManager: managers.status },
+    signal,
+  );
   // The change of the object brings it back here.
   return {};
 }

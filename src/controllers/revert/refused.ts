@@ -26,9 +26,16 @@ const maxSteps = 50;
  * Refused values that a commit brings back (design rule 8), unless a person declined the revert, a commit's message says
  * that it reverts ours, or an active Revert holds them anyway.
  */
-export async function refusedAgain(deps: RefusedDeps, sync: Sync, seen: { rendered: readonly KubeObject[]; active: ReadonlySet<string> }, signal: AbortSignal): Promise<RefusedAgain[]> {
+export async function refusedAgain(
+  deps: RefusedDeps,
+  sync: Sync,
+  seen: { rendered: readonly KubeObject[]; active: ReadonlySet<string> },
+  signal: AbortSignal,
+): Promise<RefusedAgain[]> {
   const inSync = new Set(seen.rendered.filter(({ kind }) => kind === "Deployment").map(({ metadata }) => keyOf(metadata)));
-  const own = deps.canaries.list().filter(({ metadata, spec }) => inSync.has(keyOf({ namespace: metadata.namespace, name: spec.targetRef.name })));
+  const own = deps.canaries
+    .list()
+    .filter(({ metadata, spec }) => inSync.has(keyOf({ namespace: metadata.namespace, name: spec.targetRef.name })));
   const found = own.flatMap((canary) => backAgain(canary, seen));
   const repository = repositoryOf(deps, sync);
   if (found.length === 0 || !repository) return found;
@@ -91,11 +98,16 @@ async function wasBackAt(deps: RefusedDeps, { sync, repository, refused }: Quest
 }
 
 /** By the id of our commit or of the merge that brought it in, by the number of our pull request, or by the Revert's name. */
-async function saysSo(deps: RefusedDeps, { remote, commit, refused }: { remote: Remote; commit: Commit; refused: RefusedAgain }, signal: AbortSignal): Promise<boolean> {
+async function saysSo(
+  deps: RefusedDeps,
+  { remote, commit, refused }: { remote: Remote; commit: Commit; refused: RefusedAgain },
+  signal: AbortSignal,
+): Promise<boolean> {
   const { canary, revert } = refused;
   const { pullRequest, commit: ours } = deps.reverts.find(keyOf({ namespace: canary.metadata.namespace, name: revert }))?.status ?? {};
   const undone = revertedCommits(commit.message);
-  if (commit.message.includes(`Reapply ${revert}`) || namesPullRequest(commit.message, pullRequest) || (ours && undone.includes(ours))) return true;
+  if (commit.message.includes(`Reapply ${revert}`) || namesPullRequest(commit.message, pullRequest) || (ours && undone.includes(ours)))
+    return true;
   for (const oid of undone) if (await isOurs(deps, { remote, oid, revert }, signal)) return true;
   return false;
 }
@@ -106,7 +118,11 @@ function namesPullRequest(message: string, pullRequest: { number: number } | und
 }
 
 /** Whether the commit, or a branch that it merged, carries the Revert's trailer. */
-async function isOurs(deps: RefusedDeps, { remote, oid, revert }: { remote: Remote; oid: string; revert: string }, signal: AbortSignal): Promise<boolean> {
+async function isOurs(
+  deps: RefusedDeps,
+  { remote, oid, revert }: { remote: Remote; oid: string; revert: string },
+  signal: AbortSignal,
+): Promise<boolean> {
   const commit = await find(deps, remote, oid, signal);
   const merged = await Promise.all((commit?.parents ?? []).slice(1).map((parent) => find(deps, remote, parent, signal)));
   return [commit, ...merged].some((one) => one !== undefined && namesRevert(one.message, revert));

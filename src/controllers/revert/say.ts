@@ -19,18 +19,44 @@ export async function say(deps: RevertDeps, revert: Revert, obstacle: Obstacle, 
 }
 
 /** What stands in the way of any change in Git, until a person gives the controller what it lacks. */
-const missing = new Set(["RevertNotPossible", "AuthenticationFailed", "HostUnauthorized", "HostCredentialsMissing", "HostCredentialsInvalid", "SecretNotFound"]);
+const missing = new Set([
+  "RevertNotPossible",
+  "AuthenticationFailed",
+  "HostUnauthorized",
+  "HostCredentialsMissing",
+  "HostCredentialsInvalid",
+  "SecretNotFound",
+]);
 
 /** That the pull request is open; also after something else was in the way for a while. */
-export async function sayProposed(deps: RevertDeps, revert: Revert, { number, url }: { number: number; url: string }, signal: AbortSignal): Promise<Revert> {
-  const outcome: Outcome = { ready: "True", reason: "Proposed", message: `Waiting for a person to decide on ${url}; the change is held back meanwhile`, state: "done" };
-  const said = await deps.reverts.patchStatus(revert, statusWith(deps, revert, { phase: "Proposed", pullRequest: { number, url } }, outcome), signal);
+export async function sayProposed(
+  deps: RevertDeps,
+  revert: Revert,
+  { number, url }: { number: number; url: string },
+  signal: AbortSignal,
+): Promise<Revert> {
+  const outcome: Outcome = {
+    ready: "True",
+    reason: "Proposed",
+    message: `Waiting for a person to decide on ${url}; the change is held back meanwhile`,
+    state: "done",
+  };
+  const said = await deps.reverts.patchStatus(
+    revert,
+    statusWith(deps, revert, { phase: "Proposed", pullRequest: { number, url } }, outcome),
+    signal,
+  );
   await tellCanary(deps, revert, undefined, signal);
   return said;
 }
 
 /** That the revert is on the followed branch itself. */
-export async function sayPushed(deps: RevertDeps, revert: Revert, { branch, commit }: { branch: string; commit: string }, signal: AbortSignal): Promise<Revert> {
+export async function sayPushed(
+  deps: RevertDeps,
+  revert: Revert,
+  { branch, commit }: { branch: string; commit: string },
+  signal: AbortSignal,
+): Promise<Revert> {
   const outcome: Outcome = { ready: "True", reason: "Pushed", message: `The revert is on ${branch} as ${commit}`, state: "done" };
   const said = await deps.reverts.patchStatus(revert, statusWith(deps, revert, { phase: "Proposed" }, outcome), signal);
   await tellCanary(deps, revert, undefined, signal);
@@ -38,13 +64,23 @@ export async function sayPushed(deps: RevertDeps, revert: Revert, { branch, comm
 }
 
 /** The condition RevertNotPossible on the Canary says what is missing (design rule 12); without a problem it goes. */
-export async function tellCanary(deps: Pick<RevertDeps, "canaries" | "clock">, { metadata, spec }: Revert, problem: { reason: string; message: string } | undefined, signal: AbortSignal): Promise<void> {
+export async function tellCanary(
+  deps: Pick<RevertDeps, "canaries" | "clock">,
+  { metadata, spec }: Revert,
+  problem: { reason: string; message: string } | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const canary = deps.canaries.find(keyOf({ namespace: metadata.namespace, name: spec.canaryRef.name }));
   if (canary) await sayOnCanary(deps, canary, problem, signal);
 }
 
 /** As {@link tellCanary}, for a Canary that was just read. */
-export async function sayOnCanary(deps: Pick<RevertDeps, "canaries" | "clock">, canary: Canary, problem: { reason: string; message: string } | undefined, signal: AbortSignal): Promise<void> {
+export async function sayOnCanary(
+  deps: Pick<RevertDeps, "canaries" | "clock">,
+  canary: Canary,
+  problem: { reason: string; message: string } | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const { conditions = [] } = canary.status;
   if (!problem && !conditions.some(({ type }) => type === "RevertNotPossible")) return;
   const at = { generation: canary.metadata.generation ?? 0, nowMs: deps.clock.nowMs() };

@@ -43,7 +43,12 @@ export function decidingOf(cause: readonly CauseField[]): CauseField[] {
 }
 
 /** What the fields say in the rendering of a commit or tree. */
-export async function valuesAt(deps: RevertDeps, scene: Scene, { fields, at }: { fields: readonly CauseField[]; at: string }, signal: AbortSignal): Promise<unknown[]> {
+export async function valuesAt(
+  deps: RevertDeps,
+  scene: Scene,
+  { fields, at }: { fields: readonly CauseField[]; at: string },
+  signal: AbortSignal,
+): Promise<unknown[]> {
   return valuesOf(fields, scene.revert.metadata.namespace ?? "", digested(await objectsAt(deps, scene, at, signal)));
 }
 

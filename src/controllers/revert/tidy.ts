@@ -19,8 +19,14 @@ export async function tidyUp(deps: RevertDeps, revert: Revert, signal: AbortSign
     deps.log.debug({ revert: keyOf(revert.metadata), error: left.why }, "revert cannot be tidied up yet");
     return { requeueAfterMs: retryMs };
   }
-  if (left) deps.events.warning({ ...revert }, "NotTidiedUp", `branch ${revert.status.branch ?? ""} and its pull request stay: ${left.why}`);
-  const outcome = { ready: "True" as const, reason: revert.status.phase ?? "Merged", message: messageOfEnd(revert), state: "done" as const };
+  if (left)
+    deps.events.warning({ ...revert }, "NotTidiedUp", `branch ${revert.status.branch ?? ""} and its pull request stay: ${left.why}`);
+  const outcome = {
+    ready: "True" as const,
+    reason: revert.status.phase ?? "Merged",
+    message: messageOfEnd(revert),
+    state: "done" as const,
+  };
   const tidied = await deps.reverts.patchStatus(revert, statusWith(deps, revert, {}, outcome), signal);
   return release(deps, tidied, signal);
 }
@@ -50,7 +56,11 @@ async function tidyGit(deps: RevertDeps, revert: Revert, signal: AbortSignal): P
   if (!revert.status.branch) return undefined;
   const sync = syncOf(deps, revert);
   const repository = sync && repositoryOf(deps, sync);
-  if (!repository) return { why: `${sync ? `GitRepository ${sync.spec.sourceRef.name}` : `Sync ${revert.spec.syncRef.name}`} does not exist any more`, forGood: true };
+  if (!repository)
+    return {
+      why: `${sync ? `GitRepository ${sync.spec.sourceRef.name}` : `Sync ${revert.spec.syncRef.name}`} does not exist any more`,
+      forGood: true,
+    };
   try {
     await closePullRequest(deps, repository, revert, signal);
     await deleteBranch(deps, repository, revert, signal);
@@ -76,7 +86,8 @@ async function deleteBranch(deps: RevertDeps, repository: GitRepository, { statu
   const ref = `refs/heads/${status.branch ?? ""}`;
   const found = (await deps.git.listRefs(remote, [ref], signal)).find(({ name }) => name === ref);
   // A branch that someone else pushed to is theirs.
-  if (found && (found.commit === status.commit || found.commit === status.replaces)) await deps.git.push(remote, { ref, expected: found.commit, commit: undefined }, signal);
+  if (found && (found.commit === status.commit || found.commit === status.replaces))
+    await deps.git.push(remote, { ref, expected: found.commit, commit: undefined }, signal);
 }
 
 async function release({ kube }: RevertDeps, revert: Revert, signal: AbortSignal): Promise<ReconcileResult> {

@@ -78,7 +78,8 @@ export function createRendering({ git, kube, remoteOf, renderers }: RenderDeps):
     rendered.set(key, objects, JSON.stringify(objects).length);
     return place(sync, objects, signal);
   };
-  const renderAnew: RenderAt = async (sync, repository, commitOrTree, signal) => place(sync, await run(sync, repository, commitOrTree, signal), signal);
+  const renderAnew: RenderAt = async (sync, repository, commitOrTree, signal) =>
+    place(sync, await run(sync, repository, commitOrTree, signal), signal);
   return { renderAt, renderAnew, inputsAt };
 }
 

@@ -42,7 +42,8 @@ export function decodeObject(type: ResourceType, body: Body, validation: FieldVa
 }
 
 /**
- * The value with only the fields that the type has, and the paths of the others. Throws 400 for an object of another kind or a value of the wrong type.
+ * The value with only the fields that the type has, and the paths of the others. Throws 400 for an object of another kind or
+ * a value of the wrong type.
  * @param keepsNulls of a custom resource, also a null that is not allowed is kept, for the schema to refuse: an apply is read so
  */
 export function conform(type: ResourceType, value: Record<string, unknown>, keepsNulls = false): { object: Draft; unknown: string[] } {

@@ -9,7 +9,17 @@ import { applyMergePatch } from "./patches/merge-patch.ts";
 import { jsonPatch } from "./patches/json-patch.ts";
 import { strategicMerge } from "./patches/strategic-merge.ts";
 import type { Draft, ResourceType } from "./resource-type.ts";
-import { keepIdentity, onlyPart, requireNamespace, storeChanged, storeNew, storeTracked, withDefaults, writerOf, type Written } from "./writes.ts";
+import {
+  keepIdentity,
+  onlyPart,
+  requireNamespace,
+  storeChanged,
+  storeNew,
+  storeTracked,
+  withDefaults,
+  writerOf,
+  type Written,
+} from "./writes.ts";
 import type { KubeObject } from "../../api/object.ts";
 
 /** Where an object is. */

@@ -7,6 +7,7 @@ export interface Reply {
   readonly body: Body;
   readonly warnings: readonly string[];
 }
+/** The JSON of an answer. */
 // oxlint-disable-next-line typescript/no-explicit-any -- tests reach into answers of every kind
 export type Body = any;
 

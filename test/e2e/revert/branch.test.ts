@@ -33,7 +33,10 @@ function signingKey(name: string): { secret: (namespace: string) => Parameters<t
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "serin", "-f", file]);
   const identity = readFileSync(file, "utf8");
   return {
-    secret: (namespace) => [{ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }, { apiVersion: "v1", kind: "Secret", metadata: { namespace, name: "signing" }, stringData: { identity } }],
+    secret: (namespace) => [
+      { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
+      { apiVersion: "v1", kind: "Secret", metadata: { namespace, name: "signing" }, stringData: { identity } },
+    ],
     spec: { commit: { signingKey: { secretRef: { name: "signing" } } } },
     publicKey: readFileSync(`${file}.pub`, "utf8"),
   };
@@ -48,7 +51,11 @@ describe("rule 6: the branch", () => {
     const name = await shop.fail();
     const revert = await shop.runRevert(name);
     const branch = `serin/revert/prod-eu/signed/shop/${name.slice("shop-".length)}`;
-    expect([shop.team.branches(), shop.team.bare("rev-list", `main..${branch}`), shop.team.bare("rev-parse", `${branch}^`)]).toEqual([[branch], revert.status.commit, culprit]);
+    expect([shop.team.branches(), shop.team.bare("rev-list", `main..${branch}`), shop.team.bare("rev-parse", `${branch}^`)]).toEqual([
+      [branch],
+      revert.status.commit,
+      culprit,
+    ]);
     const uid = (await cluster.kube.get({ apiVersion: "v1", kind: "Namespace", name: "kube-system" }, never)).metadata.uid;
     expect(shop.team.bare("log", "-1", "--format=%(trailers:only,unfold)", branch).split("\n")).toEqual([
       "Serin-Cluster: prod-eu",
@@ -62,7 +69,9 @@ describe("rule 6: the branch", () => {
     ]);
     const signers = join(site.dir, "signers");
     execFileSync("sh", ["-c", `printf 'serin@serin.dev %s' "$KEY" > ${signers}`], { env: { ...process.env, KEY: key.publicKey } });
-    expect(() => shop.team.bare("-c", `gpg.ssh.allowedSignersFile=${signers}`, "-c", "gpg.format=ssh", "verify-commit", branch)).not.toThrow();
+    expect(() =>
+      shop.team.bare("-c", `gpg.ssh.allowedSignersFile=${signers}`, "-c", "gpg.format=ssh", "verify-commit", branch),
+    ).not.toThrow();
   });
 
   test("made anew only when it no longer merges cleanly, at most every 15 minutes, and not after an approval unless in conflict", async () => {
@@ -86,7 +95,10 @@ describe("rule 6: the branch", () => {
     const again = await shop.runRevert(name);
     const branch = again.status.branch ?? "";
     expect(again.status.commit).not.toBe(first);
-    expect([shop.team.bare("rev-parse", branch), shop.team.bare("rev-list", "--count", `main..${branch}`)]).toEqual([again.status.commit, "1"]);
+    expect([shop.team.bare("rev-parse", branch), shop.team.bare("rev-list", "--count", `main..${branch}`)]).toEqual([
+      again.status.commit,
+      "1",
+    ]);
     expect((await shop.team.pulls()).map(({ state }) => state)).toEqual(["open"]);
     expect((await shop.team.api("POST", "/pulls/1/merge", { do: "merge" })).status).toBe(200);
   });
@@ -118,7 +130,11 @@ describe("rule 6: the branch", () => {
     shop.team.work("push", "-q", "origin", `main:refs/heads/${branch}`);
     const before = shop.team.bare("rev-parse", branch);
     const revert = await shop.runRevert(name, 2);
-    expect([shop.team.bare("rev-parse", branch), await shop.image(), conditionText(revert)]).toEqual([before, "acme/shop:1", expect.stringMatching(/^False BranchTakenOver/)]);
+    expect([shop.team.bare("rev-parse", branch), await shop.image(), conditionText(revert)]).toEqual([
+      before,
+      "acme/shop:1",
+      expect.stringMatching(/^False BranchTakenOver/),
+    ]);
   });
 });
 
@@ -158,7 +174,11 @@ describe("rule 6: a fresh cluster", () => {
       expect(on.events.filter((event) => event.includes("BranchAdopted"))).toHaveLength(1);
       await shop.team.api("POST", "/pulls/1/merge", { do: "merge" });
       await on.run("GitRepository", "adopted/apps");
-      expect([(await rebuilt.runRevert(name, 2)).status.phase, await rebuilt.image(), shop.team.branches()]).toEqual(["Merged", "acme/shop:1", []]);
+      expect([(await rebuilt.runRevert(name, 2)).status.phase, await rebuilt.image(), shop.team.branches()]).toEqual([
+        "Merged",
+        "acme/shop:1",
+        [],
+      ]);
     });
   });
 
@@ -253,7 +273,9 @@ describe("rule 11: after a start, and when a namespace goes", () => {
     await shop.runRevert(name, 2);
     await cluster.kube.delete(shop.ref("Revert", name), {}, never);
     await cluster.run("Revert", `restored/${name}`);
-    await applyAll(cluster, [{ apiVersion, kind: "Revert", metadata: { namespace: "restored", name, finalizers: ["serin.dev/finalizer"] }, spec: { ...spec } }]);
+    await applyAll(cluster, [
+      { apiVersion, kind: "Revert", metadata: { namespace: "restored", name, finalizers: ["serin.dev/finalizer"] }, spec: { ...spec } },
+    ]);
     await cluster.kube.patch(shop.ref("Revert", name), { status }, { fieldManager: "velero", subresource: "status" }, never);
     expect((await shop.runRevert(name, 2)).status.phase).toBe("Merged");
     expect([shop.team.branches(), (await shop.team.pulls()).length]).toEqual([[], 1]);

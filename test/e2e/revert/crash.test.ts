@@ -43,7 +43,13 @@ function mortal(death: Death): (world: World) => World {
     const { github, gitea } = world.hosts;
     return {
       ...world,
-      kube: { ...kube, create: write((...args) => kube.create(...args)), apply: write((...args) => kube.apply(...args)), patch: write((...args) => kube.patch(...args)), delete: write((...args) => kube.delete(...args)) },
+      kube: {
+        ...kube,
+        create: write((...args) => kube.create(...args)),
+        apply: write((...args) => kube.apply(...args)),
+        patch: write((...args) => kube.patch(...args)),
+        delete: write((...args) => kube.delete(...args)),
+      },
       git: { ...git, createCommit: write((...args) => git.createCommit(...args)), push: write((...args) => git.push(...args)) },
       hosts: { github, gitea: (options) => host(gitea(options)) },
     };
@@ -81,7 +87,12 @@ describe.each([["before", false], ["after", true]])("killed %s its n-th write an
     }, answered);
     expect(deaths).toBeGreaterThan(2);
     const { status } = await shop.runRevert(name);
-    expect([status.phase, team.branches().length, team.bare("rev-list", "--count", `main..${status.branch ?? ""}`), (await team.pulls()).length]).toEqual(["Proposed", 1, "1", 1]);
+    expect([
+      status.phase,
+      team.branches().length,
+      team.bare("rev-list", "--count", `main..${status.branch ?? ""}`),
+      (await team.pulls()).length,
+    ]).toEqual(["Proposed", 1, "1", 1]);
     expect(team.bare("rev-parse", status.branch ?? "")).toBe(status.commit);
   });
 
@@ -98,7 +109,12 @@ describe.each([["before", false], ["after", true]])("killed %s its n-th write an
     await throughDeaths(shop, (process) => process.run("Revert", `${shop.namespace}/${name}`), answered);
     const { status } = await shop.runRevert(name);
     expect(status.commit).not.toBe(first);
-    expect([status.phase, team.bare("rev-parse", status.branch ?? ""), team.bare("rev-list", "--count", `main..${status.branch ?? ""}`), (await team.pulls()).length]).toEqual(["Proposed", status.commit, "1", 1]);
+    expect([
+      status.phase,
+      team.bare("rev-parse", status.branch ?? ""),
+      team.bare("rev-list", "--count", `main..${status.branch ?? ""}`),
+      (await team.pulls()).length,
+    ]).toEqual(["Proposed", status.commit, "1", 1]);
   });
 
   test("one that a bot closed is opened once more", async () => {
@@ -106,7 +122,11 @@ describe.each([["before", false], ["after", true]])("killed %s its n-th write an
     await shop.runRevert(name);
     await team.api("PATCH", "/pulls/1", { state: "closed" }, "token-of-renovate");
     await throughDeaths(shop, (process) => process.run("Revert", `${shop.namespace}/${name}`), answered);
-    expect([(await shop.runRevert(name)).status.phase, team.branches().length, (await team.pulls()).filter(({ state }) => state === "open").length]).toEqual(["Proposed", 1, 1]);
+    expect([
+      (await shop.runRevert(name)).status.phase,
+      team.branches().length,
+      (await team.pulls()).filter(({ state }) => state === "open").length,
+    ]).toEqual(["Proposed", 1, 1]);
   });
 
   test("its end leaves no branch and one word of why", async () => {
@@ -114,11 +134,20 @@ describe.each([["before", false], ["after", true]])("killed %s its n-th write an
     await shop.runRevert(name);
     team.commit({ "apps/shop.yaml": deployment("shop", "1") }, "Back to 1 by hand");
     await cluster.run("GitRepository", `${shop.namespace}/apps`);
-    await throughDeaths(shop, async (process) => {
-      await process.run("Revert", `${shop.namespace}/${name}`);
-      await process.run("Sync", `${shop.namespace}/apps`);
-    }, answered);
-    expect([(await shop.runRevert(name)).status.phase, team.branches(), (await team.pulls()).map(({ state }) => state), (await team.comments(1)).length]).toEqual(["Merged", [], ["closed"], 1]);
+    await throughDeaths(
+      shop,
+      async (process) => {
+        await process.run("Revert", `${shop.namespace}/${name}`);
+        await process.run("Sync", `${shop.namespace}/apps`);
+      },
+      answered,
+    );
+    expect([
+      (await shop.runRevert(name)).status.phase,
+      team.branches(),
+      (await team.pulls()).map(({ state }) => state),
+      (await team.comments(1)).length,
+    ]).toEqual(["Merged", [], ["closed"], 1]);
   });
 
   test("the hand-over of a failure makes one Revert that holds", async () => {

@@ -15,7 +15,10 @@ afterAll(async () => {
 });
 
 /** Version 2 failed, and its revert is proposed. */
-async function proposed(name: string, second = { "apps/shop.yaml": deployment("shop", "2") }): Promise<{ shop: Shop; name: string; revert: Revert }> {
+async function proposed(
+  name: string,
+  second = { "apps/shop.yaml": deployment("shop", "2") },
+): Promise<{ shop: Shop; name: string; revert: Revert }> {
   const shop = await openShop(cluster, await startTeam(site, name), { namespace: name });
   await shop.ship(shopFiles("1"));
   await shop.promote();
@@ -25,9 +28,16 @@ async function proposed(name: string, second = { "apps/shop.yaml": deployment("s
   return { shop, name: made, revert };
 }
 
-const mergeBy = (style: string) => async ({ team }: Shop) => expect(await team.api("POST", "/pulls/1/merge", { do: style })).toMatchObject({ status: 200 });
-const closeAs = (token: string) => async ({ team }: Shop) => void (await team.api("PATCH", "/pulls/1", { state: "closed" }, token));
-const dropBranch = async ({ team }: Shop): Promise<void> => void (await team.api("DELETE", `/branches/${encodeURIComponent(team.branches()[0] ?? "")}`));
+const mergeBy =
+  (style: string) =>
+  async ({ team }: Shop) =>
+    expect(await team.api("POST", "/pulls/1/merge", { do: style })).toMatchObject({ status: 200 });
+const closeAs =
+  (token: string) =>
+  async ({ team }: Shop) =>
+    void (await team.api("PATCH", "/pulls/1", { state: "closed" }, token));
+const dropBranch = async ({ team }: Shop): Promise<void> =>
+  void (await team.api("DELETE", `/branches/${encodeURIComponent(team.branches()[0] ?? "")}`));
 
 describe("rule 7: how a Revert ends", () => {
   test.each<[string, (shop: Shop) => unknown]>([
@@ -54,7 +64,11 @@ describe("rule 7: how a Revert ends", () => {
     shop.team.work("push", "-q", "--force", "origin", "HEAD:refs/heads/main");
     await cluster.run("GitRepository", "rewritten/apps");
     const revert = await shop.runRevert(name);
-    expect([revert.status.phase, await shop.image(), (await shop.team.pulls()).map(({ state }) => state)]).toEqual(["Proposed", "acme/shop:1", ["open"]]);
+    expect([revert.status.phase, await shop.image(), (await shop.team.pulls()).map(({ state }) => state)]).toEqual([
+      "Proposed",
+      "acme/shop:1",
+      ["open"],
+    ]);
   });
 
   test("Superseded by a third value: the pull request is closed with a word why, and the fix goes out", async () => {
@@ -76,7 +90,12 @@ describe("rule 7: how a Revert ends", () => {
     // Failing again holds, and opens nothing.
     expect(await shop.fail()).toBe(name);
     const again = await shop.runRevert(name, 2);
-    expect([again.status.phase, await shop.image(), shop.team.branches(), (await shop.team.pulls()).length]).toEqual(["Planned", "acme/shop:1", [], 1]);
+    expect([again.status.phase, await shop.image(), shop.team.branches(), (await shop.team.pulls()).length]).toEqual([
+      "Planned",
+      "acme/shop:1",
+      [],
+      1,
+    ]);
     expect(conditionText(again)).toMatch(/^False DeclinedBefore: a person declined this revert before/);
   });
 
@@ -86,9 +105,15 @@ describe("rule 7: how a Revert ends", () => {
     await cluster.run("Sync", "deleted/apps");
     await cluster.run("Revert", `deleted/${name}`);
     await cluster.run("Sync", "deleted/apps");
-    expect([await shop.image(), await shop.find("Revert", name, "serin.dev/v1beta1"), shop.team.branches()]).toEqual(["acme/shop:2", undefined, []]);
+    expect([await shop.image(), await shop.find("Revert", name, "serin.dev/v1beta1"), shop.team.branches()]).toEqual([
+      "acme/shop:2",
+      undefined,
+      [],
+    ]);
     expect((await shop.team.pulls())[0]).toMatchObject({ state: "closed", merged: false });
-    expect((await shop.find("Canary", "shop", "serin.dev/v1beta1"))?.["status"]).toMatchObject({ refused: [{ revert: name, declined: true }] });
+    expect((await shop.find("Canary", "shop", "serin.dev/v1beta1"))?.["status"]).toMatchObject({
+      refused: [{ revert: name, declined: true }],
+    });
     // Failing again makes a Revert that holds and proposes nothing.
     expect(await shop.fail()).toBe(name);
     const again = await shop.runRevert(name);
@@ -119,9 +144,20 @@ describe("rule 7: how a Revert ends", () => {
       const now = await shop.runRevert(name, 2);
       expect([now.status, await shop.image()]).toEqual([revert.status, "acme/shop:1"]);
     };
-    const secret = (data: object) => cluster.kube.patch({ apiVersion: "v1", kind: "Secret", namespace: "unknown", name: "host" }, { stringData: data }, { fieldManager: "test" }, never);
-    const host = (spec: object) => cluster.kube.patch(shop.ref("GitRepository", "apps"), { spec: { host: spec } }, { fieldManager: "test" }, never);
-    await cluster.kube.create({ apiVersion: "v1", kind: "Secret", metadata: { namespace: "unknown", name: "host" }, stringData: { token: "wrong" } }, { fieldManager: "test" }, never);
+    const secret = (data: object) =>
+      cluster.kube.patch(
+        { apiVersion: "v1", kind: "Secret", namespace: "unknown", name: "host" },
+        { stringData: data },
+        { fieldManager: "test" },
+        never,
+      );
+    const host = (spec: object) =>
+      cluster.kube.patch(shop.ref("GitRepository", "apps"), { spec: { host: spec } }, { fieldManager: "test" }, never);
+    await cluster.kube.create(
+      { apiVersion: "v1", kind: "Secret", metadata: { namespace: "unknown", name: "host" }, stringData: { token: "wrong" } },
+      { fieldManager: "test" },
+      never,
+    );
     await host({ kind: "gitea", secretRef: { name: "host" } });
     await kept();
     await secret({ token: tokens.serin });

@@ -34,14 +34,23 @@ const revisionText = async (shop: Shop): Promise<string> => {
   const { revision } = ((await shop.find("Sync", "apps", v1beta1))?.["status"] ?? {}) as { revision?: string };
   return revision ?? "";
 };
-const specOf = (object: KubeObject | undefined) => object?.["spec"] as { template: { metadata: object; spec: { containers: { image: string; env?: unknown[] }[] } } };
+const specOf = (object: KubeObject | undefined) =>
+  object?.["spec"] as { template: { metadata: object; spec: { containers: { image: string; env?: unknown[] }[] } } };
 
 describe("rule 1: the cause", () => {
   test("an image decides; what else changed in the target and its configs follows", async () => {
-    const files = { ...shopFiles("1"), "apps/shop.yaml": deployment("shop", "1", { envFrom: using("{ configMapRef: { name: settings } }") }), "apps/settings.yaml": config("settings", "level: info") };
+    const files = {
+      ...shopFiles("1"),
+      "apps/shop.yaml": deployment("shop", "1", { envFrom: using("{ configMapRef: { name: settings } }") }),
+      "apps/settings.yaml": config("settings", "level: info"),
+    };
     const shop = await open("cause-image", files);
     const name = await shop.shipBad({
-      "apps/shop.yaml": deployment("shop", "2", { envFrom: using("{ configMapRef: { name: settings } }"), env: ["{ name: A, value: b }"], annotations: "{ checksum/config: abc }" }),
+      "apps/shop.yaml": deployment("shop", "2", {
+        envFrom: using("{ configMapRef: { name: settings } }"),
+        env: ["{ name: A, value: b }"],
+        annotations: "{ checksum/config: abc }",
+      }),
       "apps/settings.yaml": config("settings", "level: debug"),
     });
     const { spec } = await shop.revert(name);
@@ -55,15 +64,32 @@ describe("rule 1: the cause", () => {
 
   test("without an image all that is not derived decides; a Secret's value is never shown", async () => {
     const env = { envFrom: using("{ secretRef: { name: login } }"), annotations: "{ checksum/config: aaa }" };
-    const shop = await open("cause-secret", { ...shopFiles("1"), "apps/shop.yaml": deployment("shop", "1", env), "apps/login.yaml": secret("login", "old-password") });
-    const name = await shop.shipBad({ "apps/login.yaml": secret("login", "new-password"), "apps/shop.yaml": deployment("shop", "1", { ...env, annotations: "{ checksum/config: bbb }" }) });
+    const shop = await open("cause-secret", {
+      ...shopFiles("1"),
+      "apps/shop.yaml": deployment("shop", "1", env),
+      "apps/login.yaml": secret("login", "old-password"),
+    });
+    const name = await shop.shipBad({
+      "apps/login.yaml": secret("login", "new-password"),
+      "apps/shop.yaml": deployment("shop", "1", { ...env, annotations: "{ checksum/config: bbb }" }),
+    });
     const { spec } = await shop.revert(name);
-    expect(spec.cause.map(shown).sort()).toEqual(["Deployment/shop spec.template.metadata.annotations[\"checksum/config\"] follows", "Secret/login data.password"]);
-    expect(spec.cause.find(({ secret: isSecret }) => isSecret)).toEqual({ object: "Secret/login", path: "data.password", secret: true, decides: true });
+    expect(spec.cause.map(shown).sort()).toEqual([
+      'Deployment/shop spec.template.metadata.annotations["checksum/config"] follows',
+      "Secret/login data.password",
+    ]);
+    expect(spec.cause.find(({ secret: isSecret }) => isSecret)).toEqual({
+      object: "Secret/login",
+      path: "data.password",
+      secret: true,
+      decides: true,
+    });
   });
 
   test("a build stamp, changed by more than half of the last ten revisions, only follows", async () => {
-    const stamped = (build: number, level: string): Record<string, string> => ({ "apps/shop.yaml": deployment("shop", "1", { annotations: `{ build: "${build}" }`, env: [`{ name: LEVEL, value: ${level} }`] }) });
+    const stamped = (build: number, level: string): Record<string, string> => ({
+      "apps/shop.yaml": deployment("shop", "1", { annotations: `{ build: "${build}" }`, env: [`{ name: LEVEL, value: ${level} }`] }),
+    });
     const shop = await open("cause-stamp", { ...shopFiles("1"), ...stamped(0, "info") });
     for (let build = 1; build <= 7; build += 1) {
       await shop.ship(stamped(build, "info"));
@@ -78,12 +104,20 @@ describe("rule 2: hold", () => {
   test("later commits ship, also those to the held workload, and the Sync's revision says what it holds", async () => {
     const shop = await open("hold-ships", { ...shopFiles("1"), "apps/cart.yaml": deployment("cart", "1") });
     const name = await shop.shipBad({ "apps/shop.yaml": deployment("shop", "2") });
-    expect([await shop.image(), await revisionText(shop)]).toEqual(["acme/shop:1", expect.stringMatching(/^main@sha1:[0-9a-f]{40} holding shop$/)]);
+    expect([await shop.image(), await revisionText(shop)]).toEqual([
+      "acme/shop:1",
+      expect.stringMatching(/^main@sha1:[0-9a-f]{40} holding shop$/),
+    ]);
     await shop.runRevert(name);
     await shop.ship({ "apps/cart.yaml": deployment("cart", "7") }, "Another team's release");
-    const fix = await shop.ship({ "apps/shop.yaml": deployment("shop", "2", { env: ["{ name: PATIENCE, value: more }"] }) }, "Be more patient");
+    const fix = await shop.ship(
+      { "apps/shop.yaml": deployment("shop", "2", { env: ["{ name: PATIENCE, value: more }"] }) },
+      "Be more patient",
+    );
     expect([await shop.image("cart"), await shop.image()]).toEqual(["acme/cart:7", "acme/shop:1"]);
-    expect(specOf(await shop.find("Deployment", "shop", "apps/v1")).template.spec.containers[0]?.env).toEqual([{ name: "PATIENCE", value: "more" }]);
+    expect(specOf(await shop.find("Deployment", "shop", "apps/v1")).template.spec.containers[0]?.env).toEqual([
+      { name: "PATIENCE", value: "more" },
+    ]);
     // Its pull request is told once, and only of what changes this workload.
     await shop.runRevert(name, 2);
     const restarted = await cluster.restarted();
@@ -105,12 +139,20 @@ describe("rule 2: hold", () => {
     });
     const shop = await open("hold-configs", { ...files("info", "1"), "apps/canary.yaml": canaryOf("shop") });
     await shop.shipBad(files("debug", "2"));
-    expect([await dataOf(shop, "ConfigMap", "own"), await dataOf(shop, "ConfigMap", "shared"), await shop.image()]).toEqual([{ level: "info" }, { level: "debug" }, "acme/shop:1"]);
+    expect([await dataOf(shop, "ConfigMap", "own"), await dataOf(shop, "ConfigMap", "shared"), await shop.image()]).toEqual([
+      { level: "info" },
+      { level: "debug" },
+      "acme/shop:1",
+    ]);
   });
 
   test("a Secret is held by the primary's copy; later values of other keys ship", async () => {
     const env = { envFrom: using("{ secretRef: { name: login } }") };
-    const shop = await open("hold-secret", { ...shopFiles("1"), "apps/shop.yaml": deployment("shop", "1", env), "apps/login.yaml": secret("login", "old-password") });
+    const shop = await open("hold-secret", {
+      ...shopFiles("1"),
+      "apps/shop.yaml": deployment("shop", "1", env),
+      "apps/login.yaml": secret("login", "old-password"),
+    });
     const name = await shop.shipBad({ "apps/login.yaml": secret("login", "new-password") });
     expect(await dataOf(shop, "Secret", "login")).toEqual({ password: base64("old-password") });
     const revert = await shop.runRevert(name);

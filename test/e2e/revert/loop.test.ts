@@ -46,19 +46,31 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
 });
 
-async function until(what: string, kind: { apiVersion: string; kind: string }, name: string, wanted: (object: KubeObject) => boolean): Promise<KubeObject> {
+async function until(
+  what: string,
+  kind: { apiVersion: string; kind: string },
+  name: string,
+  wanted: (object: KubeObject) => boolean,
+): Promise<KubeObject> {
   let last: KubeObject | undefined;
   for (const deadline = Date.now() + 25_000; Date.now() < deadline; await systemClock.sleep(50)) {
-    last = name === "" ? (await sandbox.kube.list(kind, { namespace: "shop" }, never))[0] : await sandbox.kube.find({ ...kind, namespace: "shop", name }, never);
+    last =
+      name === ""
+        ? (await sandbox.kube.list(kind, { namespace: "shop" }, never))[0]
+        : await sandbox.kube.find({ ...kind, namespace: "shop", name }, never);
     if (last && wanted(last)) return last;
   }
   throw new Error(`waited for ${what}: ${JSON.stringify(last?.["status"] ?? last)}`);
 }
 
 const statusOf = (object: KubeObject) => (object["status"] ?? {}) as CanaryStatus;
-const canary = (what: string, wanted: (status: CanaryStatus) => boolean) => until(what, { apiVersion, kind: "Canary" }, "shop", (object) => wanted(statusOf(object)));
+const canary = (what: string, wanted: (status: CanaryStatus) => boolean) =>
+  until(what, { apiVersion, kind: "Canary" }, "shop", (object) => wanted(statusOf(object)));
 const revert = (what: string, wanted: (object: KubeObject) => boolean) => until(what, { apiVersion, kind: "Revert" }, "", wanted);
-const imageIs = (image: string) => until(image, { apiVersion: "apps/v1", kind: "Deployment" }, "shop", ({ spec }) => JSON.stringify(spec).includes(`"serin.dev/shop:${image}"`));
+const imageIs = (image: string) =>
+  until(image, { apiVersion: "apps/v1", kind: "Deployment" }, "shop", ({ spec }) =>
+    JSON.stringify(spec).includes(`"serin.dev/shop:${image}"`),
+  );
 const pulls = async (): Promise<{ number: number; state: string }[]> => {
   const { body } = await request(`${stage.gitApi.url}/pulls?state=all`, { headers: { authorization: `token ${stage.gitApi.token}` } });
   return (await body.json()) as { number: number; state: string }[];
@@ -78,8 +90,16 @@ test("rule 7: a declined revert lets the change through, the Canary tries once m
     body: JSON.stringify({ state: "closed" }),
   });
   const { metadata } = await revert("itself", () => true);
-  await sandbox.kube.patch({ apiVersion, kind: "Revert", namespace: "shop", name: metadata.name }, { metadata: { annotations: { "serin.dev/requestedAt": "now" } } }, { fieldManager: "test" }, never);
-  await canary("another try", ({ startedAt, trackedRevision }) => trackedRevision === failed.trackedRevision && startedAt !== failed.startedAt);
+  await sandbox.kube.patch(
+    { apiVersion, kind: "Revert", namespace: "shop", name: metadata.name },
+    { metadata: { annotations: { "serin.dev/requestedAt": "now" } } },
+    { fieldManager: "test" },
+    never,
+  );
+  await canary(
+    "another try",
+    ({ startedAt, trackedRevision }) => trackedRevision === failed.trackedRevision && startedAt !== failed.startedAt,
+  );
   await revert("being held again", (object) => conditionText(object).startsWith("False DeclinedBefore"));
   await imageIs("1");
   expect((await pulls()).map(({ state }) => state)).toEqual(["closed"]);

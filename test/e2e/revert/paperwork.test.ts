@@ -29,17 +29,37 @@ describe("rule 10: the paperwork", () => {
     const values = ["old-hunter2", "new-hunter2", "side-hunter2"];
     const secret = (name: string, value: string): string => `apiVersion: v1\nkind: Secret\nmetadata: { name: ${name} }\ntype: Opaque\nstringData:\n  password: ${value}\n`;
     const target = (tag: string): string => deployment("shop", tag, { envFrom: "[{ secretRef: { name: login } }]" });
-    const files = { "apps/shop.yaml": target("1"), "apps/canary.yaml": canaryOf("shop", { revert: "{ scope: Commit }" }), "apps/login.yaml": secret("login", "old-hunter2") };
+    const files = {
+      "apps/shop.yaml": target("1"),
+      "apps/canary.yaml": canaryOf("shop", { revert: "{ scope: Commit }" }),
+      "apps/login.yaml": secret("login", "old-hunter2"),
+    };
     const shop = await open("no-secrets", files);
-    const name = await shop.shipBad({ "apps/shop.yaml": target("2"), "apps/login.yaml": secret("login", "new-hunter2"), "apps/side.yaml": secret("side", "side-hunter2") }, "Release 2");
+    const name = await shop.shipBad(
+      {
+        "apps/shop.yaml": target("2"),
+        "apps/login.yaml": secret("login", "new-hunter2"),
+        "apps/side.yaml": secret("side", "side-hunter2"),
+      },
+      "Release 2",
+    );
     const revert = await shop.runRevert(name, 2);
     await shop.ship({ "apps/login.yaml": secret("login", "new-hunter2 ") });
     await shop.runRevert(name, 2);
     const pull = (await shop.team.pulls())[0];
     expect(pull?.body).toContain("`Secret/login data.password` | changed | changed | follows");
     expect(pull?.body).toContain("**deleted**: `Secret/no-secrets/side`");
-    const texts = [pull?.title, pull?.body, ...(await shop.team.comments(1)), ...cluster.events, ...cluster.logs, shop.team.bare("log", "-1", "--format=%B", revert.status.branch ?? "")];
-    for (const { kind } of kinds) for (const { metadata, ...object } of await cluster.kube.list({ apiVersion, kind }, {}, never)) texts.push(JSON.stringify([object, metadata.annotations]));
+    const texts = [
+      pull?.title,
+      pull?.body,
+      ...(await shop.team.comments(1)),
+      ...cluster.events,
+      ...cluster.logs,
+      shop.team.bare("log", "-1", "--format=%B", revert.status.branch ?? ""),
+    ];
+    for (const { kind } of kinds)
+      for (const { metadata, ...object } of await cluster.kube.list({ apiVersion, kind }, {}, never))
+        texts.push(JSON.stringify([object, metadata.annotations]));
     const paper = texts.join("\n");
     expect(paper).toContain(name);
     for (const value of values) for (const form of [value, Buffer.from(value).toString("base64")]) expect(paper).not.toContain(form);
@@ -78,15 +98,38 @@ describe("a host that refuses", () => {
     const culprit = await shop.ship(bad, "Release 2").catch(() => "");
     const name = await shop.fail();
     const revert = await shop.runRevert(name, 3);
-    expect([conditionText(revert), await shop.image(), (await shop.team.pulls()).length]).toEqual([expect.stringMatching(said), "acme/shop:1", 0]);
-    expect(conditionText(await shop.find("Canary", "shop", apiVersion), "RevertNotPossible")).toMatch(what.startsWith("an archived") ? /.*/ : /^True /);
-    expect(cluster.events.filter((event) => event.startsWith("Warning") && event.includes(conditionText(revert).split(": ")[1] ?? "?")).length).toBeLessThanOrEqual(1);
+    expect([conditionText(revert), await shop.image(), (await shop.team.pulls()).length]).toEqual([
+      expect.stringMatching(said),
+      "acme/shop:1",
+      0,
+    ]);
+    expect(conditionText(await shop.find("Canary", "shop", apiVersion), "RevertNotPossible")).toMatch(
+      what.startsWith("an archived") ? /.*/ : /^True /,
+    );
+    expect(
+      cluster.events.filter((event) => event.startsWith("Warning") && event.includes(conditionText(revert).split(": ")[1] ?? "?")).length,
+    ).toBeLessThanOrEqual(1);
     // Mended by a person, it goes on where it stood.
     await shop.team.api("PATCH", "", { archived: false });
-    await cluster.kube.patch({ apiVersion: "v1", kind: "Secret", namespace, name: "git" }, { stringData: { password: tokens.serin } }, { fieldManager: "test" }, never);
-    await cluster.kube.patch(shop.ref("GitRepository", "apps"), { spec: { host: { kind: "gitea", secretRef: null } } }, { fieldManager: "test" }, never);
+    await cluster.kube.patch(
+      { apiVersion: "v1", kind: "Secret", namespace, name: "git" },
+      { stringData: { password: tokens.serin } },
+      { fieldManager: "test" },
+      never,
+    );
+    await cluster.kube.patch(
+      shop.ref("GitRepository", "apps"),
+      { spec: { host: { kind: "gitea", secretRef: null } } },
+      { fieldManager: "test" },
+      never,
+    );
     const mended = await shop.runRevert(name, 2);
-    expect([mended.status.phase, mended.status.commits, shop.team.branches().length, (await shop.team.pulls()).length]).toEqual(["Proposed", [culprit], 1, 1]);
+    expect([mended.status.phase, mended.status.commits, shop.team.branches().length, (await shop.team.pulls()).length]).toEqual([
+      "Proposed",
+      [culprit],
+      1,
+      1,
+    ]);
     expect(conditionText(await shop.find("Canary", "shop", apiVersion), "RevertNotPossible")).toBe("");
   });
 
@@ -96,7 +139,11 @@ describe("a host that refuses", () => {
     await shop.team.api("POST", "/branch_protections", { rule_name: "main" });
     const name = await shop.fail();
     const refused = await shop.runRevert(name, 3);
-    expect([conditionText(refused), await shop.image(), shop.team.bare("rev-parse", "main")]).toEqual([expect.stringMatching(/^False PushRefused: .*Not allowed to push to protected branch main/), "acme/shop:1", culprit]);
+    expect([conditionText(refused), await shop.image(), shop.team.bare("rev-parse", "main")]).toEqual([
+      expect.stringMatching(/^False PushRefused: .*Not allowed to push to protected branch main/),
+      "acme/shop:1",
+      culprit,
+    ]);
     expect(cluster.events.filter((event) => event.startsWith("Warning PushRefused"))).toHaveLength(1);
     await shop.team.api("DELETE", "/branch_protections/main");
     await shop.runRevert(name);
@@ -112,8 +159,17 @@ describe("a host that refuses", () => {
     const events = cluster.events.length;
     const later = await shop.runRevert(name, 3);
     expect([await shop.image(), later.status, cluster.events.length]).toEqual(["acme/shop:1", first.status, events]);
-    await cluster.kube.patch(shop.ref("GitRepository", "apps"), { spec: { host: { kind: "gitea", apiURL: null } } }, { fieldManager: "test" }, never);
+    await cluster.kube.patch(
+      shop.ref("GitRepository", "apps"),
+      { spec: { host: { kind: "gitea", apiURL: null } } },
+      { fieldManager: "test" },
+      never,
+    );
     const back = await shop.runRevert(name);
-    expect([back.status.phase, conditionText(back), (await shop.team.pulls()).length]).toEqual(["Proposed", expect.stringContaining("Waiting for a person"), 1]);
+    expect([back.status.phase, conditionText(back), (await shop.team.pulls()).length]).toEqual([
+      "Proposed",
+      expect.stringContaining("Waiting for a person"),
+      1,
+    ]);
   });
 });

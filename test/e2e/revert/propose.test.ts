@@ -26,13 +26,30 @@ async function open(name: string, files: Record<string, string> = shopFiles("1")
 const bad = { "apps/shop.yaml": deployment("shop", "2") };
 const fileAt = (shop: Shop, path: string): string => shop.team.bare("show", `${shop.team.branches()[0] ?? ""}:${path}`);
 const diffOf = (shop: Shop): string => shop.team.bare("diff", "--stat=200", "main", shop.team.branches()[0] ?? "");
-const config = (name: string, level: string): string => `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\ndata:\n  level: ${level}\n`;
-const release = (shop: Shop, name: string) => cluster.kube.patch(shop.ref("Revert", name), { metadata: { annotations: { [names.release]: "yes" } } }, { fieldManager: "kubectl" }, never);
+const config = (name: string, level: string): string =>
+  `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\ndata:\n  level: ${level}\n`;
+const release = (shop: Shop, name: string) =>
+  cluster.kube.patch(
+    shop.ref("Revert", name),
+    { metadata: { annotations: { [names.release]: "yes" } } },
+    { fieldManager: "kubectl" },
+    never,
+  );
 
 /** Several shops in one repository and one Sync; the first is promoted with all. */
-async function openMany(name: string, count: number, options: { revert?: string } = {}): Promise<{ shop: Shop; names: string[]; files: (tag: string) => Record<string, string> }> {
+async function openMany(
+  name: string,
+  count: number,
+  options: { revert?: string } = {},
+): Promise<{ shop: Shop; names: string[]; files: (tag: string) => Record<string, string> }> {
   const all = Array.from({ length: count }, (_, index) => `svc-${index + 1}`);
-  const files = (tag: string) => Object.fromEntries(all.flatMap((one) => [[`apps/${one}.yaml`, deployment(one, tag)], [`apps/${one}-canary.yaml`, canaryOf(one, options)]]));
+  const files = (tag: string) =>
+    Object.fromEntries(
+      all.flatMap((one) => [
+        [`apps/${one}.yaml`, deployment(one, tag)],
+        [`apps/${one}-canary.yaml`, canaryOf(one, options)],
+      ]),
+    );
   const shop = await openShop(cluster, await startTeam(site, name), { namespace: name });
   await shop.ship(files("1"));
   for (const one of all) await shop.promote(one);
@@ -53,7 +70,12 @@ describe("rule 3: proposed only when it is the commit's fault", () => {
 
   test("NotFromGit names the fields and who set them", async () => {
     const shop = await open("by-hand");
-    await cluster.kube.patch({ apiVersion: "apps/v1", kind: "Deployment", namespace: "by-hand", name: "shop" }, { spec: { template: { spec: { containers: [{ name: "app", image: "acme/shop:9", ports: [{ containerPort: 8080 }] }] } } } }, { fieldManager: "kubectl-edit" }, never);
+    await cluster.kube.patch(
+      { apiVersion: "apps/v1", kind: "Deployment", namespace: "by-hand", name: "shop" },
+      { spec: { template: { spec: { containers: [{ name: "app", image: "acme/shop:9", ports: [{ containerPort: 8080 }] }] } } } },
+      { fieldManager: "kubectl-edit" },
+      never,
+    );
     const name = await shop.fail();
     const held = await shop.runRevert(name);
     expect(conditionText(held)).toContain("False NotFromGit: the manifests do not say what ran in Deployment/shop spec.template.spec.containers[app].image (set by kubectl-edit)");
@@ -71,7 +93,9 @@ describe("rule 3: proposed only when it is the commit's fault", () => {
             const rendered = JSON.stringify(await renderer.render(...args));
             const first = !before.has(rendered);
             before.add(rendered);
-            return JSON.parse(first ? rendered : rendered.replaceAll("acme/shop:", "acme/shop:again-")) as Awaited<ReturnType<typeof renderer.render>>;
+            return JSON.parse(first ? rendered : rendered.replaceAll("acme/shop:", "acme/shop:again-")) as Awaited<
+              ReturnType<typeof renderer.render>
+            >;
           },
         })),
       }),
@@ -160,7 +184,11 @@ describe("rule 4: which commits", () => {
     ["a commit that changes only a config", (shop) => [shop.team.commit({ "apps/settings.yaml": config("settings", "debug") }, "Talk more")]],
   ];
   test.each(cases)("%s", async (what, act) => {
-    const files = { ...shopFiles("1"), "apps/shop.yaml": deployment("shop", "1", { envFrom: "[{ configMapRef: { name: settings } }]" }), "apps/settings.yaml": config("settings", "info") };
+    const files = {
+      ...shopFiles("1"),
+      "apps/shop.yaml": deployment("shop", "1", { envFrom: "[{ configMapRef: { name: settings } }]" }),
+      "apps/settings.yaml": config("settings", "info"),
+    };
     const shop = await open(`commits-${cases.findIndex(([title]) => title === what)}`, what.includes("config") ? files : shopFiles("1"));
     const commits = act(shop);
     await shop.sync();
@@ -181,12 +209,17 @@ describe("rule 4: which commits", () => {
     const commit = await shop.ship({ "apps/shop.yaml": deployment("shop", "3") }, "Release 3");
     cluster.clock.jump(hour);
     const revert = await shop.runRevert(await shop.fail());
-    expect([revert.status.phase, revert.status.commits, conditionText(revert)]).toEqual(["Proposed", [commit], expect.stringContaining("Waiting for a person")]);
+    expect([revert.status.phase, revert.status.commits, conditionText(revert)]).toEqual([
+      "Proposed",
+      [commit],
+      expect.stringContaining("Waiting for a person"),
+    ]);
   });
 });
 
 describe("rule 5: what goes and what stays", () => {
-  const long = (tag: string, replicas: number, note: string): string => deployment("shop", tag).replace("replicas: 2", `replicas: ${replicas}`).replace("containerPort: 8080", `containerPort: 8080 # ${note}`);
+  const long = (tag: string, replicas: number, note: string): string =>
+    deployment("shop", tag).replace("replicas: 2", `replicas: ${replicas}`).replace("containerPort: 8080", `containerPort: 8080 # ${note}`);
 
   test("scope Canary: hunk by hunk and file by file, the rest stays and is listed; merging moves nothing", async () => {
     const shop = await open("scope-canary", { ...shopFiles("1"), "apps/shop.yaml": `# shop\n\n\n\n\n\n\n${deployment("shop", "1")}`, "apps/cart.yaml": deployment("cart", "1") });
@@ -202,10 +235,29 @@ describe("rule 5: what goes and what stays", () => {
   });
 
   test("scope Commit: all of it, and the pull request says what merging would move, in every Sync, deletions first", async () => {
-    const shop = await open("scope-commit", { ...shopFiles("1", { revert: "{ strategy: Push, scope: Commit }" }), "apps/cart.yaml": deployment("cart", "1"), "other/tool.yaml": deployment("tool", "1") });
-    await applyAll(cluster, [{ apiVersion, kind: "Sync", metadata: { namespace: "scope-commit", name: "other" }, spec: { sourceRef: { name: "apps" }, path: "./other", interval: "10m", prune: true, targetNamespace: "scope-commit" } }]);
+    const shop = await open("scope-commit", {
+      ...shopFiles("1", { revert: "{ strategy: Push, scope: Commit }" }),
+      "apps/cart.yaml": deployment("cart", "1"),
+      "other/tool.yaml": deployment("tool", "1"),
+    });
+    await applyAll(cluster, [
+      {
+        apiVersion,
+        kind: "Sync",
+        metadata: { namespace: "scope-commit", name: "other" },
+        spec: { sourceRef: { name: "apps" }, path: "./other", interval: "10m", prune: true, targetNamespace: "scope-commit" },
+      },
+    ]);
     for (let times = 0; times < 2; times += 1) await cluster.run("Sync", "scope-commit/other");
-    await shop.ship({ ...bad, "apps/cart.yaml": deployment("cart", "2"), "apps/new.yaml": config("new", "info"), "other/tool.yaml": deployment("tool", "2") }, "Upgrade everything");
+    await shop.ship(
+      {
+        ...bad,
+        "apps/cart.yaml": deployment("cart", "2"),
+        "apps/new.yaml": config("new", "info"),
+        "other/tool.yaml": deployment("tool", "2"),
+      },
+      "Upgrade everything",
+    );
     const revert = await shop.runRevert(await shop.fail());
     // Push becomes PullRequest, because merging moves something.
     expect([revert.status.phase, revert.status.pullRequest?.number]).toEqual(["Proposed", 1]);
@@ -234,7 +286,11 @@ describe("rule 5: what goes and what stays", () => {
       "base/canary.yaml": canaryOf("shop", { revert: "{ strategy: Push }" }),
     });
     const revert = await shop.runRevert(await shop.shipBad({ "base/kustomization.yaml": base("2") }));
-    expect([revert.status.phase, revert.status.pullRequest?.number, diffOf(shop)]).toEqual(["Proposed", 1, expect.stringContaining("base/kustomization.yaml")]);
+    expect([revert.status.phase, revert.status.pullRequest?.number, diffOf(shop)]).toEqual([
+      "Proposed",
+      1,
+      expect.stringContaining("base/kustomization.yaml"),
+    ]);
   });
 
   test("Blocked: no clean inverse; the paths and the git commands are in the status, and it is held", async () => {
@@ -245,8 +301,15 @@ describe("rule 5: what goes and what stays", () => {
     await shop.ship({ "apps/shop.yaml": deployment("shop", "2").replace("name: app\n          image: acme/shop:2", "image: 'acme/shop:2'\n          name: app") }, "Reformat");
     const head = shop.team.bare("rev-parse", "main");
     const revert = await shop.runRevert(name, 2);
-    expect([revert.status.phase, revert.status.conflicts, await shop.image(), shop.team.branches()]).toEqual(["Blocked", ["apps/shop.yaml"], "acme/shop:1", []]);
-    expect(conditionText(revert)).toContain(`False Blocked: no clean inverse: apps/shop.yaml changed since. By hand: git switch --create undo ${head} && git revert --no-commit ${culprit}, then resolve`);
+    expect([revert.status.phase, revert.status.conflicts, await shop.image(), shop.team.branches()]).toEqual([
+      "Blocked",
+      ["apps/shop.yaml"],
+      "acme/shop:1",
+      [],
+    ]);
+    expect(conditionText(revert)).toContain(
+      `False Blocked: no clean inverse: apps/shop.yaml changed since. By hand: git switch --create undo ${head} && git revert --no-commit ${culprit}, then resolve`,
+    );
     expect(cluster.events.filter((event) => event.startsWith("Warning Blocked") && event.includes(culprit))).toHaveLength(1);
     await shop.ship(bad, "Undo the reformatting");
     expect((await shop.runRevert(name)).status.phase).toBe("Proposed");
@@ -254,7 +317,14 @@ describe("rule 5: what goes and what stays", () => {
 
   test("one that would leave another Sync with manifests that do not render is not proposed", async () => {
     const shop = await open("breaks", { ...shopFiles("1", { revert: "{ scope: Commit }" }), "other/old.yaml": config("old", "info") });
-    await applyAll(cluster, [{ apiVersion, kind: "Sync", metadata: { namespace: "breaks", name: "other" }, spec: { sourceRef: { name: "apps" }, path: "./other", interval: "10m", prune: true, targetNamespace: "breaks" } }]);
+    await applyAll(cluster, [
+      {
+        apiVersion,
+        kind: "Sync",
+        metadata: { namespace: "breaks", name: "other" },
+        spec: { sourceRef: { name: "apps" }, path: "./other", interval: "10m", prune: true, targetNamespace: "breaks" },
+      },
+    ]);
     await cluster.settle();
     await shop.ship({ ...bad, "other/new.yaml": config("new", "info"), "other/old.yaml": null }, "Rename what the other Sync has");
     const name = await shop.fail();
@@ -310,7 +380,11 @@ describe("rule 9: one Revert per Canary and cause", () => {
     await shop.sync();
     cluster.clock.jump(hour);
     const revert = await shop.runRevert(await shop.fail());
-    expect([conditionText(revert), (await shop.team.pulls()).length, await shop.image()]).toEqual([expect.stringContaining("False SerinCommit:"), 1, "acme/shop:2"]);
+    expect([conditionText(revert), (await shop.team.pulls()).length, await shop.image()]).toEqual([
+      expect.stringContaining("False SerinCommit:"),
+      1,
+      "acme/shop:2",
+    ]);
   });
 });
 
@@ -331,12 +405,19 @@ describe("rule 12: what is missing is said on the Canary", () => {
     const nameless = await cluster.restarted({ name: "" });
     await nameless.run("Revert", `no-name/${name}`);
     await nameless.close();
-    expect(conditionText(await shop.find("Canary", "shop", apiVersion), "RevertNotPossible")).toContain("the controller has no cluster name");
+    expect(conditionText(await shop.find("Canary", "shop", apiVersion), "RevertNotPossible")).toContain(
+      "the controller has no cluster name",
+    );
   });
 
   test("no Sync that owns the target", async () => {
     const shop = await open("no-sync");
-    await cluster.kube.patch({ apiVersion: "apps/v1", kind: "Deployment", namespace: "no-sync", name: "shop" }, { metadata: { labels: { [names.syncName]: null } }, spec: { template: { metadata: { annotations: { a: "b" } } } } }, { fieldManager: "kubectl" }, never);
+    await cluster.kube.patch(
+      { apiVersion: "apps/v1", kind: "Deployment", namespace: "no-sync", name: "shop" },
+      { metadata: { labels: { [names.syncName]: null } }, spec: { template: { metadata: { annotations: { a: "b" } } } } },
+      { fieldManager: "kubectl" },
+      never,
+    );
     expect(await shop.fail()).toBe("");
     expect(conditionText(await shop.find("Canary", "shop", apiVersion), "RevertNotPossible")).toContain("True NoSync: Deployment shop is not applied by a Sync");
   });
@@ -344,6 +425,10 @@ describe("rule 12: what is missing is said on the Canary", () => {
   test("strategy None: held, and Git is left as it is", async () => {
     const shop = await open("none", shopFiles("1", { revert: "{ strategy: None }" }));
     const revert = await shop.runRevert(await shop.shipBad(bad));
-    expect([conditionText(revert), await shop.image(), shop.team.branches()]).toEqual([expect.stringContaining("False StrategyNone"), "acme/shop:1", []]);
+    expect([conditionText(revert), await shop.image(), shop.team.branches()]).toEqual([
+      expect.stringContaining("False StrategyNone"),
+      "acme/shop:1",
+      [],
+    ]);
   });
 });

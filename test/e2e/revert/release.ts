@@ -75,12 +75,26 @@ export async function openShop(cluster: Cluster, team: Team, options: ShopOption
       apiVersion,
       kind: "GitRepository",
       metadata: inShop("apps"),
-      spec: { url: team.cloneUrl, ref: { branch: "main" }, interval: "1m", secretRef: { name: "git" }, ...(noHost ? {} : { host: { kind: "gitea" } }), ...repository },
+      spec: {
+        url: team.cloneUrl,
+        ref: { branch: "main" },
+        interval: "1m",
+        secretRef: { name: "git" },
+        ...(noHost ? {} : { host: { kind: "gitea" } }),
+        ...repository,
+      },
+    },
+    {
+      apiVersion,
+      kind: "Sync",
+      metadata: inShop("apps"),
+      spec: { sourceRef: { name: "apps" }, path, interval: "10m", prune: true, targetNamespace: namespace },
     },
     { apiVersion, kind: "Sync", metadata: inShop("apps"), spec: { sourceRef: { name: "apps" }, path, interval: "10m", prune: true, targetNamespace: namespace } },
   ]);
   const find: Shop["find"] = (kind, name, group = "v1") => kube.find({ apiVersion: group, kind, namespace, name }, never);
-  const must = async (kind: string, name: string, group: string): Promise<KubeObject> => kube.get({ apiVersion: group, kind, namespace, name }, never);
+  const must = async (kind: string, name: string, group: string): Promise<KubeObject> =>
+    kube.get({ apiVersion: group, kind, namespace, name }, never);
   const getCanary = async (name: string): Promise<Canary> => {
     const parsed = parseObject(canaryKind, await must("Canary", name, apiVersion));
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -88,13 +102,20 @@ export async function openShop(cluster: Cluster, team: Team, options: ShopOption
   };
   const revisionNow = async (canary: Canary): Promise<{ revision: Revision; commit: string | undefined }> => {
     const target = await must("Deployment", canary.spec.targetRef.name, "apps/v1");
-    const configs = [...(await kube.list({ apiVersion: "v1", kind: "ConfigMap" }, { namespace }, never)), ...(await kube.list({ apiVersion: "v1", kind: "Secret" }, { namespace }, never))];
-    return { revision: revisionOf(target, (kind, name) => configs.find((config) => config.kind === kind && config.metadata.name === name)), commit: target.metadata.annotations?.[names.commit] };
+    const configs = [
+      ...(await kube.list({ apiVersion: "v1", kind: "ConfigMap" }, { namespace }, never)),
+      ...(await kube.list({ apiVersion: "v1", kind: "Secret" }, { namespace }, never)),
+    ];
+    return {
+      revision: revisionOf(target, (kind, name) => configs.find((config) => config.kind === kind && config.metadata.name === name)),
+      commit: target.metadata.annotations?.[names.commit],
+    };
   };
   const records = async (canary: Canary) => historyOf(canary, await kube.list(recordKind, { namespace }, never));
   const keep = async (canary: Canary, revision: Revision): Promise<void> => {
     const history = await records(canary);
-    if (!history.some(({ id }) => id === revision.id)) await kube.apply(recordOf(canary, revision, history), { fieldManager: managers.canary }, never);
+    if (!history.some(({ id }) => id === revision.id))
+      await kube.apply(recordOf(canary, revision, history), { fieldManager: managers.canary }, never);
   };
   const shop: Shop = {
     namespace,
@@ -119,9 +140,26 @@ export async function openShop(cluster: Cluster, team: Team, options: ShopOption
       await keep(canary, revision);
       for (const config of Object.keys(revision.content.configs).filter((one) => one.startsWith("Secret/"))) {
         const secret = await must("Secret", config.slice("Secret/".length), "v1");
-        await kube.apply({ apiVersion: "v1", kind: "Secret", metadata: { ...inShop(`${secret.metadata.name}-primary`), labels: { [names.canary]: name } }, data: secret["data"] }, { fieldManager: managers.canary }, never);
+        await kube.apply(
+          {
+            apiVersion: "v1",
+            kind: "Secret",
+            metadata: { ...inShop(`${secret.metadata.name}-primary`), labels: { [names.canary]: name } },
+            data: secret["data"],
+          },
+          { fieldManager: managers.canary },
+          never,
+        );
       }
-      const status = { phase: "Initialized", promotedRevision: revision.id, promotedCommit: commit, trackedRevision: revision.id, trackedCommit: commit, failure: null, revertRef: null };
+      const status = {
+        phase: "Initialized",
+        promotedRevision: revision.id,
+        promotedCommit: commit,
+        trackedRevision: revision.id,
+        trackedCommit: commit,
+        failure: null,
+        revertRef: null,
+      };
       await patchStatus(cluster, ref("Canary", name), status);
       await cluster.settle();
     },
@@ -129,9 +167,34 @@ export async function openShop(cluster: Cluster, team: Team, options: ShopOption
       const canary = await getCanary(name);
       const { revision, commit } = await revisionNow(canary);
       await keep(canary, revision);
-      const failure = { reason, message: "request-success-rate was 40, at least 99 is wanted", failedAt: seconds(cluster.clock.nowMs()), weight: 20, propose };
-      const checks = [{ name: "request-success-rate", verdict: "fail", value: 40, primary: 100, primaryPassed: true, message: "40, at least 99 is wanted" }];
-      const failed = { phase: "Failed", canaryWeight: 0, trackedRevision: revision.id, trackedCommit: commit, startedAt: seconds(cluster.clock.nowMs()), failure, checks, revertRef: null, ...status };
+      const failure = {
+        reason,
+        message: "request-success-rate was 40, at least 99 is wanted",
+        failedAt: seconds(cluster.clock.nowMs()),
+        weight: 20,
+        propose,
+      };
+      const checks = [
+        {
+          name: "request-success-rate",
+          verdict: "fail",
+          value: 40,
+          primary: 100,
+          primaryPassed: true,
+          message: "40, at least 99 is wanted",
+        },
+      ];
+      const failed = {
+        phase: "Failed",
+        canaryWeight: 0,
+        trackedRevision: revision.id,
+        trackedCommit: commit,
+        startedAt: seconds(cluster.clock.nowMs()),
+        failure,
+        checks,
+        revertRef: null,
+        ...status,
+      };
       await patchStatus(cluster, ref("Canary", name), failed);
       await from.settle();
       const made = await handOverFailure(from, { canary: key(name), history: await records(canary), revision });
@@ -159,11 +222,19 @@ export async function openShop(cluster: Cluster, team: Team, options: ShopOption
   return shop;
 }
 
-async function handOverFailure({ world }: Cluster, from: { canary: string; history: Observation["history"]; revision: Revision }): Promise<string> {
+async function handOverFailure(
+  { world }: Cluster,
+  from: { canary: string; history: Observation["history"]; revision: Revision },
+): Promise<string> {
   const canaries = resourcesOf(canaryKind, world);
   const canary = canaries.find(from.canary);
   if (!canary) throw new Error(`no Canary ${from.canary}`);
-  const handed = await handOver({ ensureRevert: ensureRevert({ ...world, canaries }), kube: world.kube, canaries }, canary, { history: from.history, revision: from.revision } as unknown as Observation, never);
+  const handed = await handOver(
+    { ensureRevert: ensureRevert({ ...world, canaries }), kube: world.kube, canaries },
+    canary,
+    { history: from.history, revision: from.revision } as unknown as Observation,
+    never,
+  );
   return handed.status.revertRef ?? "";
 }
 
@@ -180,7 +251,16 @@ function seconds(ms: number): string {
 }
 
 /** A Deployment as people write it. */
-export function deployment(name: string, tag: string, { env = [], envFrom = "", annotations = "", args = "" }: { env?: readonly string[]; envFrom?: string; annotations?: string; args?: string } = {}): string {
+export function deployment(
+  name: string,
+  tag: string,
+  {
+    env = [],
+    envFrom = "",
+    annotations = "",
+    args = "",
+  }: { env?: readonly string[]; envFrom?: string; annotations?: string; args?: string } = {},
+): string {
   return `apiVersion: apps/v1
 kind: Deployment
 metadata:

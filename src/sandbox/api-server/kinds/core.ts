@@ -12,6 +12,7 @@ function specOf(object: Draft): Record<string, unknown> {
   return object["spec"] as Record<string, unknown>;
 }
 
+/** How the API server checks and completes a Namespace. */
 export const namespace: Strategy = {
   defaults: (object) => {
     object.metadata.labels = { ...object.metadata.labels, "kubernetes.io/metadata.name": object.metadata.name };
@@ -25,6 +26,7 @@ export const namespace: Strategy = {
   },
 };
 
+/** How the API server checks and completes a Pod. */
 export const pod: Strategy = {
   defaults: (object) => {
     const spec = specOf(object);
@@ -80,6 +82,7 @@ function qosClass(object: Draft): string {
 
 const serviceTypes = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 
+/** How the API server checks and completes a Service. */
 export const service: Strategy = {
   defaults: (object) => {
     const spec = specOf(object);
@@ -152,8 +155,10 @@ function duplicatePorts(ports: readonly Record<string, unknown>[]): FieldError[]
   });
 }
 
+/** How the API server checks and completes a ConfigMap. */
 export const configMap: Strategy = { validate: (object) => keyErrors(object, "data"), validateUpdate: immutableData };
 
+/** How the API server checks and completes a Secret. */
 export const secret: Strategy = {
   defaults: (object) => {
     fill(object, { type: "Opaque" });
@@ -190,8 +195,10 @@ function immutableData(object: KubeObject, old: KubeObject): FieldError[] {
   return errors;
 }
 
+/** How the API server checks and completes a Node. */
 export const node: Strategy = {};
 
+/** How the API server checks and completes a Event. */
 export const event: Strategy = {
   prepareCreate: (object) => {
     for (const field of ["eventTime", "firstTimestamp", "lastTimestamp"]) object[field] ??= null;
@@ -205,6 +212,7 @@ export const event: Strategy = {
   },
 };
 
+/** How the API server checks and completes a PersistentVolumeClaim. */
 export const persistentVolumeClaim: Strategy = {
   defaults: (object) => fill(specOf(object), { volumeMode: "Filesystem" }),
   prepareCreate: (object) => {
@@ -214,6 +222,7 @@ export const persistentVolumeClaim: Strategy = {
     Array.isArray(valueAt(object, "spec", "accessModes")) ? [] : [required("spec.accessModes", "at least 1 access mode is required")],
 };
 
+/** How the API server checks and completes a HorizontalPodAutoscaler. */
 export const autoscaler: Strategy = {
   prepareCreate: (object) => {
     object["status"] = { currentMetrics: null, desiredReplicas: 0 };

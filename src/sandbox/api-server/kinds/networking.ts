@@ -5,6 +5,7 @@ import type { Strategy } from "../resource-type.ts";
 
 const pathTypes = ["Exact", "ImplementationSpecific", "Prefix"];
 
+/** How the API server checks and completes a Ingress. */
 export const ingress: Strategy = {
   prepareCreate: (object) => {
     object["status"] = { loadBalancer: {} };
@@ -37,6 +38,7 @@ function backendErrors({ service, resource }: Record<string, unknown>, at: strin
   return name === undefined && number === undefined ? [required(`${at}.service.port`, "port name or number is required")] : [];
 }
 
+/** How the API server checks and completes a NetworkPolicy. */
 export const networkPolicy: Strategy = {
   defaults: (object) => {
     const spec = recordAt(object, "spec");
@@ -45,6 +47,7 @@ export const networkPolicy: Strategy = {
   },
 };
 
+/** How the API server checks and completes a Lease. */
 export const lease: Strategy = {
   validate: (object) => {
     const duration = valueAt(object, "spec", "leaseDurationSeconds");
@@ -54,6 +57,7 @@ export const lease: Strategy = {
   },
 };
 
+/** How the API server checks and completes a RoleBinding. */
 export const roleBinding: Strategy = {
   defaults: (object) => {
     fill(recordAt(object, "roleRef"), { apiGroup: "rbac.authorization.k8s.io" });
@@ -67,6 +71,7 @@ export const roleBinding: Strategy = {
 
 const addressTypes = ["FQDN", "IPv4", "IPv6"];
 
+/** How the API server checks and completes a EndpointSlice. */
 export const endpointSlice: Strategy = {
   defaults: (object) => {
     for (const port of recordsAt(object, "ports")) fill(port, { name: "", protocol: "TCP" });
@@ -80,6 +85,7 @@ export const endpointSlice: Strategy = {
     object["addressType"] === old["addressType"] ? [] : [invalidValue("addressType", object["addressType"], "field is immutable")],
 };
 
+/** How the API server checks and completes a ControllerRevision. */
 export const controllerRevision: Strategy = {
   validateUpdate: (object, old) => (isDeepStrictEqual(object["data"], old["data"]) ? [] : [forbiddenField("data", "field is immutable")]),
 };

@@ -82,6 +82,7 @@ function amountErrors(value: unknown, path: string): FieldError[] {
   return [];
 }
 
+/** How the API server checks and completes a Deployment. */
 export const deployment: Strategy = {
   defaults: (object) => {
     const spec = specOf(object);
@@ -105,6 +106,7 @@ export const deployment: Strategy = {
   validateUpdate: (object, old) => immutable("spec.selector", object, old),
 };
 
+/** How the API server checks and completes a ReplicaSet. */
 export const replicaSet: Strategy = {
   defaults: (object) => {
     fill(specOf(object), { replicas: 1 });
@@ -114,6 +116,7 @@ export const replicaSet: Strategy = {
   validateUpdate: (object, old) => immutable("spec.selector", object, old),
 };
 
+/** How the API server checks and completes a DaemonSet. */
 export const daemonSet: Strategy = {
   defaults: (object) => {
     const spec = specOf(object);
@@ -127,6 +130,7 @@ export const daemonSet: Strategy = {
   validateUpdate: (object, old) => immutable("spec.selector", object, old),
 };
 
+/** How the API server checks and completes a StatefulSet. */
 export const statefulSet: Strategy = {
   defaults: (object) => {
     const spec = specOf(object);
@@ -146,6 +150,7 @@ export const statefulSet: Strategy = {
   validateUpdate: (object, old) => immutable("spec.selector", object, old),
 };
 
+/** How the API server checks and completes a Job. */
 export const job: Strategy = {
   defaults: (object) => {
     defaultJobSpec(specOf(object));
@@ -184,6 +189,7 @@ function jobErrors(spec: Record<string, unknown>, path: string): FieldError[] {
   return [...podSpecErrors(pod, `${path}.template.spec`), ...wrongPolicy];
 }
 
+/** How the API server checks and completes a CronJob. */
 export const cronJob: Strategy = {
   defaults: (object) => {
     const spec = specOf(object);

@@ -12,8 +12,10 @@ export interface FieldSet {
 /** A path: its elements from the root. */
 export type Path = readonly string[];
 
+/** The set of no fields. */
 export const emptySet: FieldSet = { members: new Set(), children: new Map() };
 
+/** Whether the set holds no path. */
 export function isEmpty(set: FieldSet): boolean {
   return set.members.size === 0 && set.children.size === 0;
 }
@@ -29,6 +31,7 @@ interface MutableSet {
   children: Map<string, MutableSet>;
 }
 
+/** An empty builder. */
 export function fieldSetBuilder(): FieldSetBuilder {
   const root: MutableSet = { members: new Set(), children: new Map() };
   return {
@@ -46,6 +49,7 @@ export function fieldSetBuilder(): FieldSetBuilder {
   };
 }
 
+/** Paths of `a` or `b`. */
 export function union(a: FieldSet, b: FieldSet): FieldSet {
   const children = new Map(a.children);
   for (const [element, child] of b.children) {
@@ -66,6 +70,7 @@ export function difference(a: FieldSet, b: FieldSet): FieldSet {
   return { members: new Set([...a.members].filter((element) => !b.members.has(element))), children };
 }
 
+/** Paths of both `a` and `b`. */
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   const children = new Map<string, FieldSet>();
   for (const [element, child] of a.children) {

@@ -7,7 +7,8 @@ import { itemElement } from "../managed-fields/shape.ts";
 /** What of an object does not fit its CRD's schema, in the real server's words. */
 export function structuralErrors(value: unknown, schema: Schema, path: string): FieldError[] {
   if (value === null && schema.nullable === true) return [];
-  const notAllowed = schema.enum && !schema.enum.some((allowed) => isDeepStrictEqual(allowed, value)) ? [unsupported(path, value, schema.enum)] : [];
+  const notAllowed =
+    schema.enum && !schema.enum.some((allowed) => isDeepStrictEqual(allowed, value)) ? [unsupported(path, value, schema.enum)] : [];
   const typeErrors = wrongType(value, schema, path);
   if (typeErrors.length > 0) return [...typeErrors, ...notAllowed];
   return [
