@@ -160,13 +160,13 @@ let real: RunningMetrics | undefined;
 const hasPrometheus = hasTool("prometheus");
 
 beforeAll(async () => {
-  if (!hasPrometheus) return;
   const text = openMetrics();
-  writeFileSync(join(dir, "samples.txt"), text);
-  execFileSync("promtool", ["tsdb", "create-blocks-from", "openmetrics", "-q", join(dir, "samples.txt"), join(dir, "data")]);
   for (const { labels, value, timeMs = 0 } of parseExposition(text.replaceAll(/ (\d+)$/gm, " $1000"))) db.append(labels, { timeMs, value });
   ours.listen(0, "127.0.0.1");
   await once(ours, "listening");
+  if (!hasPrometheus) return;
+  writeFileSync(join(dir, "samples.txt"), text);
+  execFileSync("promtool", ["tsdb", "create-blocks-from", "openmetrics", "-q", join(dir, "samples.txt"), join(dir, "data")]);
   const options = {
     targets: () => [],
     scrapeIntervalMs: 60_000,

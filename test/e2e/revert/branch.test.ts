@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { apiVersion } from "../../../src/api/meta.ts";
+import { hasTool } from "../../tools.ts";
 import { applyAll, type Cluster, conditionText, never, type Site, startCluster, startSite, startTeam } from "../world.ts";
 import { deployment, openShop, type Shop, type ShopOptions, shopFiles } from "./release.ts";
 
@@ -43,7 +44,7 @@ function signingKey(name: string): { secret: (namespace: string) => Parameters<t
 }
 
 describe("rule 6: the branch", () => {
-  test("deterministic name, one commit on HEAD, its trailers as git reads them, signed with the key", async () => {
+  test.skipIf(!hasTool("ssh-keygen"))("deterministic name, one commit on HEAD, its trailers as git reads them, signed with the key", async () => {
     const key = signingKey("key-1");
     await applyAll(cluster, key.secret("signed"));
     const shop = await open("signed", { repository: key.spec });
@@ -216,7 +217,7 @@ describe("rule 6: a fresh cluster", () => {
     });
   });
 
-  test("with a signing key only a branch that it signed is adopted", async () => {
+  test.skipIf(!hasTool("ssh-keygen"))("with a signing key only a branch that it signed is adopted", async () => {
     const key = signingKey("key-2");
     await applyAll(cluster, key.secret("trusted"));
     const signed = await left("trusted", { repository: key.spec });
