@@ -103,4 +103,6 @@ test("a push is applied at once by its webhook, long before the next poll", asyn
   await applied("one");
   const commit = await developer.push("Change", manifest("two"), signal);
   expect((await applied("two")).metadata.annotations).toMatchObject({ "serin.dev/commit": commit });
+  const repository = await kube.find({ apiVersion, kind: "GitRepository", namespace: "shop", name: "apps" }, signal);
+  expect(repository?.metadata.annotations).toHaveProperty(["serin.dev/requestedAt"]);
 });

@@ -191,16 +191,22 @@ describe("rule 6: a fresh cluster", () => {
     }, "prod-us");
   });
 
+  const smuggled = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: more }\n";
+  /** The branch with our message and these files instead of what we made. */
+  const rewritten = (files: Record<string, string>) => ({ team }: Shop, branch: string): void => {
+    team.work("fetch", "-q", "origin", branch);
+    team.work("checkout", "-q", "FETCH_HEAD");
+    const message = team.work("log", "-1", "--format=%B");
+    team.work("reset", "-q", "--hard", "HEAD^");
+    team.commitHere(files, message);
+    team.work("push", "-q", "--force", "origin", `HEAD:refs/heads/${branch}`);
+    team.work("checkout", "-q", "main");
+  };
+
   test.each<[string, (shop: Shop, branch: string) => void]>([
-    ["another tree", ({ team }, branch) => {
-      team.work("fetch", "-q", "origin", branch);
-      team.work("checkout", "-q", "FETCH_HEAD");
-      const message = team.work("log", "-1", "--format=%B");
-      team.work("reset", "-q", "--hard", "HEAD^");
-      team.commitHere({ "apps/shop.yaml": deployment("shop", "666") }, message);
-      team.work("push", "-q", "--force", "origin", `HEAD:refs/heads/${branch}`);
-      team.work("checkout", "-q", "main");
-    }],
+    ["another tree", rewritten({ "apps/shop.yaml": deployment("shop", "666") })],
+    // The cause is undone as it should be, so only comparing the trees tells.
+    ["more than the revert", rewritten({ "apps/shop.yaml": deployment("shop", "1"), "apps/more.yaml": smuggled })],
     ["no trailers", ({ team }, branch) => team.work("push", "-q", "--force", "origin", `main:refs/heads/${branch}`)],
     ["commits that are not in HEAD's history", ({ team }) => {
       team.work("reset", "-q", "--hard", "HEAD^");
