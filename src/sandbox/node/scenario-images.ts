@@ -1,0 +1,25 @@
+import type { Images } from "./images.ts";
+import { shopImages } from "./programs.ts";
+
+/**
+ * What tags of `serin.dev/shop` do wherever the end-to-end suite runs, also with a suffix (`bad-2`). Any other tag is a good
+ * release; one that starts with `missing` does not exist, and for `broken-registry` the registry answers 500.
+ */
+export const scenarioTags = {
+  /** Every answer is an error. */
+  bad: { ERROR_PERCENT: "100" },
+  /** Three of ten answers are errors. */
+  poor: { ERROR_PERCENT: "30" },
+  slow: { LATENCY_MS: "900" },
+  /** Ends at once, every time. */
+  crash: { CRASH_AFTER_MS: "100" },
+  /** Becomes ready, and ends some seconds later, every time. */
+  dying: { CRASH_AFTER_MS: "6000" },
+  flap: { READINESS: "flap", READINESS_FLAP_MS: "2000" },
+  unready: { READINESS: "never" },
+} as const;
+
+/** The registry that both places of the end-to-end suite have. */
+export function scenarioImages(): Images {
+  return shopImages(scenarioTags);
+}
