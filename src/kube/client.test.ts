@@ -345,3 +345,20 @@ test("a kind that was removed and came back elsewhere is found again", async () 
   await kube.close();
   await api.close();
 });
+
+test("an observer hears of every request that is sent, again when it is sent again, with its verb and answer", async () => {
+  const heard: string[] = [];
+  const turns = inTurn(reset, status(503, "ServiceUnavailable"), good);
+  const { kube } = await serve(turns.script, { observer: ({ verb, code }) => heard.push(`${verb} ${code}`) });
+  await kube.get(ref, signal);
+  expect(heard.slice(-3)).toEqual(["get 0", "get 503", "get 200"]);
+  heard.length = 0;
+  await kube.apply(map, options, signal);
+  await kube.patch(ref, {}, options, signal);
+  await kube.create(map, options, signal);
+  await kube.replace(map, options, signal);
+  await kube.delete(ref, {}, signal);
+  await kube.listPage(map, { limit: 5 }, signal).catch(() => {});
+  for await (const _ of kube.watch(map, { resourceVersion: "1", timeoutSeconds: 1 }, signal)) break;
+  expect(heard).toEqual(["apply 200", "patch 200", "create 200", "update 200", "delete 200", "list 200", "watch 200"]);
+});

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../lib/clock.ts";
 import { createDiscovery } from "./discovery.ts";
 import { type Kube, KubeError, type KubeWatch } from "./kube.ts";
 import type { KubeConnection } from "./kubeconfig.ts";
+import type { RequestObserver } from "./observer.ts";
 import type { ClientParts } from "./parts.ts";
 import { unknownKind } from "./paths.ts";
 import { readsOf, watchesOf } from "./reads.ts";
@@ -17,6 +18,8 @@ export interface KubeOptions {
   readonly canWrite?: (() => boolean) | undefined;
   readonly clock?: Clock;
   readonly limits?: Partial<TransportLimits>;
+  /** Told of every request. */
+  readonly observer?: RequestObserver | undefined;
 }
 
 /** The whole client. */
@@ -28,12 +31,13 @@ export interface KubeClient extends Kube, KubeWatch {
 }
 
 /** A client of the API server at this connection: raw JSON in and out, retries, limits. Close it when done. */
-export function createKube(connection: KubeConnection, { canWrite, clock = systemClock, limits = {} }: KubeOptions = {}): KubeClient {
+export function createKube(connection: KubeConnection, options: KubeOptions = {}): KubeClient {
+  const { canWrite, clock = systemClock, limits = {}, observer } = options;
   const life = new AbortController();
   const guard = (request: HttpRequest): void => {
     if (canWrite && isWrite(request) && !canWrite()) throw new KubeError(0, "NotLeader", `${request.method} ${request.path}: not sent, another replica may lead now`);
   };
-  const transport = createTransport(connection, { clock, limits: { ...defaultLimits, ...limits }, guard });
+  const transport = createTransport(connection, { clock, limits: { ...defaultLimits, ...limits }, guard, observer });
   const discovery = createDiscovery(transport, clock, life.signal);
   const parts: ClientParts = {
     transport,

@@ -8,6 +8,7 @@ import { type Logger, silentLogger } from "../lib/log.ts";
 import { type ControllerOptions, runController } from "./controller.ts";
 import { createInformers } from "./informers.ts";
 import { KubeError, type ReconcileResult } from "./kube.ts";
+import type { QueueState, ReconcileObserver } from "./observer.ts";
 
 const kind = { apiVersion: "serin.dev/v1beta1", kind: "Sync" };
 const dependency = { apiVersion: "v1", kind: "ConfigMap" };
@@ -336,4 +337,40 @@ test("a reconcile that ignores the signal does not hold up the end for ever", as
   await clock.advance(20_000);
   await done;
   expect(logged).toEqual(["error: reconciles did not stop in time"]);
+});
+
+test("an observer hears of the start, of every run with its outcome, and of the end", async () => {
+  const heard: string[] = [];
+  let queue: (() => QueueState) | undefined;
+  const observer: ReconcileObserver = {
+    started: (of, state) => {
+      queue = state;
+      heard.push(`${of} started`);
+      return () => heard.push(`${of} ended`);
+    },
+    taken: (of) => heard.push(`${of} taken`),
+    reconciled: (of, { result, reason }) => heard.push(`${of} ${result} ${reason ?? ""}`.trim()),
+  };
+  const conflict = fail(new KubeError(409, "Conflict", "changed"));
+  const waiting = fail(new WaitingError("SourceNotReady", "not yet", 1_000));
+  const outcomes = [ok, conflict, waiting, fail(new Error("no")), stalled];
+  const { kube, ran, stop, clock } = await start(outcomes, { observer });
+  for (const run of outcomes.keys()) {
+    await ran(run + 1);
+    await vi.waitFor(() => expect(queue?.().longestRunningMs).toBe(0));
+    await kube.patch(ref, { spec: { path: `./${run}` } }, options, signal);
+    await clock.advance(1);
+  }
+  await stop();
+  expect(heard.filter((each) => !each.endsWith("taken")).slice(0, 6)).toEqual([
+    "Sync started",
+    "Sync success",
+    "Sync conflict",
+    "Sync waiting SourceNotReady",
+    "Sync error ReconciliationFailed",
+    "Sync stalled PathMissing",
+  ]);
+  expect(heard.at(-1)).toBe("Sync ended");
+  const runs = heard.filter((each) => /success|conflict|waiting|error|stalled/.test(each));
+  expect(heard.filter((each) => each.endsWith("taken"))).toHaveLength(runs.length);
 });

@@ -3,7 +3,8 @@ import { type KindRef, type KubeObject, refOf } from "../api/object.ts";
 import { messageOf } from "../lib/errors.ts";
 import { sameJson } from "../lib/json.ts";
 import type { Change, Informer, Reconcile } from "./kube.ts";
-import { failureOf } from "./outcome.ts";
+import type { ReconcileObserver } from "./observer.ts";
+import { type Failure, failureOf } from "./outcome.ts";
 import { createQueue, type Priority, type WorkQueue } from "./queue.ts";
 import { reportFailure, type ReportDeps, type Told } from "./report.ts";
 
@@ -32,6 +33,7 @@ export interface ControllerOptions extends ReportDeps {
   readonly canWrite?: (() => boolean) | undefined;
   /** How long running reconciles are waited for at the end. Default 20 s. */
   readonly graceMs?: number;
+  readonly observer?: ReconcileObserver | undefined;
 }
 
 /** From an error to the next try. A message that stays wrong is repeated every five minutes at most. */
@@ -51,8 +53,9 @@ interface Runner extends ControllerOptions {
  * running reconciles have ended (or `graceMs` have passed).
  */
 export async function runController(options: ControllerOptions): Promise<void> {
-  const { informer, watches = [], signal, clock, concurrency = 4 } = options;
-  const runner: Runner = { ...options, log: options.log.child({ controller: options.name }), queue: createQueue(clock), held: new Set() };
+  const { informer, watches = [], signal, clock, concurrency = 4, observer, kind } = options;
+  const queue = createQueue(clock, { onTaken: observer && ((waitedMs) => observer.taken(kind.kind, waitedMs)) });
+  const runner: Runner = { ...options, log: options.log.child({ controller: options.name }), queue, held: new Set() };
   try {
     await Promise.all([informer, ...watches.map((watched) => watched.informer)].map((each) => each.whenSynced(signal)));
   } catch (error) {
@@ -60,10 +63,12 @@ export async function runController(options: ControllerOptions): Promise<void> {
     throw error;
   }
   const stops = subscribe(runner);
+  const stopped = observer?.started(kind.kind, () => queue.state());
   const workers = Array.from({ length: concurrency }, () => work(runner));
   await aborted(signal);
   for (const stop of stops) stop();
   await ended(Promise.all(workers), runner);
+  stopped?.();
 }
 
 /** One object after another, until the signal aborts. */
@@ -126,17 +131,29 @@ function requestOf({ metadata }: KubeObject): string | undefined {
 async function runOnce(runner: Runner, key: string): Promise<void> {
   const { queue, held, reconcile, signal, canWrite, informer } = runner;
   if (canWrite && !canWrite()) return queue.addAfter(key, notLeadingMs);
+  const startedMs = performance.now();
   try {
     const { requeueAfterMs } = await reconcile(key, signal);
+    tellObserver(runner, startedMs);
     queue.forget(key);
     held.delete(key);
     if (requeueAfterMs !== undefined) queue.addAfter(key, requeueAfterMs);
   } catch (error) {
     if (signal.aborted) return;
+    tellObserver(runner, startedMs, failureOf(error));
     const object = informer.find(key);
     if (object) await afterError(runner, key, { error, object });
     else afterDeletedError(runner, key, error);
   }
+}
+
+const results = { conflict: "conflict", after: "waiting", backoff: "error", never: "stalled" } as const satisfies Record<Failure["retry"], string>;
+
+function tellObserver({ observer, kind }: Runner, startedMs: number, failure?: Failure): void {
+  const durationMs = performance.now() - startedMs;
+  if (!failure) return observer?.reconciled(kind.kind, { result: "success", durationMs });
+  const reason = failure.retry === "conflict" ? undefined : failure.outcome.reason;
+  observer?.reconciled(kind.kind, { result: results[failure.retry], reason, durationMs });
 }
 
 function afterDeletedError({ queue, held, log, kind }: Runner, key: string, error: unknown): void {

@@ -7,7 +7,7 @@ const limits = { baseMs: 1_000, maxMs: 10_000 };
 function start() {
   const clock = manualClock();
   const abort = new AbortController();
-  const queue = createQueue(clock, () => 1);
+  const queue = createQueue(clock, { random: () => 1 });
   return { clock, queue, abort, take: () => queue.take(abort.signal) };
 }
 
@@ -118,4 +118,23 @@ test("a taker leaves with the signal's reason", async () => {
   const next = take();
   abort.abort(new Error("shutdown"));
   await expect(next).rejects.toThrow("shutdown");
+});
+
+test("its state says how many keys are ready and delayed, and how long the longest work has taken", async () => {
+  const waited: number[] = [];
+  const clock = manualClock();
+  const queue = createQueue(clock, { onTaken: (waitedMs) => waited.push(waitedMs) });
+  const { signal } = new AbortController();
+  for (const key of ["a", "b", "c"]) queue.add(key);
+  queue.addAfter("d", 60_000);
+  expect(queue.state()).toEqual({ ready: 3, delayed: 1, longestRunningMs: 0 });
+  await clock.advance(2_000);
+  queue.add("c", "now");
+  expect([await queue.take(signal), await queue.take(signal)]).toEqual(["c", "a"]);
+  await clock.advance(3_000);
+  await queue.take(signal);
+  expect(queue.state()).toEqual({ ready: 0, delayed: 1, longestRunningMs: 3_000 });
+  expect(waited).toEqual([2_000, 2_000, 5_000]);
+  for (const key of ["a", "b", "c"]) queue.done(key);
+  expect(queue.state()).toEqual({ ready: 0, delayed: 1, longestRunningMs: 0 });
 });

@@ -1,5 +1,6 @@
 import { backoffMs, type BackoffLimits } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { QueueState } from "./observer.ts";
 
 /** `now`: a user's change or a rollback, served before everything else. */
 export type Priority = "now" | "normal";
@@ -19,13 +20,23 @@ export interface WorkQueue {
   take(signal: AbortSignal): Promise<string>;
   /** The work on a key that was taken has ended. */
   done(key: string): void;
+  state(): QueueState;
+}
+
+/** What a queue may be given beside its clock. */
+interface QueueOptions {
+  /** A number in [0, 1), for jitter. */
+  readonly random?: () => number;
+  /** Told how long each key had been ready when it was taken. */
+  readonly onTaken?: ((waitedMs: number) => void) | undefined;
 }
 
 /** An empty queue. */
-export function createQueue(clock: Clock, random: () => number = Math.random): WorkQueue {
-  const ready = { now: new Set<string>(), normal: new Set<string>() };
+export function createQueue(clock: Clock, { random = Math.random, onTaken }: QueueOptions = {}): WorkQueue {
+  const ready = createReady();
   const due = new Map<string, number>();
-  const working = new Set<string>();
+  /** By key: since when it is worked on. */
+  const working = new Map<string, number>();
   const again = new Map<string, Priority>();
   const failures = new Map<string, number>();
   let changed = new AbortController();
@@ -39,10 +50,7 @@ export function createQueue(clock: Clock, random: () => number = Math.random): W
       if (again.get(key) !== "now") again.set(key, priority);
       return;
     }
-    if (priority === "now") ready.normal.delete(key);
-    else if (ready.now.has(key)) return;
-    ready[priority].add(key);
-    wake();
+    if (ready.add(key, priority, clock.nowMs())) wake();
   };
   const addAfter = (key: string, delayMs: number): void => {
     if (delayMs <= 0) return add(key);
@@ -66,11 +74,12 @@ export function createQueue(clock: Clock, random: () => number = Math.random): W
       for (;;) {
         signal.throwIfAborted();
         const nextMs = releaseDue(due, clock.nowMs(), add);
-        const key = first(ready.now) ?? first(ready.normal);
-        if (key !== undefined) {
-          working.add(key);
-          due.delete(key);
-          return key;
+        const next = ready.take();
+        if (next !== undefined) {
+          working.set(next.key, clock.nowMs());
+          due.delete(next.key);
+          onTaken?.(Math.max(0, clock.nowMs() - next.sinceMs));
+          return next.key;
         }
         await nextChange(clock, nextMs, AbortSignal.any([signal, changed.signal]));
       }
@@ -81,7 +90,12 @@ export function createQueue(clock: Clock, random: () => number = Math.random): W
       again.delete(key);
       if (priority) add(key, priority);
     },
+    state: () => ({ ready: ready.size(), delayed: due.size, longestRunningMs: longestMs(working, clock.nowMs()) }),
   };
+}
+
+function longestMs(working: ReadonlyMap<string, number>, nowMs: number): number {
+  return [...working.values()].reduce((longest, sinceMs) => Math.max(longest, nowMs - sinceMs), 0);
 }
 
 /** Moves what is due to the ready keys. Returns the time until the next is due. */
@@ -96,10 +110,33 @@ function releaseDue(due: Map<string, number>, nowMs: number, add: (key: string) 
   return nextMs === undefined ? undefined : nextMs - nowMs;
 }
 
-function first(keys: Set<string>): string | undefined {
-  for (const key of keys) {
+/** Keys that may be handed out, with the time since when. */
+interface Ready {
+  /** False: it was in already, no less urgent. */
+  add(key: string, priority: Priority, nowMs: number): boolean;
+  /** The next key, which is then no longer in it. */
+  take(): { key: string; sinceMs: number } | undefined;
+  size(): number;
+}
+
+function createReady(): Ready {
+  const keys = { now: new Map<string, number>(), normal: new Map<string, number>() };
+  return {
+    add: (key, priority, nowMs) => {
+      if (keys[priority].has(key) || keys.now.has(key)) return false;
+      keys[priority].set(key, keys.normal.get(key) ?? nowMs);
+      if (priority === "now") keys.normal.delete(key);
+      return true;
+    },
+    take: () => first(keys.now) ?? first(keys.normal),
+    size: () => keys.now.size + keys.normal.size,
+  };
+}
+
+function first(keys: Map<string, number>): { key: string; sinceMs: number } | undefined {
+  for (const [key, sinceMs] of keys) {
     keys.delete(key);
-    return key;
+    return { key, sinceMs };
   }
   return undefined;
 }

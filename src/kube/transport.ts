@@ -5,6 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import { orAborted, withTimeout } from "./abort.ts";
 import { KubeError } from "./kube.ts";
 import type { Credentials, KubeConnection, TlsOptions } from "./kubeconfig.ts";
+import type { RequestObserver, SentRequest } from "./observer.ts";
 import { type Answer, decodeAnswer, errorOf, retryAfterOf, unreachable } from "./status.ts";
 
 /** One request to the API server. */
@@ -52,10 +53,11 @@ interface Wire {
   readonly pools: Pools;
   /** Called before every attempt; throws to keep it from being sent. */
   guard(request: HttpRequest): void;
+  readonly observer?: RequestObserver | undefined;
 }
 
 /** A transport to this API server. `guard` is called before every attempt and may throw to keep it from being sent. */
-export function createTransport(connection: KubeConnection, options: Pick<Wire, "clock" | "limits" | "guard">): Transport {
+export function createTransport(connection: KubeConnection, options: Pick<Wire, "clock" | "limits" | "guard" | "observer">): Transport {
   const wire: Wire = { connection, pools: createPools(connection), ...options };
   const { limits } = options;
   return {
@@ -138,7 +140,7 @@ async function send(wire: Wire, request: HttpRequest, signal: AbortSignal): Prom
   // Last, as waiting for credentials can take long.
   wire.guard(request);
   const { method, path, body, contentType = "application/json", accept = "application/json", impersonate } = request;
-  return wire.pools.current(credentials.tls).request({
+  return observed(wire.observer, request, () => wire.pools.current(credentials.tls).request({
     origin: new URL(wire.connection.server).origin,
     method,
     path: pathUnder(wire.connection.server, path),
@@ -147,7 +149,32 @@ async function send(wire: Wire, request: HttpRequest, signal: AbortSignal): Prom
     body: body === undefined ? null : JSON.stringify(body),
     headersTimeout: 0, // the attempt's own timeout rules
     bodyTimeout: 0,
-  });
+  }));
+}
+
+async function observed(
+  observer: RequestObserver | undefined,
+  request: HttpRequest,
+  send: () => Promise<Dispatcher.ResponseData>,
+): Promise<Dispatcher.ResponseData> {
+  const startedMs = performance.now();
+  const tell = (code: number): void => observer?.({ verb: verbOf(request), code, durationMs: performance.now() - startedMs });
+  try {
+    const response = await send();
+    tell(response.statusCode);
+    return response;
+  } catch (error) {
+    tell(0);
+    throw error;
+  }
+}
+
+const writeVerbs = { POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" } as const;
+
+function verbOf({ method, path, contentType }: HttpRequest): SentRequest["verb"] {
+  if (method !== "GET") return contentType === "application/apply-patch+yaml" ? "apply" : writeVerbs[method];
+  if (/[?&]watch=true/.test(path)) return "watch";
+  return /[?&]limit=/.test(path) ? "list" : "get";
 }
 
 function headersOf(
