@@ -147,7 +147,7 @@ const spec = z
     analysis,
     progressDeadlineSeconds: z.int32().min(1).default(600).describe("How long the canary or the primary may take to become ready, in seconds."),
     skipAnalysis: z.boolean().default(false).describe("Promote as soon as the canary is ready, without checks."),
-    revertOnDeletion: z.boolean().default(false).describe("Give the target its pods and traffic back before the Canary is deleted."),
+    revertOnDeletion: z.boolean().default(false).describe("Give the target its pods and traffic back before the Canary is deleted, however it is deleted."),
     suspend: z.boolean().default(false).describe("Stop acting; weights and workloads stay as they are."),
     revert: z
       .object({

@@ -15,6 +15,8 @@ export const names = {
   syncNamespace: "serin.dev/sync-namespace",
   /** On generated objects: the Canary that made them. */
   canary: "serin.dev/canary",
+  /** On objects that go with the Canary that made them: its uid. */
+  canaryUid: "serin.dev/canary-uid",
   /** On a target whose replicas are its Canary's: how many Git says, written by Sync. */
   replicas: "serin.dev/replicas",
   finalizer: "serin.dev/finalizer",

@@ -56,6 +56,7 @@ const leaving = { ...object("v1", "ConfigMap", "c"), metadata: { namespace: "sho
 const kept = object("v1", "ConfigMap", "kept", { metadata: { annotations: { "serin.dev/prune": "Disabled" } } });
 const foreign = { ...service("s"), metadata: { namespace: "shop", name: "s", labels: { ...labels, [names.syncName]: "other" } } };
 const mine = route("web", "web-primary", ownedBy(aCanary("web")));
+const labelled = route("web", "web-primary", { labels: { [names.canary]: "web", [names.canaryUid]: "Canary-web" } });
 
 test.each<[string, Case, { remove?: string[]; forget?: string[]; blocked?: string }]>([
   ["a plain object goes", { stale: [object("v1", "ConfigMap", "c")] }, { remove: ["c"] }],
@@ -76,6 +77,8 @@ test.each<[string, Case, { remove?: string[]; forget?: string[]; blocked?: strin
   ["unless it gives the target its pods back", { stale: [aCanary("web", { revertOnDeletion: true })], desired: [web] }, { remove: ["web"] }],
   ["a Canary whose successor at the same host does not serve yet stays", { stale: [aCanary("web")], live: [mine, route("next", "next")] }, { blocked: "Service/shop/next, to which HTTPRoute/shop/next sends requests, has no ready endpoint yet" }],
   ["and goes when that goes too", { stale: [aCanary("web"), route("next", "next")], live: [mine] }, { remove: ["web", "next"] }],
+  ["one that has its route by label instead of owner reference is no other", { stale: [aCanary("web", { revertOnDeletion: true })], live: [labelled, route("next", "next")] }, { blocked: "Service/shop/next, to which HTTPRoute/shop/next sends requests, has no ready endpoint yet" }],
+  ["a Service whose route is labelled with a Canary that goes too goes", { stale: [service("s"), aCanary("s")], live: [route("r", "s", { labels: { [names.canary]: "s", [names.canaryUid]: "Canary-s" } })], serves: ["shop/s"] }, { remove: ["s", "s"] }],
   ["and goes when it does", { stale: [aCanary("web")], live: [mine, route("next", "next")], serves: ["shop/next"] }, { remove: ["web"] }],
 ])("%s", (_, { stale, live = [], desired = [], serves = [] }, { remove = [], forget = [], blocked }) => {
   const all = [...stale, ...live, ...desired];

@@ -1,4 +1,5 @@
 import type { Canary } from "../api/canary.ts";
+import { apiVersion as serinApi, names } from "../api/meta.ts";
 import { describeRef, groupOf, keyOf, type KubeObject, type ObjectRef, refOf } from "../api/object.ts";
 import { apexName, targetOf } from "./handover.ts";
 import { entryId } from "./inventory.ts";
@@ -104,14 +105,17 @@ function notServing(route: KubeObject, serves: PruneInput["serves"]): string | u
 
 /** Whether the route leaves with what is pruned: by itself, or with the Canary that owns it. */
 function isGoing(route: KubeObject, stale: ReadonlySet<string>): boolean {
-  const owners = (route.metadata.ownerReferences ?? []).map(({ apiVersion, kind, name }) =>
-    entryId({ apiVersion, kind, namespace: route.metadata.namespace, name }),
-  );
-  return [entryId(refOf(route)), ...owners].some((id) => stale.has(id));
+  const { namespace, labels, ownerReferences = [] } = route.metadata;
+  const owners = ownerReferences.map(({ apiVersion, kind, name }) => entryId({ apiVersion, kind, namespace, name }));
+  // One that hands its traffic back when it is deleted takes its route along by itself.
+  const canary = labels?.[names.canaryUid] === undefined ? undefined : labels[names.canary];
+  const maker = canary === undefined ? [] : [entryId({ apiVersion: serinApi, kind: "Canary", namespace, name: canary })];
+  return [entryId(refOf(route)), ...owners, ...maker].some((id) => stale.has(id));
 }
 
-function isOwnedBy({ metadata: { ownerReferences } }: KubeObject, owner: KubeObject): boolean {
-  return ownerReferences?.some(({ uid }) => uid === owner.metadata.uid) ?? false;
+function isOwnedBy({ metadata: { labels, ownerReferences } }: KubeObject, { metadata: { uid } }: KubeObject): boolean {
+  const isLabelled = uid !== undefined && labels?.[names.canaryUid] === uid;
+  return isLabelled || (ownerReferences?.some((owner) => owner.uid === uid) ?? false);
 }
 
 function staying(canaries: readonly Canary[], stale: ReadonlySet<string>): Canary[] {

@@ -3,6 +3,7 @@ import {
   always,
   type CanaryWorld,
   canaryStatus,
+  eventually,
   imageOf,
   kindsSeen,
   never,
@@ -16,6 +17,7 @@ import type { KubeObject } from "../../api/object.ts";
 import { createInformers } from "../../kube/informers.ts";
 import type { Kube } from "../../kube/kube.ts";
 import { silentLogger } from "../../lib/log.ts";
+import { kindsRead } from "./cluster.ts";
 
 let world: CanaryWorld;
 beforeAll(async () => {
@@ -66,7 +68,7 @@ function fromSync(name: string, tag: string): KubeObject {
   return { ...shop, metadata: { ...shop.metadata, labels: { [names.syncName]: "apps", [names.syncNamespace]: "shop" } } };
 }
 
-test("killed after each single write, a good and a bad run keep every promise, and the Revert is created once", async () => {
+test("killed after each single write, a good and a bad run and the end keep every promise, and the Revert is created once", async () => {
   const name = "mortal";
   const stop = new AbortController();
   const seen = { weights: [] as number[], images: new Set<string | undefined>() };
@@ -94,14 +96,23 @@ test("killed after each single write, a good and a bad run keep every promise, a
   await world.apply(withoutReplicas(fromSync(name, "3")));
   const failed = await world.phase(name, "Failed", ({ revertRef }) => revertRef !== undefined);
   await world.replicas(name, 0);
+
+  await world.patch(kindsSeen.canary, name, { spec: { revertOnDeletion: true } });
+  await eventually(async () => (await world.get(kindsSeen.deployment, `${name}-primary`))?.metadata.ownerReferences === undefined);
+  await world.kube.delete({ ...kindsSeen.canary, namespace: "shop", name }, { propagation: "Foreground" }, world.signal);
+  await eventually(async () => (await world.get(kindsSeen.canary, name)) === undefined);
+  const made = Object.values(kindsRead).map((kind) => world.kube.list(kind, { labelSelector: names.canaryUid }, world.signal));
+  expect((await Promise.all(made)).flat()).toEqual([]);
+  const answered = traffic.snapshot().answered;
+  await eventually(() => traffic.snapshot().answered > answered + 60);
   stop.abort();
   await ended;
   expect(failed).toMatchObject({ canaryWeight: 0, failure: { reason: "CheckFailed" }, refused: [{ revert: failed.revertRef }] });
-  expect(seen.weights).toEqual([0, 25, 50, 0, 25, 0]);
+  expect(seen.weights).toEqual([0, 25, 50, 0, 25, 0, 100, 0]);
   expect([...seen.images]).toEqual(["serin.dev/shop:1", "serin.dev/shop:2"]);
   expect(writes.filter((write) => write === "create Revert")).toHaveLength(1);
   expect(await world.kube.list(kindsSeen.revert, { namespace: "shop" }, world.signal)).toHaveLength(1);
   // The kill between the routes and the Revert is one of them.
-  expect(writes.indexOf("create Revert")).toBeGreaterThan(writes.lastIndexOf("apply HTTPRoute"));
+  expect(writes.indexOf("create Revert")).toBeGreaterThan(writes.indexOf("apply HTTPRoute"));
   expect(await traffic.ended).toMatchObject({ lost: 0, failed: 0 });
 });

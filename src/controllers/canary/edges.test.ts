@@ -11,7 +11,9 @@ import {
   startCanaryWorld,
 } from "../../../test/canary-world.ts";
 import { conditionOf, shopDeployment } from "../../../test/sandbox-cluster.ts";
+import { names } from "../../api/meta.ts";
 import type { KubeObject } from "../../api/object.ts";
+import { kindsRead } from "./cluster.ts";
 
 let world: CanaryWorld;
 beforeAll(async () => {
@@ -25,6 +27,14 @@ const steady = { analysis: { metrics: [always] } };
 const remove = (kind: typeof deployment | typeof service | typeof canary, name: string, propagation?: "Foreground") =>
   world.kube.delete({ ...kind, namespace: "shop", name }, propagation ? { propagation } : {}, world.signal);
 const readyReason = async (name: string): Promise<string> => conditionOf((await world.get(canary, name)) ?? shopCanary(name), "Ready");
+const kindIn = (described: string): string => described.slice(0, described.indexOf("/"));
+/** What carries the Canary's label, as `Kind/name`. */
+async function madeBy(name: string, which: (object: KubeObject) => boolean = () => true): Promise<string[]> {
+  const lists = Object.values(kindsRead).map((kind) =>
+    world.kube.list(kind, { namespace: "shop", labelSelector: `${names.canary}=${name}` }, world.signal),
+  );
+  return (await Promise.all(lists)).flat().filter(which).map((object) => `${object.kind}/${object.metadata.name}`);
+}
 const podWith = (name: string, extra: object): object => ({ ...deploymentSpec(shopDeployment(name)).template.spec, ...extra });
 
 describe.concurrent("a canary", () => {
@@ -96,9 +106,27 @@ describe.concurrent("a canary", () => {
     await remove(canary, name, "Foreground");
     await eventually(async () => (await world.get(canary, name)) === undefined);
     expect(deploymentSpec(await world.get(deployment, name)).replicas).toBe(2);
-    await eventually(() => (traffic.snapshot().versions.get("1")?.answered ?? 0) > 40);
+    const answered = traffic.snapshot().answered;
+    await eventually(() => traffic.snapshot().answered > answered + 60);
     users.abort();
-    expect(await traffic.ended).toMatchObject({ lost: 0 });
+    expect(await traffic.ended).toMatchObject({ lost: 0, failed: 0 });
+    // What it made has gone with it; the apex Service and its route stay and serve.
+    expect((await madeBy(name)).sort()).toEqual([`HTTPRoute/${name}`, `Service/${name}`]);
+  });
+
+  test("takes the owner references off what it made when it shall give everything back, and puts them on again", async () => {
+    const name = "switched";
+    const made = ["ControllerRevision", "Deployment", "HTTPRoute", "Service"];
+    const referenced = async () => new Set((await madeBy(name, (object) => object.metadata.ownerReferences?.length === 1)).map(kindIn));
+    await world.underCanary(name, steady);
+    expect([...(await referenced())].sort()).toEqual(made);
+    await world.patch(canary, name, { spec: { revertOnDeletion: true } });
+    await eventually(async () => (await referenced()).size === 0);
+    expect((await world.get(canary, name))?.metadata.finalizers).toEqual([names.finalizer]);
+    await world.patch(canary, name, { spec: { revertOnDeletion: false } });
+    await eventually(async () => ((await world.get(canary, name))?.metadata.finalizers ?? []).length === 0);
+    expect([...(await referenced())].sort()).toEqual(made);
+    expect((await world.status(name)).phase).toBe("Initialized");
   });
 
   test("says so when another Canary has its target, naming both, and takes over when that goes", async () => {

@@ -5,7 +5,7 @@ import type { KubeObject } from "../../api/object.ts";
 import type { Gates, Health, Seen } from "../../canary/decide.ts";
 import { healthOf, serves } from "../../canary/health.ts";
 import { contentOf, historyOf, type PastRevision } from "../../canary/history.ts";
-import { isOurs } from "../../canary/owned.ts";
+import { isMade, isOurs } from "../../canary/owned.ts";
 import { type Revision, revisionOf } from "../../canary/revision.ts";
 import { apexName } from "../../canary/services.ts";
 import type { Facts } from "../../canary/status.ts";
@@ -79,7 +79,7 @@ export function observe(
     primary,
     revision,
     history,
-    apexAdopted: apex !== undefined && !apex.metadata.ownerReferences?.some(({ uid }) => uid === canary.metadata.uid),
+    apexAdopted: apex !== undefined && !isMade(canary, apex),
     router,
     inputs: router.inputs(canary).flatMap((ref) => cluster.find(ref) ?? []),
     routes,

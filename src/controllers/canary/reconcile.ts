@@ -1,7 +1,7 @@
 import type { Canary, CanaryStatus } from "../../api/canary.ts";
 import { findCondition, nextConditions, setCondition } from "../../api/conditions.ts";
-import { managers, names } from "../../api/meta.ts";
-import { keyOf, type KubeObject, refOf } from "../../api/object.ts";
+import { names } from "../../api/meta.ts";
+import { keyOf, type KubeObject } from "../../api/object.ts";
 import { isUrgent } from "../../canary/checks.ts";
 import { type Decision, decide } from "../../canary/decide.ts";
 import { eventsOf } from "../../canary/events.ts";
@@ -14,6 +14,7 @@ import { createObserver, type Observer } from "./ask.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
 import { handOver } from "./failed.ts";
+import { addFinalizer, dropFinalizer, hasFinalizer, release } from "./finalizer.ts";
 import { claimNames, claimTarget } from "./handover.ts";
 import { runCheck, validateMetrics } from "./metrics.ts";
 import type { Observation } from "./observe.ts";
@@ -30,7 +31,7 @@ export function canaryReconciler(deps: CanaryDeps): Reconcile {
     const deleting = found.metadata.deletionTimestamp !== undefined;
     if (deleting && !hasFinalizer(found)) return {};
     if (found.spec.suspend && !deleting) return suspend(deps, found, signal);
-    const canary = await keepFinalizer(deps, found, signal);
+    const canary = await addFinalizer(deps, found, signal);
     return take({ ...deps, cluster, observer }, canary, signal);
   };
 }
@@ -48,6 +49,7 @@ async function take(parts: Parts, canary: Canary, signal: AbortSignal): Promise<
   const stored = await canaries.patchStatus(canary, after, signal); // record; a conflict throws before anything is touched
   tell(parts, canary, { before, after, decision });
   const written = await writeAll(parts, stored, seen, signal); // write
+  await dropFinalizer(parts, written, signal);
   return { requeueAfterMs: msUntilNext(spec, written.status, seen.seen.nowMs) };
 }
 
@@ -135,34 +137,4 @@ async function suspend({ canaries, clock }: CanaryDeps, canary: Canary, signal: 
     signal,
   );
   return {};
-}
-
-function hasFinalizer({ metadata }: Canary): boolean {
-  return metadata.finalizers?.includes(names.finalizer) ?? false;
-}
-
-/** The finalizer stands exactly while `revertOnDeletion` does. */
-async function keepFinalizer(deps: CanaryDeps, canary: Canary, signal: AbortSignal): Promise<Canary> {
-  const { metadata, spec } = canary;
-  if (metadata.deletionTimestamp !== undefined || hasFinalizer(canary) === spec.revertOnDeletion) return canary;
-  const others = (metadata.finalizers ?? []).filter((finalizer) => finalizer !== names.finalizer);
-  const stored = await setFinalizers(deps, canary, spec.revertOnDeletion ? [...others, names.finalizer] : others, signal);
-  return { ...canary, metadata: stored.metadata };
-}
-
-async function release(deps: CanaryDeps, canary: Canary, signal: AbortSignal): Promise<Record<string, never>> {
-  const others = (canary.metadata.finalizers ?? []).filter((finalizer) => finalizer !== names.finalizer);
-  await setFinalizers(deps, canary, others, signal);
-  deps.log.info({ canary: keyOf(canary.metadata) }, "canary released");
-  return {};
-}
-
-async function setFinalizers(
-  { kube }: CanaryDeps,
-  canary: Canary,
-  finalizers: readonly string[],
-  signal: AbortSignal,
-): Promise<KubeObject> {
-  const patch = { metadata: { resourceVersion: canary.metadata.resourceVersion, finalizers: [...finalizers] } };
-  return kube.patch(refOf(objectOf(canary)), patch, { fieldManager: managers.canary }, signal);
 }

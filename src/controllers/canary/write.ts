@@ -2,7 +2,7 @@ import type { Canary, CanaryStatus } from "../../api/canary.ts";
 import { managers } from "../../api/meta.ts";
 import { type KubeObject, refOf } from "../../api/object.ts";
 import { recordOf, stale } from "../../canary/history.ts";
-import { isOurs, owned, unowned } from "../../canary/owned.ts";
+import { isCollected, isMade, isReferenced, owned, unowned } from "../../canary/owned.ts";
 import { liveReplicasOwned, sayTheSame, stamped } from "../../canary/same.ts";
 import { workloads } from "../../canary/workloads.ts";
 import { applyAll } from "../../kube/apply.ts";
@@ -36,6 +36,7 @@ function withHead(route: KubeObject, head: KubeObject): KubeObject {
 /** Makes everything else follow the status: the kept revisions, Services, configs, primary, autoscaler and replicas. */
 export async function writeWorkloads({ kube, cluster }: Deps, canary: Canary, seen: Observation, signal: AbortSignal): Promise<void> {
   await keepRevision(kube, canary, seen, signal);
+  await applyAll(kube, cluster.labelled("record", canary).flatMap((record) => keptAsWanted(canary, record)), apply, signal);
   const wanted = workloads(canary, canary.status, liveFor(cluster, canary, seen));
   const [first, then] = [wanted.filter(({ kind }) => !scaled.has(kind)), wanted.filter(({ kind }) => scaled.has(kind))];
   // Pods read their configs when they start.
@@ -51,6 +52,12 @@ async function keepRevision(kube: Deps["kube"], canary: Canary, { revision, hist
   if (!revision || (revision.id !== trackedRevision && revision.id !== promotedRevision) || history.some(({ id }) => id === revision.id))
     return;
   await kube.apply(recordOf(canary, revision, history), apply, signal);
+}
+
+/** A kept revision that goes another way than the Canary's other objects: revertOnDeletion was set or unset since. */
+function keptAsWanted(canary: Canary, record: KubeObject): KubeObject[] {
+  if (isReferenced(canary, record.metadata.ownerReferences) === isCollected(canary)) return [];
+  return [{ ...owned(canary, refOf(record)), data: record["data"], revision: record["revision"] }];
 }
 
 /** Those that the cluster does not have like this yet: a write that is not needed is the only one that is free. */
@@ -77,15 +84,11 @@ async function prune(
   if (!isAtRest(canary.status) || !seen.target || seen.seen.primary.state !== "ready") return;
   const used = new Set(wanted.map(({ kind, metadata }) => `${kind}/${metadata.name}`));
   const copies = (["ConfigMap", "Secret"] as const).flatMap((kind) => cluster.labelled(kind, canary));
-  const unused = copies.filter((copy) => isControlled(canary, copy) && !used.has(`${copy.kind}/${copy.metadata.name}`));
+  const unused = copies.filter((copy) => isMade(canary, copy) && !used.has(`${copy.kind}/${copy.metadata.name}`));
   for (const { kind, apiVersion, metadata } of unused)
     await kube.delete({ apiVersion, kind, namespace, name: metadata.name }, { uid: metadata.uid }, signal);
 }
 
 function isAtRest({ phase }: CanaryStatus): boolean {
   return phase === "Initialized" || phase === "Succeeded";
-}
-
-function isControlled(canary: Canary, live: KubeObject): boolean {
-  return isOurs(canary, live) && (live.metadata.ownerReferences ?? []).some(({ controller }) => controller);
 }
