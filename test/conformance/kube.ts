@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { KubeObject, ObjectRef } from "../../src/api/object.ts";
+import { type KubeObject, type ObjectRef, refOf } from "../../src/api/object.ts";
 import { conflictsOf } from "../../src/kube/apply.ts";
 import { createEvents } from "../../src/kube/events.ts";
 import { createInformers } from "../../src/kube/informers.ts";
@@ -12,8 +12,8 @@ import { silentLogger } from "../../src/lib/log.ts";
 /** What is put to the test: a client and the API server behind it. */
 export interface Subject {
   readonly kube: Kube & KubeWatch;
-  /** False for a fake that merges instead of applying by field, and checks no schema. */
-  readonly appliesByField: boolean;
+  /** False for a fake that knows its kinds from the start and stores whatever it is given. */
+  readonly checksSchema: boolean;
   /** Makes watches from older versions impossible, where the server can be told to. */
   readonly expire?: (() => void) | undefined;
   stop(): Promise<void>;
@@ -69,7 +69,7 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
 
     beforeAll(async () => {
       subject = await start();
-      if (!subject.appliesByField) return;
+      if (!subject.checksSchema) return;
       await kube().create({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }, options, signal);
       await kube().apply(crd, options, signal);
       // A CRD is served a moment after it is stored.
@@ -79,7 +79,7 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       });
     });
     afterAll(async () => {
-      if (subject.appliesByField) await kube().delete({ apiVersion: "v1", kind: "Namespace", name: namespace }, {}, signal);
+      if (subject.checksSchema) await kube().delete({ apiVersion: "v1", kind: "Namespace", name: namespace }, {}, signal);
       await subject.stop();
     });
 
@@ -266,8 +266,7 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       abort.abort(new Error("seen enough"));
     });
 
-    test("an apply gives fields up when they are left out, and keeps what others own", async (context) => {
-      if (!subject.appliesByField) return context.skip();
+    test("an apply gives fields up when they are left out, and keeps what others own", async () => {
       const name = fresh();
       await kube().apply(aWidget(name, { size: 1, colour: "red" }), options, signal);
       await kube().apply(aWidget(name, { replicas: 3 }), { fieldManager: "another" }, signal);
@@ -275,8 +274,7 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       expect(spec).toEqual({ size: 1, replicas: 3 });
     });
 
-    test("without force a field of another's is a conflict that names field and manager; with force it is taken", async (context) => {
-      if (!subject.appliesByField) return context.skip();
+    test("without force a field of another's is a conflict that names field and manager; with force it is taken", async () => {
       const name = fresh();
       await kube().apply(aWidget(name, { replicas: 3 }), { fieldManager: "autoscaler" }, signal);
       const error = await refusal(kube().apply(aWidget(name, { replicas: 5 }), { ...options, force: false }, signal));
@@ -284,18 +282,68 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       expect((await kube().apply(aWidget(name, { replicas: 5 }), options, signal))["spec"]).toEqual({ replicas: 5 });
     });
 
+    test("items of keyed lists belong to their managers one by one", async () => {
+      const container = (name: string, more: object = {}): object => ({ name, image: `${name}:1`, ...more });
+      const deployment = (...containers: object[]): KubeObject => ({
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        metadata: { namespace, name: "keyed" },
+        spec: { selector: { matchLabels: { app: "a" } }, template: { metadata: { labels: { app: "a" } }, spec: { containers } } },
+      });
+      const imagesOf = ({ spec }: KubeObject): [string, string][] => {
+        const { template } = spec as { template: { spec: { containers: { name: string; image: string }[] } } };
+        return template.spec.containers.map(({ name, image }) => [name, image]);
+      };
+      await kube().apply(deployment(container("app"), container("proxy")), options, signal);
+      await kube().apply(deployment(container("app", { image: "app:2" }), container("side")), { fieldManager: "another" }, signal);
+      const left = await kube().apply(deployment(container("proxy")), options, signal);
+      expect(imagesOf(left).toSorted(([a], [b]) => (a < b ? -1 : 1))).toEqual([["app", "app:2"], ["proxy", "proxy:1"], ["side", "side:1"]]);
+      expect(ownersOf(left, "spec", "template", "spec", "containers")).toEqual({
+        another: ['k:{"name":"app"}', 'k:{"name":"side"}'],
+        "serin-conformance": ['k:{"name":"proxy"}'],
+      });
+    });
+
+    test("what a patch, a status and a scale write change becomes theirs, and nobody else's any more", async () => {
+      const deployment: KubeObject = {
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        metadata: { namespace, name: "scaled" },
+        spec: {
+          replicas: 1,
+          paused: true,
+          selector: { matchLabels: { app: "b" } },
+          template: { metadata: { labels: { app: "b" } }, spec: { containers: [{ name: "app", image: "app:1" }] } },
+        },
+      };
+      const at = refOf(deployment);
+      const owners = async (): Promise<Record<string, string[]>> => {
+        const fields = ownersOf(await kube().get(at, signal), "spec");
+        return Object.fromEntries(
+          Object.entries(fields).map(([who, set]) => [who, set.filter((field) => field === "f:replicas" || field === "f:paused")]),
+        );
+      };
+      await kube().apply(deployment, options, signal);
+      await kube().patch(at, { spec: { replicas: 3 } }, { fieldManager: "autoscaler", subresource: "scale" }, signal);
+      await kube().patch(at, { spec: { paused: false } }, { fieldManager: "hand" }, signal);
+      await kube().patch(at, { status: { observedGeneration: 1 } }, { fieldManager: "kubelet", subresource: "status" }, signal);
+      expect(await owners()).toEqual({ "serin-conformance": [], "autoscaler scale": ["f:replicas"], hand: ["f:paused"] });
+      expect(((await kube().get(at, signal))["spec"] as { replicas: number }).replicas).toBe(3);
+      await kube().apply({ ...deployment, spec: { replicas: 2 } }, { fieldManager: "serin-replicas" }, signal);
+      expect(await owners()).toMatchObject({ "serin-conformance": [], hand: ["f:paused"], "serin-replicas": ["f:replicas"] });
+    });
+
     test.each<[string, object, RegExp]>([
       ["an unknown field", { sise: 1 }, /sise/],
       ["a value of another type", { size: "large" }, /size/],
     ])("an apply with %s is Invalid and names it, at once and not as trouble of the server", async (_, spec, named) => {
-      if (!subject.appliesByField) return;
+      if (!subject.checksSchema) return;
       const error = await refusal(kube().apply(aWidget(fresh(), spec), options, signal));
       expect([error.code, error.reason]).toSatisfy(([code]: [number, string]) => code >= 400 && code < 500);
       expect(error.message).toMatch(named);
     });
 
-    test("built-in kinds come with apiVersion and kind, also in lists", async (context) => {
-      if (!subject.appliesByField) return context.skip();
+    test("built-in kinds come with apiVersion and kind, also in lists", async () => {
       await kube().apply({ ...configMap, metadata: { namespace, name: "plain" }, data: { a: "1" } }, options, signal);
       expect((await kube().list(configMap, { namespace }, signal)).find(({ metadata }) => metadata.name === "plain")).toMatchObject({
         ...configMap,
@@ -303,6 +351,16 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       });
     });
   });
+}
+
+/** Which fields below this one each manager owns; a subresource is named behind it. */
+function ownersOf({ metadata }: KubeObject, ...path: string[]): Record<string, string[]> {
+  const entries = (metadata.managedFields ?? []).flatMap(({ manager = "", subresource, fieldsV1 }): [string, string[]][] => {
+    const below = path.reduce<unknown>((set, field) => (set as Record<string, unknown> | undefined)?.[`f:${field}`], fieldsV1);
+    const who = subresource === undefined ? manager : `${manager} ${subresource}`;
+    return below === undefined ? [] : [[who, Object.keys(below as object).sort()]];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** What an event says of the object of this name. */

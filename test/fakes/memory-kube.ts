@@ -5,29 +5,48 @@ import {
   KubeError,
   type KubeWatch,
   type ListOptions,
-  type WatchEvent,
   type WriteOptions,
 } from "../../src/kube/kube.ts";
-import { isRecord, sameJson } from "../../src/lib/json.ts";
+import { isRecord } from "../../src/lib/json.ts";
+import { applied, sameObject, sameValue, updated, type Writer } from "./field-ownership.ts";
 
-/** An API server in memory, as far as controllers see it: no server-side apply by field, no validation. */
+/** One change as it was stored. */
+export interface StoredChange {
+  readonly version: number;
+  readonly type: "ADDED" | "MODIFIED" | "DELETED";
+  readonly object: KubeObject;
+  readonly before: KubeObject | undefined;
+  /** Field manager who made it; empty for a deletion. */
+  readonly by: string;
+}
+
+/** An API server in memory, as far as controllers see it: no schemas, no defaults, no validation. */
 export interface MemoryKube extends Kube, KubeWatch {
   /** Every write that was asked for, e.g. `patch Sync/shop/a status`. */
   readonly writes: string[];
+  /** The newest version. */
+  version(): number;
+  /** Every change of objects of this kind, oldest first. */
+  changes(kind: KindRef): readonly StoredChange[];
+  /** Objects of this kind as they are. */
+  objects(kind: KindRef): KubeObject[];
+  /** Calls the listener with each change as soon as it is stored. */
+  onStored(listener: (change: StoredChange) => void): void;
   /** Set to make a call fail: called before each with e.g. `find Sync/shop/a`; what it throws is thrown. */
   before: (call: string) => void | Promise<void>;
 }
 
-interface Entry {
-  readonly version: number;
-  readonly event: WatchEvent & { type: "ADDED" | "MODIFIED" | "DELETED" };
+/** Objects of one kind, and all that happened to them. */
+interface Shelf {
+  readonly resource: ApiResource;
+  readonly objects: Map<string, KubeObject>;
+  readonly log: StoredChange[];
 }
 
 interface State {
-  readonly resources: readonly ApiResource[];
-  readonly objects: Map<string, KubeObject>;
-  readonly log: Entry[];
-  readonly listeners: Set<() => void>;
+  readonly shelves: ReadonlyMap<string, Shelf>;
+  readonly nowMs: () => number;
+  readonly listeners: Set<(change: StoredChange) => void>;
   version: number;
 }
 
@@ -37,11 +56,16 @@ export function resourceOf(apiVersion: string, kind: string, namespaced = true):
 }
 
 /** An empty API server in memory that knows these kinds. */
-export function memoryKube(resources: readonly ApiResource[]): MemoryKube {
-  const state: State = { resources, objects: new Map(), log: [], listeners: new Set(), version: 0 };
+export function memoryKube(resources: readonly ApiResource[], nowMs: () => number = () => 0): MemoryKube {
+  const shelves = new Map(resources.map((resource) => [kindKey(resource), { resource, objects: new Map(), log: [] }]));
+  const state: State = { shelves, nowMs, listeners: new Set(), version: 0 };
   const kube: MemoryKube = {
     writes: [],
     before: () => {},
+    version: () => state.version,
+    changes: (kind) => shelfOf(state, kind).log,
+    objects: (kind) => [...shelfOf(state, kind).objects.values()],
+    onStored: (listener) => void state.listeners.add(listener),
     ...readsOf(state, async (call) => kube.before(call)),
     ...writesOf(state, async (call) => {
       kube.writes.push(call);
@@ -54,24 +78,13 @@ export function memoryKube(resources: readonly ApiResource[]): MemoryKube {
 type Hook = (call: string) => Promise<void>;
 
 function readsOf(state: State, hook: Hook): Pick<Kube, "find" | "get" | "list" | "resource"> & KubeWatch {
-  const known = (kind: KindRef): void => {
-    if (!resourceFor(state, kind)) throw new KubeError(404, "NotFound", `the API server does not know the kind ${kind.kind} of ${kind.apiVersion}`);
-  };
-  const select = ({ apiVersion, kind }: KindRef, { namespace, labelSelector }: ListOptions): KubeObject[] => {
-    known({ apiVersion, kind });
-    return [...state.objects.values()].filter(
-      (object) =>
-        object.apiVersion === apiVersion &&
-        object.kind === kind &&
-        (namespace === undefined || object.metadata.namespace === namespace) &&
-        matches(object, labelSelector),
-    );
-  };
+  const select = (kind: KindRef, { namespace, labelSelector }: ListOptions): KubeObject[] =>
+    [...shelfOf(state, kind).objects.values()].filter((object) => isIn(namespace, object) && matches(object, labelSelector));
   return {
-    resource: async (kind) => resourceFor(state, kind),
+    resource: async (kind) => state.shelves.get(kindKey(kind))?.resource,
     find: async (ref) => {
       await hook(`find ${describeRef(ref)}`);
-      return state.objects.get(idOf(ref));
+      return state.shelves.get(kindKey(ref))?.objects.get(keyOf(ref));
     },
     get: async (ref) => {
       await hook(`get ${describeRef(ref)}`);
@@ -89,21 +102,15 @@ function readsOf(state: State, hook: Hook): Pick<Kube, "find" | "get" | "list" |
       return { items: items.slice(from, to), resourceVersion: String(state.version), continue: to < items.length ? String(to) : undefined };
     },
     async *watch(kind, { namespace, resourceVersion }, signal) {
-      known(kind);
-      let seen = Number(resourceVersion);
+      const { log } = shelfOf(state, kind);
+      let next = log.findIndex(({ version }) => version > Number(resourceVersion));
+      if (next < 0) next = log.length;
       while (!signal.aborted) {
-        const news = state.log.filter(({ version }) => version > seen);
-        for (const { version, event } of news) {
-          seen = version;
-          const { object } = event;
-          if (
-            object.apiVersion === kind.apiVersion &&
-            object.kind === kind.kind &&
-            (namespace === undefined || object.metadata.namespace === namespace)
-          )
-            yield event;
+        for (let change = log[next]; change; change = log[next]) {
+          next += 1;
+          if (isIn(namespace, change.object)) yield { type: change.type, object: change.object };
         }
-        if (news.length === 0) await nextChange(state, signal);
+        await nextChange(state, signal);
       }
       throw signal.reason;
     },
@@ -111,97 +118,110 @@ function readsOf(state: State, hook: Hook): Pick<Kube, "find" | "get" | "list" |
 }
 
 function writesOf(state: State, hook: Hook): Pick<Kube, "create" | "apply" | "patch" | "replace" | "delete"> {
-  const patch = async (ref: ObjectRef, change: object, options: WriteOptions): Promise<KubeObject> => {
-    await hook(`patch ${describeRef(ref)}${options.subresource ? ` ${options.subresource}` : ""}`);
-    const before = current(state, ref);
-    return put(state, limited(before, merged(before, change) as KubeObject, options), options);
-  };
+  const writer = (operation: Writer["operation"], { fieldManager, subresource }: WriteOptions): Writer => ({
+    manager: fieldManager,
+    operation,
+    subresource,
+    time: timeOf(state),
+  });
+  const update = (before: KubeObject | undefined, next: KubeObject, options: WriteOptions): KubeObject =>
+    put(state, updated(before, next, writer("Update", options)), options);
   return {
-    patch,
+    patch: async (ref, change, options) => {
+      await hook(`patch ${describeRef(ref)}${options.subresource ? ` ${options.subresource}` : ""}`);
+      const before = current(state, ref);
+      return update(before, limited(before, merged(before, change) as KubeObject, options), options);
+    },
     create: async (object, options) => {
       await hook(`create ${describeRef(refOf(object))}`);
-      if (state.objects.has(idOf(refOf(object)))) throw new KubeError(409, "AlreadyExists", `${describeRef(refOf(object))} exists already`);
-      return put(state, object, options);
+      if (shelfOf(state, object).objects.has(keyOf(object.metadata)))
+        throw new KubeError(409, "AlreadyExists", `${describeRef(refOf(object))} exists already`);
+      return update(undefined, object, options);
     },
     apply: async (object, options) => {
-      await hook(`apply ${describeRef(refOf(object))}`);
-      const before = state.objects.get(idOf(refOf(object)));
-      return put(state, before ? (merged(before, object) as KubeObject) : object, options);
+      await hook(`apply ${describeRef(refOf(object))}${options.dryRun ? " dry" : ""}`);
+      const before = shelfOf(state, object).objects.get(keyOf(object.metadata));
+      return put(state, applied(before, object, writer("Apply", options), options.force ?? true), options);
     },
     replace: async (object, options) => {
       await hook(`replace ${describeRef(refOf(object))}`);
-      return put(state, limited(current(state, refOf(object)), object, options), options);
+      const before = current(state, refOf(object));
+      const { managedFields: _, ...metadata } = object.metadata;
+      const owners = before.metadata.managedFields === undefined ? {} : { managedFields: before.metadata.managedFields };
+      return update(before, limited(before, { ...object, metadata: { ...metadata, ...owners } }, options), options);
     },
-    delete: async (ref, { uid }) => {
+    delete: async (ref, { uid, resourceVersion }) => {
       await hook(`delete ${describeRef(ref)}`);
-      const live = state.objects.get(idOf(ref));
+      const live = state.shelves.get(kindKey(ref))?.objects.get(keyOf(ref));
       if (!live || (uid !== undefined && live.metadata.uid !== uid)) return;
-      const deletionTimestamp = live.metadata.deletionTimestamp ?? new Date(0).toISOString();
-      if (live.metadata.finalizers?.length)
-        return void put(state, { ...live, metadata: { ...live.metadata, deletionTimestamp } }, { fieldManager: "" });
-      drop(state, live);
+      if (resourceVersion !== undefined && live.metadata.resourceVersion !== resourceVersion) throw stale(ref);
+      if (!live.metadata.finalizers?.length) return void drop(state, live);
+      const deletionTimestamp = live.metadata.deletionTimestamp ?? timeOf(state);
+      put(state, { ...live, metadata: { ...live.metadata, deletionTimestamp } }, { fieldManager: "" });
     },
   };
 }
 
 /** Stores the object, guarded by its resource version if it has one. */
-function put(state: State, object: KubeObject, { dryRun }: WriteOptions): KubeObject {
-  const ref = refOf(object);
-  const before = state.objects.get(idOf(ref));
-  check(state, object, before);
-  const next = completed(object, before, state.version);
-  if (dryRun || (before && sameJson(before, next))) return next;
+function put(state: State, object: KubeObject, { dryRun, fieldManager }: WriteOptions): KubeObject {
+  const { objects } = shelfOf(state, object);
+  const before = objects.get(keyOf(object.metadata));
+  if (before) refuseStale(before, object);
+  if (before && sameObject(before, object)) return before;
+  const next = completed(state, object, before);
+  if (dryRun) return next;
   if (next.metadata.deletionTimestamp !== undefined && !next.metadata.finalizers?.length) return drop(state, next);
   const version = ++state.version;
   const stored: KubeObject = { ...next, metadata: { ...next.metadata, resourceVersion: String(version) } };
-  state.objects.set(idOf(ref), stored);
-  record(state, { version, event: { type: before ? "MODIFIED" : "ADDED", object: stored } });
+  objects.set(keyOf(stored.metadata), stored);
+  record(state, { version, type: before ? "MODIFIED" : "ADDED", object: stored, before, by: fieldManager });
   return stored;
 }
 
-/** Throws for an unknown kind and for a stale version. */
-function check(
-  state: State,
-  { apiVersion, kind, metadata: { name, namespace, resourceVersion } }: KubeObject,
-  before: KubeObject | undefined,
-): void {
-  if (!resourceFor(state, { apiVersion, kind }))
-    throw new KubeError(404, "NotFound", `the API server does not know the kind ${kind} of ${apiVersion}`);
-  if (!before || resourceVersion === undefined || resourceVersion === before.metadata.resourceVersion) return;
-  const which = describeRef({ apiVersion, kind, namespace, name });
-  throw new KubeError(409, "Conflict", `${which}: the object has been modified; please apply your changes to the latest version and try again`);
+function refuseStale({ metadata }: KubeObject, next: KubeObject): void {
+  const { resourceVersion } = next.metadata;
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) throw stale(refOf(next));
+}
+
+function stale(ref: ObjectRef): KubeError {
+  const message = "the object has been modified; please apply your changes to the latest version and try again";
+  return new KubeError(409, "Conflict", `${describeRef(ref)}: ${message}`);
 }
 
 /** With what the server alone decides. */
-function completed(object: KubeObject, before: KubeObject | undefined, version: number): KubeObject {
-  const { uid = `uid-${version + 1}`, generation = 0, resourceVersion = "" } = before?.metadata ?? {};
-  const edited = !before || !sameJson(before["spec"], object["spec"]);
-  return { ...object, metadata: { ...object.metadata, uid, generation: edited ? generation + 1 : generation, resourceVersion } };
+function completed(state: State, object: KubeObject, before: KubeObject | undefined): KubeObject {
+  const fresh = { uid: `uid-${state.version + 1}`, generation: 0, resourceVersion: "", creationTimestamp: timeOf(state) };
+  const { uid, generation, resourceVersion, creationTimestamp } = { ...fresh, ...before?.metadata };
+  const edited = !before || !sameValue(before["spec"], object["spec"]);
+  return {
+    ...object,
+    metadata: { ...object.metadata, uid, generation: edited ? generation + 1 : generation, resourceVersion, creationTimestamp },
+  };
 }
 
 function drop(state: State, object: KubeObject): KubeObject {
   const version = ++state.version;
-  state.objects.delete(idOf(refOf(object)));
-  record(state, {
-    version,
-    event: { type: "DELETED", object: { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } } },
-  });
+  const { objects } = shelfOf(state, object);
+  const before = objects.get(keyOf(object.metadata));
+  objects.delete(keyOf(object.metadata));
+  const last = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
+  record(state, { version, type: "DELETED", object: last, before, by: "" });
   return object;
 }
 
-function record(state: State, entry: Entry): void {
-  state.log.push(entry);
-  for (const listener of state.listeners) listener();
+function record(state: State, change: StoredChange): void {
+  shelfOf(state, change.object).log.push(change);
+  for (const listener of state.listeners) listener(change);
 }
 
-/** A write of the status changes nothing else, and any other write no status. */
+/** A write of the status changes nothing else, one to scale only the replicas, and any other write no status. */
 function limited(before: KubeObject, after: KubeObject, { subresource }: WriteOptions): KubeObject {
   const { resourceVersion } = after.metadata;
-  if (subresource === "status") {
-    const metadata = { ...before.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
-    return { ...before, metadata, status: after["status"] };
-  }
-  return before["status"] === undefined ? after : { ...after, status: before["status"] };
+  if (subresource === undefined) return before["status"] === undefined ? after : { ...after, status: before["status"] };
+  const metadata = { ...before.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+  if (subresource === "status") return { ...before, metadata, status: after["status"] };
+  const { replicas } = isRecord(after["spec"]) ? after["spec"] : {};
+  return { ...before, metadata, spec: { ...(before["spec"] as object), replicas } };
 }
 
 function merged(before: unknown, change: unknown): unknown {
@@ -215,9 +235,13 @@ function merged(before: unknown, change: unknown): unknown {
 }
 
 function current(state: State, ref: ObjectRef): KubeObject {
-  const object = state.objects.get(idOf(ref));
+  const object = state.shelves.get(kindKey(ref))?.objects.get(keyOf(ref));
   if (!object) throw new KubeError(404, "NotFound", `${describeRef(ref)} not found`);
   return object;
+}
+
+function isIn(namespace: string | undefined, { metadata }: KubeObject): boolean {
+  return namespace === undefined || metadata.namespace === namespace;
 }
 
 function matches({ metadata }: KubeObject, selector: string | undefined): boolean {
@@ -227,12 +251,19 @@ function matches({ metadata }: KubeObject, selector: string | undefined): boolea
   });
 }
 
-function resourceFor({ resources }: State, { apiVersion, kind }: KindRef): ApiResource | undefined {
-  return resources.find((resource) => resource.apiVersion === apiVersion && resource.kind === kind);
+/** Throws for a kind that is not served. */
+function shelfOf({ shelves }: State, kind: KindRef): Shelf {
+  const shelf = shelves.get(kindKey(kind));
+  if (!shelf) throw new KubeError(404, "NotFound", `the API server does not know the kind ${kind.kind} of ${kind.apiVersion}`);
+  return shelf;
 }
 
-function idOf({ apiVersion, kind, namespace, name }: ObjectRef): string {
-  return `${apiVersion} ${kind} ${keyOf({ namespace, name })}`;
+function kindKey({ apiVersion, kind }: KindRef): string {
+  return `${apiVersion} ${kind}`;
+}
+
+function timeOf({ nowMs }: State): string {
+  return new Date(nowMs()).toISOString().replace(/\.\d{3}Z$/, "Z");
 }
 
 async function nextChange({ listeners }: State, signal: AbortSignal): Promise<void> {
