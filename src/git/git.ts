@@ -43,18 +43,20 @@ export interface SourceFile {
   readonly executable: boolean;
 }
 
-/** How a Git operation failed, so that the caller can say what to do about it. */
-export type GitErrorReason =
-  | "AuthenticationFailed" // 401, 403: the credentials are wrong or may not do this
-  | "RepositoryNotFound"
-  | "BranchNotFound"
-  | "StaleRef" // compare-and-swap lost: the branch moved
-  | "PushRefused" // a hook or branch protection; the message is the server's
-  | "HistoryUnavailable" // the commit is beyond what the remote will give
-  | "LimitExceeded" // a size, count or time limit of ours
-  | "UnsafeContent" // symlink out of the tree, a path Git forbids, names that are not UTF-8
-  | "CorruptData"
-  | "GitOperationFailed"; // everything else; worth a retry
+/** How a Git operation may fail, so that the caller can say what to do about it. */
+export const gitErrorReasons = [
+  "AuthenticationFailed", // 401, 403: the credentials are wrong or may not do this
+  "RepositoryNotFound",
+  "BranchNotFound",
+  "StaleRef", // compare-and-swap lost: the branch moved
+  "PushRefused", // a hook or branch protection; the message is the server's
+  "HistoryUnavailable", // the commit is beyond what the remote will give
+  "LimitExceeded", // a size, count or time limit of ours
+  "UnsafeContent", // symlink out of the tree, a path Git forbids, names that are not UTF-8
+  "CorruptData",
+  "GitOperationFailed", // everything else; worth a retry
+] as const;
+export type GitErrorReason = (typeof gitErrorReasons)[number];
 
 /** Thrown by every method of {@link Git}. Holds no credentials. */
 export class GitError extends Error {
@@ -66,6 +68,18 @@ export class GitError extends Error {
     this.reason = reason;
   }
 }
+
+/** One call of {@link Git}. */
+interface GitOperation {
+  /** Name of the method. */
+  readonly operation: string;
+  /** Why it failed; missing when it did not, or was broken off. */
+  readonly reason?: GitErrorReason | undefined;
+  readonly durationMs: number;
+}
+
+/** Told of every call, for metrics. Must be cheap and must not throw. */
+export type GitObserver = (operation: GitOperation) => void;
 
 /** What is to be undone. */
 export interface RevertRequest {

@@ -25,13 +25,15 @@ export interface NewPullRequest {
   readonly body: string;
 }
 
-/** How a host call failed. `Unknown` covers everything that says nothing about the pull request: 5xx, 429, timeouts, HTML. */
-export type GitHostErrorReason =
-  | "Unauthorized" // 401, or a token that may not do this
-  | "RepositoryNotFound"
-  | "RepositoryArchived"
-  | "NoDifference" // head and base have the same content: there is nothing to merge
-  | "Unknown";
+/** How a host call may fail. `Unknown` covers everything that says nothing about the pull request: 5xx, 429, timeouts, HTML. */
+export const gitHostErrorReasons = [
+  "Unauthorized", // 401, or a token that may not do this
+  "RepositoryNotFound",
+  "RepositoryArchived",
+  "NoDifference", // head and base have the same content: there is nothing to merge
+  "Unknown",
+] as const;
+export type GitHostErrorReason = (typeof gitHostErrorReasons)[number];
 
 /** Thrown by every method of {@link GitHost}. Holds no token. The message names the host's own words. */
 export class GitHostError extends Error {
