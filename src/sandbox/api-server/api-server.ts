@@ -9,6 +9,7 @@ import type { PodLog } from "./handlers.ts";
 import { builtinKinds } from "./kinds/builtin-kinds.ts";
 import { startLifecycle } from "./lifecycle.ts";
 import type { Cluster } from "./objects.ts";
+import { startQuotaStatus } from "./quota.ts";
 import { createRegistry } from "./resource-type.ts";
 import { type Authorize, handleRequest, type RequestInfo } from "./serve.ts";
 import { createStore } from "./store.ts";
@@ -49,7 +50,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const registry = createRegistry();
   for (const type of builtinKinds()) registry.add(type);
   const cluster: Cluster = { store: createStore(options.historyLimit ?? 10_000), registry, clock: options.clock ?? systemClock };
-  const stops = [startCrds(cluster), startLifecycle(cluster)];
+  const stops = [startCrds(cluster), startLifecycle(cluster), startQuotaStatus(cluster)];
   seedCluster(cluster);
   const closing = new AbortController();
   // Every open watch listens to it.

@@ -21,6 +21,7 @@ import { nameRuleOf } from "./kinds/builtin-kinds.ts";
 import { sameOwnership, type Writer } from "./managed-fields/managers.ts";
 import { trackUpdate } from "./managed-fields/track.ts";
 import { type Cluster, getObject, timestamp, type WriteOptions } from "./objects.ts";
+import { refuseOverQuota } from "./quota.ts";
 import { type Draft, groupVersion, type ResourceType } from "./resource-type.ts";
 import type { Schema } from "./schema.ts";
 import { crdErrors } from "./crds.ts";
@@ -112,6 +113,7 @@ export function storeNew(cluster: Cluster, type: ResourceType, object: Draft, dr
   const other = cluster.store.find(type, metadata.namespace, metadata.name);
   if (other) throw alreadyExists(type, metadata.name, other.metadata.deletionTimestamp !== undefined);
   allocateAddresses(cluster, type, object);
+  refuseOverQuota(cluster, type, object);
   return dryRun ? object : cluster.store.put(type, object);
 }
 
