@@ -3,10 +3,7 @@ import type { ContractServer, Fault } from "../contract/contract-server.ts";
 import { type GitHost, GitHostError, type GitHostErrorReason, type GitHostOptions, type PullRequest } from "../../src/githost/git-host.ts";
 
 /** One repository on a host, and the hands of everybody else who works with it. */
-export interface HostLab {
-  /** Sees every request of the host under test. */
-  readonly server: ContractServer;
-  readonly options: Record<"writer" | "reader" | "stranger" | "elsewhere", GitHostOptions>;
+export interface RepositoryLab {
   /** Makes or moves a branch to a new commit, on top of main; `change: false` leaves it at main. */
   push(branch: string, change?: boolean): Promise<string>;
   deleteBranch(branch: string): Promise<void>;
@@ -14,10 +11,17 @@ export interface HostLab {
   merge(number: number, style: "merge" | "squash" | "rebase"): Promise<string>;
   close(number: number, login: "person" | "bot"): Promise<void>;
   review(number: number, login: "person" | "bot", says: "approve" | "refuse"): Promise<void>;
-  archive(): Promise<void>;
   /** Texts of all comments. */
   comments(number: number): Promise<string[]>;
   stop(): Promise<void>;
+}
+
+/** A {@link RepositoryLab} behind HTTP. */
+export interface HostLab extends RepositoryLab {
+  /** Sees every request of the host under test. */
+  readonly server: ContractServer;
+  readonly options: Record<"writer" | "reader" | "stranger" | "elsewhere", GitHostOptions>;
+  archive(): Promise<void>;
 }
 
 /** Logins of those who close and review, as the host writes them. */
@@ -40,19 +44,29 @@ export function testGitHost(host: (options: GitHostOptions) => GitHost, start: (
     await lab.stop();
     expect(lab.server.violations).toEqual([]);
   });
-  const subject: Subject = { lab: () => lab, writer: () => host(lab.options.writer), host, names };
-  testOpening(subject);
-  testEnds(subject);
-  testChanges(subject);
+  const subject: HttpSubject = { lab: () => lab, writer: () => host(lab.options.writer), host, names };
+  testPullRequests(subject);
   testRefusals(subject);
   testFaults(subject);
 }
 
-interface Subject {
-  readonly lab: () => HostLab;
+/** The tests every host must pass, and what stands in for one without HTTP. */
+export function testPullRequests(subject: Subject): void {
+  testOpening(subject);
+  testEnds(subject);
+  testChanges(subject);
+}
+
+/** What is put to the test. */
+export interface Subject {
+  readonly lab: () => RepositoryLab;
   readonly writer: () => GitHost;
-  readonly host: (options: GitHostOptions) => GitHost;
   readonly names: LabNames;
+}
+
+interface HttpSubject extends Subject {
+  readonly lab: () => HostLab;
+  readonly host: (options: GitHostOptions) => GitHost;
 }
 
 async function opened({ lab, writer }: Subject): Promise<PullRequest> {
@@ -178,7 +192,7 @@ function testChanges(subject: Subject): void {
   });
 }
 
-function testRefusals({ lab, writer, host }: Subject): void {
+function testRefusals({ lab, writer, host }: HttpSubject): void {
   const refused = async (work: Promise<unknown>): Promise<{ reason: GitHostErrorReason; message: string }> => {
     const error = await work.then(() => undefined, (thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(GitHostError);
@@ -247,7 +261,7 @@ const faults: [string, Fault, RegExp][] = [
   ["a cut connection", "cut", /failed/],
 ];
 
-function testFaults({ lab, host }: Subject): void {
+function testFaults({ lab, host }: HttpSubject): void {
   test.each(faults)("%s is Unknown, asked once, and says nothing about the pull request", async (_, fault, message) => {
     lab().server.setFault(fault);
     const found = host({ ...lab().options.writer, timeoutMs: fault === "silence" ? 300 : 10_000 }).findPullRequest(head, signal());
