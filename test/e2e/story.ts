@@ -1,0 +1,326 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, type TestContext } from "vitest";
+import type { CanaryStatus } from "../../src/api/canary.ts";
+import { apiVersion, names } from "../../src/api/meta.ts";
+import type { KubeObject, ObjectRef } from "../../src/api/object.ts";
+import type { Revert, RevertPhase } from "../../src/api/revert.ts";
+import { type Load, startLoad } from "../../src/sandbox/load/load.ts";
+import { type Clone, startClone } from "./clone.ts";
+import type { Controller, ControllerOptions } from "./controller.ts";
+import { type ApiAnswer, type ApiMethod, gitApi } from "./git-api.ts";
+import { autoscaler, canary, type CanaryOptions, deployment, type Files, ingress, type ServiceOptions } from "./manifests.ts";
+import { type Account, openPlace, type Place } from "./place.ts";
+import { type Eyes, openEyes, seen, type Sight, sightOf } from "./sight.ts";
+
+/** A pull request as Gitea shows it. */
+export interface Pull {
+  readonly number: number;
+  readonly title: string;
+  readonly body: string;
+  readonly state: "open" | "closed";
+  readonly merged: boolean;
+  readonly head: { readonly ref: string; readonly sha: string };
+}
+
+/** What a team begins with. */
+export interface TeamOptions {
+  /** What runs, by name; each has a Canary and users. Default: one service, `shop`. */
+  readonly services?: Readonly<Record<string, ServiceOptions>>;
+  /** Of all its Canaries. */
+  readonly canary?: CanaryOptions;
+  /** More files, or others in the place of the generated ones. */
+  readonly files?: (team: Pick<Team, "namespace" | "host">) => Files;
+  /** Folders that are applied, each by a Sync of its name. Default: apps. */
+  readonly syncs?: readonly string[];
+  /** How often the repository is polled. Default: 2s. */
+  readonly interval?: string;
+  /** Requests a second for each service. Default: 20. */
+  readonly traffic?: number;
+  /** Canaries to wait for, as `namespace/name` or `name`. Default: one a service. */
+  readonly canaries?: readonly string[];
+}
+
+/** People with a repository, a namespace and users of what they run. They have nothing in common with any other team. */
+export interface Team extends Sight {
+  readonly place: Place;
+  readonly namespace: string;
+  /** Name of the repository. */
+  readonly repository: string;
+  /** Ada's clone. */
+  readonly ada: Clone;
+  /** Somebody else's clone, e.g. the image bot's. */
+  clone(who: "person" | "bot", name: string): Promise<Clone>;
+  /** Name under which users reach a service. */
+  host(service: string): string;
+  /** Pushes a commit that gives a service this tag, or these options. Returns the commit's id. */
+  releases(service: string, options: string | ServiceOptions, message?: string): Promise<string>;
+  /** Users of a service, since it was put under its Canary. */
+  users(service: string): Load;
+  /** Waits until the primary runs this tag and the Canary is at rest. */
+  promoted(service: string, tag: string): Promise<void>;
+  /** Waits until the Canary has failed and all traffic is back. */
+  rolledBack(service: string): Promise<NonNullable<CanaryStatus["failure"]>>;
+  /** Waits until the target says the promoted tag again although Git says another. */
+  held(service: string, tag: string): Promise<void>;
+  /**
+   * Waits for the Revert to be in this phase. Many teams of this suite fail within minutes of each other, which Serin takes for
+   * an outage and proposes nothing: the platform team, which knows better, releases what is waited for to be proposed.
+   */
+  revertIs(service: string, phase: RevertPhase, reason?: string): Promise<Revert>;
+  /** Says that a Revert which is only held shall be proposed. */
+  releasesRevert(revert: Revert): Promise<void>;
+  /** Waits for the pull request that proposes the revert. */
+  pullRequest(service: string): Promise<Pull>;
+  /** Waits until the failed run's pods have gone. */
+  atRest(service: string): Promise<void>;
+  /** Calls the host's API below the repository. */
+  api(method: ApiMethod, path: string, body?: object, who?: Account): Promise<ApiAnswer>;
+  /** All pull requests, oldest first. */
+  pulls(): Promise<Pull[]>;
+  comments(pull: Pull): Promise<string[]>;
+  /** Branches on the host that Serin made. */
+  revertBranches(): Promise<string[]>;
+  /** What a file says on the host's main branch. */
+  fileAtMain(path: string): Promise<string>;
+  merges(pull: Pull, style?: "merge" | "squash" | "rebase"): Promise<void>;
+  closes(pull: Pull): Promise<void>;
+  /** Applies as the platform team would, beside Git. */
+  applies(...objects: KubeObject[]): Promise<void>;
+  /** Deletes as with kubectl. */
+  deletes(kind: { apiVersion: string; kind: string }, name: string): Promise<void>;
+  patches(kind: { apiVersion: string; kind: string }, name: string, patch: object, subresource?: string): Promise<void>;
+}
+
+/** Where a file of scenarios takes place. */
+export interface Stage {
+  readonly place: Place;
+  readonly controller: Controller;
+  /** Starts a team whose services run and have users. What it had goes at the end of the test whose context is given. */
+  aTeam(test: TestContext, name: string, options?: TeamOptions): Promise<Team>;
+}
+
+/** Opens the place before the tests of this file and closes it after them. One controller works for all of them. */
+export function stage(options: ControllerOptions = {}): Stage {
+  let open: { place: Place; controller: Controller; eyes: Eyes } | undefined;
+  const leaving: Promise<void>[] = [];
+  const now = (): NonNullable<typeof open> => {
+    if (!open) throw new Error("the stage is not open yet");
+    return open;
+  };
+  beforeAll(async () => {
+    const place = await openPlace();
+    open = { place, controller: await place.startController(options), eyes: await openEyes(place) };
+  }, 120_000);
+  afterAll(async () => {
+    await Promise.all(leaving);
+    await open?.place.close();
+  }, 120_000);
+  return {
+    get place() {
+      return now().place;
+    },
+    get controller() {
+      return now().controller;
+    },
+    aTeam: async ({ onTestFinished }, name, teamOptions) => {
+      const life = new AbortController();
+      const team = await startTeam({ ...now(), name, signal: life.signal }, teamOptions);
+      onTestFinished(() => {
+        life.abort(new Error("the scenario is over"));
+        leaving.push(leave(team));
+      });
+      return team;
+    },
+  };
+}
+
+const fieldManager = "platform-team";
+const limit = (): AbortSignal => AbortSignal.timeout(60_000);
+const group = { namespace: "v1", secret: "v1" } as const;
+
+interface Setting {
+  readonly place: Place;
+  readonly eyes: Eyes;
+  readonly name: string;
+  /** Ends the users' requests. */
+  readonly signal: AbortSignal;
+}
+
+async function startTeam({ place, eyes, name, signal }: Setting, options: TeamOptions = {}): Promise<Team> {
+  // A cluster that lasts may have had a team of this name before.
+  const namespace = place.lasting ? `${name}-${Math.random().toString(36).slice(2, 6)}` : name;
+  const sight = sightOf(place, eyes, namespace);
+  const { git, kube } = place;
+  const host = (service: string): string => `${service}.${namespace}.example`;
+  const services = options.services ?? { shop: {} };
+  const clone: Team["clone"] = (who, author) =>
+    startClone({
+      url: `${git.url}/${git.organization}/${namespace}.git`,
+      dir: join(place.dir, namespace, author),
+      account: git.accounts[who],
+      name: author,
+    });
+  await git.createRepository(namespace);
+  const ada = await clone("person", "Ada");
+  const users = new Map<string, Load>();
+  const api: Team["api"] = (method, path, body, who = git.accounts.person) =>
+    gitApi(git.url, who, method, `/repos/${git.organization}/${namespace}${path}`, body);
+  const patches: Team["patches"] = async (kind, object, patch, subresource) => {
+    await kube.patch({ ...kind, namespace, name: object }, patch, { fieldManager, subresource }, limit());
+  };
+  const revertIs: Team["revertIs"] = (service, phase, reason = "") =>
+    sight.until(`the Revert of ${service} to be ${phase} ${reason}`, async () => {
+      const found = sight.revert(service);
+      if (!found) return undefined;
+      const ready = sight.ready(seen.revert, found.metadata.name);
+      const released = found.metadata.annotations?.[names.release] !== undefined;
+      if (phase === "Proposed" && ready.includes("Storm") && !released) await team.releasesRevert(found);
+      return found.status.phase === phase && ready.includes(reason) ? found : undefined;
+    });
+  const pulls: Team["pulls"] = async () =>
+    ((await api("GET", "/pulls?state=all")).json as Pull[]).sort((a, b) => a.number - b.number);
+  const team: Team = {
+    ...sight,
+    place,
+    namespace,
+    repository: namespace,
+    ada,
+    clone,
+    host,
+    api,
+    pulls,
+    patches,
+    revertIs,
+    releasesRevert: (revert) => patches(seen.revert, revert.metadata.name, { metadata: { annotations: { [names.release]: "on-call" } } }),
+    releases: (service, release, message) => {
+      const wanted = typeof release === "string" ? { ...services[service], tag: release } : release;
+      const text = message ?? `Release ${service} ${wanted.tag ?? ""}`.trim();
+      return ada.push(text, { [`apps/${service}.yaml`]: deployment(service, wanted) });
+    },
+    users: (service) => {
+      const load = users.get(service);
+      if (!load) throw new Error(`${service} has no users`);
+      return load;
+    },
+    promoted: async (service, tag) => {
+      await sight.until(`${service} ${tag} to be promoted`, () => {
+        const { phase } = sight.canary(service);
+        return sight.tag(`${service}-primary`) === tag && (phase === "Succeeded" || phase === "Initialized");
+      });
+    },
+    rolledBack: (service) =>
+      sight.until(`${service} to be rolled back`, () => {
+        const { phase, canaryWeight, failure } = sight.canary(service);
+        return phase === "Failed" && canaryWeight === 0 ? failure : undefined;
+      }),
+    held: async (service, tag) => {
+      await sight.until(`${service} to be held at ${tag}`, () => {
+        const holding = sight.list(seen.sync).some(({ status }) => JSON.stringify((status as { holding?: unknown }).holding ?? []).includes(`"${service}"`));
+        return holding && sight.tag(service) === tag;
+      });
+    },
+    pullRequest: async (service) => {
+      const { status } = await revertIs(service, "Proposed");
+      const pull = (await pulls()).find(({ number }) => number === status.pullRequest?.number);
+      if (!pull) throw new Error(`no pull request ${status.pullRequest?.number ?? ""} on the host`);
+      return pull;
+    },
+    atRest: async (service) => {
+      await sight.until(`the canary's pods of ${service} to be gone`, () => {
+        const own = sight.list(seen.pod).filter(({ metadata }) => metadata.labels?.["app"] === service);
+        const spec = sight.find(seen.deployment, service)?.["spec"] as { replicas?: number } | undefined;
+        return spec?.replicas === 0 && own.length === 0;
+      });
+    },
+    comments: async ({ number }) => ((await api("GET", `/issues/${number}/comments`)).json as { body: string }[]).map(({ body }) => body),
+    revertBranches: async () => {
+      const refs = await ada.git("ls-remote", "origin", "refs/heads/serin/*");
+      return refs.split("\n").filter((line) => line !== "").map((line) => line.replace(/^.*refs\/heads\//, ""));
+    },
+    fileAtMain: async (path) => {
+      await ada.git("fetch", "--quiet", "origin", "main");
+      return ada.git("show", `FETCH_HEAD:${path}`);
+    },
+    merges: async ({ number }, style = "merge") => {
+      await sight.until(`pull request ${number} to be merged`, async () => {
+        const { status, json } = await api("POST", `/pulls/${number}/merge`, { Do: style });
+        // Gitea looks for conflicts in the background first, and asks to try again until it has.
+        if (status === 405 || status === 409) return false;
+        if (status !== 200) throw new Error(`merge by ${style}: ${status} ${JSON.stringify(json)}`);
+        return true;
+      });
+    },
+    closes: async ({ number }) => {
+      const { status } = await api("PATCH", `/pulls/${number}`, { state: "closed" });
+      if (status !== 201) throw new Error(`pull request ${number} cannot be closed: ${status}`);
+    },
+    applies: async (...objects) => {
+      for (const { metadata, ...object } of objects)
+        await kube.apply({ ...object, metadata: { namespace, ...metadata } } as KubeObject, { fieldManager }, limit());
+    },
+    deletes: async (kind, object) => kube.delete({ ...kind, namespace, name: object } satisfies ObjectRef, {}, limit()),
+  };
+  await ada.push("Start", { ...filesOf(team, services, options), ...options.files?.(team) });
+  for (const object of clusterObjects(team, options)) await kube.apply(object, { fieldManager }, limit());
+  await Promise.all(
+    (options.canaries ?? Object.keys(services)).map((one) =>
+      sight.until(`${one} to be put under its Canary`, () => sight.canary(one).phase === "Initialized"),
+    ),
+  );
+  for (const service of Object.keys(services)) {
+    const load = startLoad({ url: place.gateway, host: host(service), ratePerSecond: options.traffic ?? 20, signal });
+    users.set(service, load);
+    await sight.until(`${service} to answer`, () => load.snapshot().answered > 0);
+  }
+  return team;
+}
+
+function filesOf(team: Team, services: Readonly<Record<string, ServiceOptions>>, { canary: options = {} }: TeamOptions): Files {
+  const files = Object.entries(services).flatMap(([name, service]) => [
+    [`apps/${name}.yaml`, deployment(name, service)],
+    [`apps/${name}-canary.yaml`, canary(name, team.host(name), options)],
+    ...(options.provider === "nginx" ? [[`apps/${name}-ingress.yaml`, ingress(name, team.host(name))]] : []),
+    ...(options.autoscaled === true ? [[`apps/${name}-autoscaler.yaml`, autoscaler(name)]] : []),
+  ]);
+  return Object.fromEntries(files) as Files;
+}
+
+/** What a platform team applies once: everything else comes from Git. */
+export function clusterObjects({ place: { git }, namespace, repository }: Team, { interval = "2s", syncs = ["apps"] }: TeamOptions): KubeObject[] {
+  const { login, token } = git.accounts.serin;
+  return [
+    { apiVersion: group.namespace, kind: "Namespace", metadata: { name: namespace } },
+    {
+      apiVersion: group.secret,
+      kind: "Secret",
+      metadata: { name: "git", namespace },
+      type: "Opaque",
+      stringData: { username: login, password: token },
+    },
+    {
+      apiVersion,
+      kind: "GitRepository",
+      metadata: { name: "apps", namespace },
+      spec: {
+        url: `${git.url}/${git.organization}/${repository}.git`,
+        ref: { branch: "main" },
+        interval,
+        secretRef: { name: "git" },
+        host: { kind: "gitea" },
+      },
+    },
+    ...syncs.map((path) => ({
+      apiVersion,
+      kind: "Sync",
+      metadata: { name: path.replace(/^.*\//, ""), namespace },
+      spec: { sourceRef: { name: "apps" }, path: `./${path}`, interval: "10s", prune: true, targetNamespace: namespace },
+    })),
+  ];
+}
+
+/** Everything of the team goes with its namespace; a cluster that lasts must not keep any of it. */
+async function leave(team: Team): Promise<void> {
+  const { place, namespace } = team;
+  await place.kube.delete({ ...seen.namespace, name: namespace }, {}, limit());
+  await team.until(`namespace ${namespace} to be gone`, () => team.find(seen.namespace, namespace) === undefined);
+}
