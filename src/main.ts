@@ -1,11 +1,11 @@
 #!/usr/bin/env node
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { controllerCommand } from "./cli/controller.ts";
-import { demoCommand } from "./cli/demo/demo.ts";
 import { type Flag, flags, readConfig } from "./config.ts";
 import { loadKubeConfig } from "./kube/kubeconfig.ts";
 import { messageOf } from "./lib/errors.ts";
 import { createLogger } from "./lib/log.ts";
+import { version } from "./version.ts";
 
 interface Command {
   readonly summary: string;
@@ -19,22 +19,30 @@ interface Given {
   readonly switches: ReadonlySet<string>;
 }
 
+/** How a process of ours runs Git: this very file, whether it is main.ts or the one that everything was bundled into. */
+const gitWorker = { file: fileURLToPath(import.meta.url), args: ["git-worker"] };
+
+// What a command is made of is loaded when it is asked for: the Git process shall not hold all of the controller in memory.
 const commands: Readonly<Record<string, Command>> = {
   controller: {
     summary: "Run the controller.",
     flags,
     switches: [],
     run: async ({ values }, signal) => {
+      const { controllerCommand } = await import("./cli/controller.ts");
       const config = readConfig(values);
       const connection = await loadKubeConfig({ path: config.kubeconfig });
-      await controllerCommand({ config, connection, log: createLogger(config.logLevel), signal });
+      await controllerCommand({ config, connection, log: createLogger(config.logLevel), gitWorker, signal });
     },
   },
   demo: {
     summary: "Play a good and a bad release on a cluster in this process: no Docker, nothing to install.",
     flags: [],
     switches: [{ name: "once", description: "End after the story instead of staying up." }],
-    run: ({ switches }, signal) => demoCommand({ once: switches.has("once"), output: process.stdout, config: readConfig() }, signal),
+    run: async ({ switches }, signal) => {
+      const { demoCommand } = await import("./cli/demo/demo.ts");
+      await demoCommand({ once: switches.has("once"), output: process.stdout, config: readConfig(), gitWorker }, signal);
+    },
   },
 };
 
@@ -42,6 +50,10 @@ async function main(args: readonly string[]): Promise<number> {
   const [name = "help", ...rest] = args;
   if (["help", "--help", "-h"].includes(name)) {
     process.stdout.write(usage());
+    return 0;
+  }
+  if (["version", "--version"].includes(name)) {
+    process.stdout.write(`${version}\n`);
     return 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
@@ -98,7 +110,7 @@ function parse(command: Command, args: string[]): Given | undefined {
 
 function usage(): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`);
-  return `Progressive delivery for Kubernetes in which Git stays true.\n\nUsage: serin COMMAND [flags]\n\n${lines.join("\n")}\n\nserin COMMAND --help lists a command's flags.\n`;
+  return `Progressive delivery for Kubernetes in which Git stays true.\n\nUsage: serin COMMAND [flags]\n\n${lines.join("\n")}\n\nserin COMMAND --help lists a command's flags, serin --version says which Serin this is.\n`;
 }
 
 function commandUsage(name: string, { summary, flags: valued, switches }: Command): string {
@@ -112,7 +124,9 @@ function commandUsage(name: string, { summary, flags: valued, switches }: Comman
 }
 
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  // Not a command of the help: only we start it, with a channel to talk on.
+  if (process.argv[2] === "git-worker" && process.send) (await import("./git/worker.ts")).runGitWorker();
+  else process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`serin: ${messageOf(error)}\n`);
   process.exitCode = 1;

@@ -5,7 +5,7 @@ import { apiVersion, names, parseObject } from "../api/meta.ts";
 import type { Config } from "../config.ts";
 import { findSecret } from "../controllers/secrets.ts";
 import { runControllers, type World } from "../controllers/wiring.ts";
-import { createGit } from "../git/create-git.ts";
+import { createGit, type GitWorker } from "../git/create-git.ts";
 import { hosts } from "../githost/hosts.ts";
 import { createKube, type KubeClient } from "../kube/client.ts";
 import { createEvents } from "../kube/events.ts";
@@ -19,6 +19,7 @@ import { createRenderers } from "../render/renderers.ts";
 import { routers } from "../routing/routers.ts";
 import { hookReceiver, type HookTarget } from "../server/hooks.ts";
 import { type RunningServer, startServer } from "../server/server.ts";
+import { version } from "../version.ts";
 import { tellMissingKinds } from "./served-kinds.ts";
 
 /** What a controller is started with. */
@@ -28,6 +29,8 @@ interface ControllerOptions {
   readonly log: Logger;
   /** How fast a Lease changes hands. Default: as Kubernetes' own controllers. */
   readonly election?: ElectionDurations;
+  /** How the Git process is started. Default: from its source file. */
+  readonly gitWorker?: GitWorker;
   /** Ends it. */
   readonly signal: AbortSignal;
 }
@@ -75,8 +78,8 @@ async function runElected(
 type Working = ControllerOptions & { readonly kube: KubeClient; readonly canWrite: () => boolean };
 
 /** Everything that a leader does, until it leads no more. */
-async function work({ config, kube, canWrite, log }: Working, signal: AbortSignal): Promise<void> {
-  const git = createGit({ dir: config.gitDirectory, log, memoryLimitBytes: config.gitMemoryLimitBytes });
+async function work({ config, kube, canWrite, log, gitWorker }: Working, signal: AbortSignal): Promise<void> {
+  const git = createGit({ dir: config.gitDirectory, log, memoryLimitBytes: config.gitMemoryLimitBytes, worker: gitWorker });
   const recording = new AbortController();
   const events = createEvents({ kube, component: "serin", clock: systemClock, log, signal: recording.signal });
   const world: World = {
@@ -138,7 +141,7 @@ async function findHook(kube: KubeClient, namespace: string, name: string): Prom
 export async function controllerCommand(options: ControllerOptions): Promise<void> {
   const { log } = options;
   const controller = await startController(options);
-  log.info({ port: controller.port, identity: options.config.identity }, "controller started");
+  log.info({ version, port: controller.port, identity: options.config.identity }, "controller started");
   await controller.ended;
   log.info({}, "controller ended");
 }

@@ -4,6 +4,12 @@ import { createChild } from "./child.ts";
 import type { Git, Remote } from "./git.ts";
 import type { GitCore, SentArguments } from "./protocol.ts";
 
+/** How the child process is started: a file that calls `runGitWorker`, e.g. the program's own bundle with an argument. */
+export interface GitWorker {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
 /** What {@link createGit} needs. */
 interface GitOptions {
   /** A directory of our own for the repositories; a cache, so an emptyDir will do. */
@@ -11,8 +17,8 @@ interface GitOptions {
   readonly log: Logger;
   /** Resident memory above which the child process is killed. Default: 768 MiB. */
   readonly memoryLimitBytes?: number | undefined;
-  /** How the child is started: a file that calls `runGitWorker`, e.g. the program's own bundle with an argument. */
-  readonly worker?: { readonly file: string; readonly args: readonly string[] } | undefined;
+  /** Default: from its source file, which a bundle does not have. */
+  readonly worker?: GitWorker | undefined;
 }
 
 const defaultMemoryLimitBytes = 768 * 1024 * 1024;

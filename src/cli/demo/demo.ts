@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../../config.ts";
+import type { GitWorker } from "../../git/create-git.ts";
 import { serverAt } from "../../kube/kubeconfig.ts";
 import { createLogger } from "../../lib/log.ts";
 import { startLoad } from "../../sandbox/load/load.ts";
@@ -19,6 +20,8 @@ export interface DemoOptions {
   readonly once: boolean;
   readonly output: Output;
   readonly config: Config;
+  /** How the controller starts its Git process. */
+  readonly gitWorker: GitWorker;
 }
 
 const requestsPerSecond = 50;
@@ -28,7 +31,7 @@ const bad = { ERROR_PERCENT: "30" };
  * Starts a whole cluster in this process, plays the story, and stays up for the user until told to stop. Throws when the story
  * does not come out.
  */
-export async function demoCommand({ once, output, config }: DemoOptions, signal: AbortSignal): Promise<void> {
+export async function demoCommand({ once, output, config, gitWorker }: DemoOptions, signal: AbortSignal): Promise<void> {
   const startedMs = performance.now();
   const screen = createScreen(output, () => performance.now() - startedMs);
   const dir = await mkdtemp(join(tmpdir(), "serin-demo-"));
@@ -50,7 +53,7 @@ export async function demoCommand({ once, output, config }: DemoOptions, signal:
       leaderElectionNamespace: "default",
       namespaces: undefined,
     };
-    controller = (await startController({ config: own, connection: serverAt(sandbox.apiServer), log, signal: all })).ended;
+    controller = (await startController({ config: own, connection: serverAt(sandbox.apiServer), log, gitWorker, signal: all })).ended;
     controller.catch((error: unknown) => life.abort(error));
     const stage = await prepare(sandbox, { dir, searchPath: config.searchPath }, all);
     introduce(screen, sandbox, stage.repositoryUrl);
