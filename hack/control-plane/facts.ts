@@ -35,6 +35,13 @@ const facts = z.object({
   auditLog: z.string(),
   /** Unix socket on which parts are stopped, started and frozen. */
   control: z.string(),
+  /**
+   * File that says which bundle `serin.dev/controller:VERSION` runs: `{"0.1.0": "/checkout/dist/serin.mjs"}`. Read at each
+   * start of such a container, so a command may add versions.
+   */
+  controllerImages: z.string(),
+  /** Folder with `NAMESPACE/POD/CONTAINER.log` and `.pid` of the pods that are processes. */
+  pods: z.string(),
 });
 
 /** Where everything of a running control plane is, as seen from inside its network namespace. */

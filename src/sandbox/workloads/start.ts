@@ -53,6 +53,13 @@ export async function startWorkloads(options: WorkloadOptions): Promise<Workload
   return { ended: Promise.all(loops.map(({ ended }) => ended)).then(() => {}) };
 }
 
+/** Only the scheduler, for a cluster whose other controllers are real. Resolves when it watches. */
+export async function startScheduler(options: WorkloadOptions): Promise<Workloads> {
+  const cluster = createCluster(options.kube, options.informers, [kinds.pod, kinds.node]);
+  await cluster.whenSynced(options.signal);
+  return { ended: startScheduling({ ...options, cluster }).ended };
+}
+
 type Parts = WorkloadOptions & { readonly cluster: Cluster };
 
 async function carryOut({ cluster }: Parts, { writes, againAfterMs }: Plan, signal: AbortSignal): Promise<number | undefined> {

@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { KubeObject } from "../../src/api/object.ts";
+import { isRecord } from "../../src/lib/json.ts";
+import { parseYaml } from "../../src/lib/yaml.ts";
+
+/** The CRDs of the Gateway API and Contour, from Contour's source, and Serin's own. */
+export function customResources({ contour, serin }: { contour: string; serin: string }): KubeObject[] {
+  return [contour, serin].flatMap((folder) => readdirSync(folder).sort().flatMap((file) => objectsIn(join(folder, file))));
+}
+
+function objectsIn(file: string): KubeObject[] {
+  return parseYaml(readFileSync(file), file).map(({ value }) => {
+    if (!isRecord(value) || typeof value["kind"] !== "string") throw new Error(`${file} holds something that is not an object`);
+    return value as unknown as KubeObject;
+  });
+}
+
+/** The Gateway that routes attach to, as a platform team would have made it; the same as in the sandbox. */
+export function gatewayObjects(): KubeObject[] {
+  const group = "gateway.networking.k8s.io/v1";
+  return [
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: "gateway" } },
+    {
+      apiVersion: group,
+      kind: "GatewayClass",
+      metadata: { name: "contour" },
+      spec: { controllerName: "projectcontour.io/gateway-controller" },
+    },
+    {
+      apiVersion: group,
+      kind: "Gateway",
+      metadata: { name: "public", namespace: "gateway" },
+      spec: {
+        gatewayClassName: "contour",
+        listeners: [{ name: "http", port: 80, protocol: "HTTP", allowedRoutes: { namespaces: { from: "All" } } }],
+      },
+    },
+    { apiVersion: "networking.k8s.io/v1", kind: "IngressClass", metadata: { name: "nginx" }, spec: { controller: "k8s.io/ingress-nginx" } },
+  ];
+}

@@ -1,0 +1,82 @@
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { promisify } from "node:util";
+import { request } from "undici";
+import { z } from "zod";
+import type { Account, Facts } from "./facts.ts";
+import { type Layout, type Settings } from "./layout.ts";
+import { asNobody, binary, giteaEnvironment } from "./parts.ts";
+
+const run = promisify(execFile);
+const limitMs = 60_000;
+const organization = "acme";
+
+/** Who has an account, and what they may do with the organisation's repositories. */
+const people = {
+  person: { login: "ada", team: "Owners" },
+  bot: { login: "renovate-bot", team: "writers" },
+  serin: { login: "serin", team: "writers" },
+  readOnly: { login: "reader", team: "readers" },
+} as const;
+
+/** Makes the accounts, their tokens and the organisation on a Gitea that runs. */
+export async function makeAccounts(settings: Settings, layout: Layout): Promise<Facts["gitea"]> {
+  const url = `http://127.0.0.1:${settings.giteaPort}`;
+  const admin = { login: "site-admin", password: newPassword() };
+  const flags = ["--username", admin.login, "--password", admin.password, "--email", `${admin.login}@serin.dev`, "--admin"];
+  const [command, ...before] = asNobody;
+  const args = [...before, binary(settings, "gitea"), "--config", layout.giteaConfig, "admin", "user", "create", ...flags];
+  await run(command, [...args, "--must-change-password=false"], {
+    env: { ...process.env, ...giteaEnvironment(layout) },
+    signal: AbortSignal.timeout(limitMs),
+  });
+  const api = giteaApi(url, admin);
+  const accounts = await Promise.all(Object.entries(people).map(async ([role, { login }]) => [role, await account(api, url, login)] as const));
+  await api("POST", "/orgs", { username: organization, repo_admin_change_team_access: true });
+  const teams = await makeTeams(api);
+  for (const { login, team } of Object.values(people)) await api("PUT", `/teams/${teams[team]}/members/${login}`);
+  return { url, organization, accounts: Object.fromEntries(accounts) as Facts["gitea"]["accounts"] };
+}
+
+type Api = (method: "GET" | "POST" | "PUT", path: string, body?: object) => Promise<unknown>;
+
+/** Everybody has a token for everything that they themselves may do. */
+async function account(api: Api, url: string, login: string): Promise<Account> {
+  const password = newPassword();
+  const email = `${login}@serin.dev`;
+  await api("POST", "/admin/users", { username: login, email, password, must_change_password: false, visibility: "public" });
+  const own = giteaApi(url, { login, password });
+  const { sha1 } = z.object({ sha1: z.string() }).parse(await own("POST", `/users/${login}/tokens`, { name: "control-plane", scopes: ["all"] }));
+  return { login, password, token: sha1 };
+}
+
+/** Ids by name. The one of the owners is there already. */
+async function makeTeams(api: Api): Promise<Record<(typeof people)[keyof typeof people]["team"], number>> {
+  const team = z.object({ id: z.int(), name: z.string() });
+  const make = async (name: string, permission: "read" | "write"): Promise<number> => {
+    const units = { "repo.code": permission, "repo.pulls": permission, "repo.issues": permission, "repo.releases": permission };
+    const body = { name, permission, units_map: units, includes_all_repositories: true, can_create_org_repo: permission === "write" };
+    return team.parse(await api("POST", `/orgs/${organization}/teams`, body)).id;
+  };
+  const [owners] = z.array(team).parse(await api("GET", `/orgs/${organization}/teams`));
+  return { Owners: owners?.id ?? 0, writers: await make("writers", "write"), readers: await make("readers", "read") };
+}
+
+function giteaApi(url: string, { login, password }: { login: string; password: string }): Api {
+  const authorization = `Basic ${Buffer.from(`${login}:${password}`).toString("base64")}`;
+  return async (method, path, body) => {
+    const { statusCode, body: answer } = await request(`${url}/api/v1${path}`, {
+      method,
+      headers: { authorization, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(limitMs),
+    });
+    const text = await answer.text();
+    if (statusCode >= 300) throw new Error(`Gitea answered ${statusCode} to ${method} ${path}: ${text.slice(0, 300)}`);
+    return text === "" ? undefined : (JSON.parse(text) as unknown);
+  };
+}
+
+function newPassword(): string {
+  return randomBytes(12).toString("base64url");
+}
