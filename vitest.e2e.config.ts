@@ -3,12 +3,15 @@ import { defineConfig } from "vitest/config";
 /** `core`: a few minutes' worth that CI runs; `all`: every scenario. */
 const folders = process.env["SERIN_E2E"] === "all" ? ["core", "scenarios"] : ["core"];
 
+const sandbox = process.env["SERIN_CONTROL_PLANE"] === undefined && process.env["SERIN_E2E_GATEWAY"] === undefined;
+
 export default defineConfig({
   test: {
     include: folders.map((folder) => `test/e2e/${folder}/*.test.ts`),
     environment: "node",
-    // Scenarios of one file share a controller and go on side by side; files would share the machine's cores.
-    fileParallelism: false,
+    // Scenarios of one file share a controller and go on side by side. Files have a sandbox each, but a cluster is one for all.
+    fileParallelism: sandbox,
+    maxWorkers: 2,
     maxConcurrency: 8,
     testTimeout: 240_000,
     hookTimeout: 120_000,

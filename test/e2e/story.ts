@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, type TestContext } from "vitest";
+import { request } from "undici";
+import { afterAll, beforeAll, expect, type TestContext } from "vitest";
 import type { CanaryStatus } from "../../src/api/canary.ts";
 import { apiVersion, names } from "../../src/api/meta.ts";
 import type { KubeObject, ObjectRef } from "../../src/api/object.ts";
@@ -268,11 +269,24 @@ async function startTeam({ place, eyes, name, signal }: Setting, options: TeamOp
     ),
   );
   for (const service of Object.keys(services)) {
-    const load = startLoad({ url: place.gateway, host: host(service), ratePerSecond: options.traffic ?? 20, signal });
-    users.set(service, load);
-    await sight.until(`${service} to answer`, () => load.snapshot().answered > 0);
+    // Initialized is the intent; the route follows at once, but the gateway has to hear of it before users come.
+    await sight.until(`${service} to answer`, () => answers(place.gateway, host(service)));
+    users.set(service, startLoad({ url: place.gateway, host: host(service), ratePerSecond: options.traffic ?? 20, signal }));
   }
   return team;
+}
+
+async function answers(gateway: string, host: string): Promise<boolean> {
+  const { statusCode, body } = await request(gateway, { headers: { host }, signal: limit() });
+  await body.dump();
+  return statusCode === 200;
+}
+
+/** Fails when any request of these users got an error or no answer, saying which. */
+export function expectNoneFailed(load: Load): void {
+  const { failed, lost, skipped, statuses, versions, errors } = load.snapshot();
+  const told = { failed, lost, skipped, errors, statuses: Object.fromEntries(statuses), versions: Object.fromEntries(versions) };
+  expect(told).toMatchObject({ failed: 0, lost: 0, skipped: 0 });
 }
 
 function filesOf(team: Team, services: Readonly<Record<string, ServiceOptions>>, { canary: options = {} }: TeamOptions): Files {
