@@ -1,5 +1,5 @@
 import type { Canary, CanaryMetric, RouterName } from "../../api/canary.ts";
-import type { Judgement } from "../../analysis/verdict.ts";
+import type { Judgement } from "../../analysis/threshold.ts";
 import type { MetricTemplate } from "../../api/metric-template.ts";
 import type { Router } from "../../routing/router.ts";
 import type { Events, Informers, Kube } from "../../kube/kube.ts";

@@ -1,4 +1,4 @@
-import { rangeOf } from "../../analysis/threshold.ts";
+import { rangeOf } from "../../analysis/check.ts";
 import type { Canary, CanaryStatus } from "../../api/canary.ts";
 import type { CauseField, Evidence } from "../../api/cause.ts";
 import { earlierThan } from "../../canary/history.ts";

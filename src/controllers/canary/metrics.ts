@@ -1,6 +1,6 @@
+import { checkOf } from "../../analysis/check.ts";
 import type { MetricSample } from "../../analysis/sample.ts";
-import { checkOf } from "../../analysis/threshold.ts";
-import { judge, type Judgement } from "../../analysis/verdict.ts";
+import { judge, type Judgement } from "../../analysis/threshold.ts";
 import type { Canary, CanaryMetric } from "../../api/canary.ts";
 import { type KindRef, keyOf } from "../../api/object.ts";
 import { StalledError } from "../../lib/errors.ts";

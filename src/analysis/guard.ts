@@ -1,0 +1,56 @@
+import { logSumExp, type Tally } from "./stream.ts";
+
+/** The rates that the guard bets on, as fractions; each at least 1.5 times the limit and at most 99.5 %. Source: analysis §6. */
+const rates: readonly number[] = [0.015, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.99];
+/** No rate is taken for higher than this, so that a success always tells something. */
+const highestRate = 0.995;
+/** Nor is more than this ever allowed. */
+const highestLimit = 0.99;
+
+/**
+ * The absolute guard: the evidence that the canary fails more often than a limit allows, whatever stable does. Needs two or
+ * three failed requests where the relative streams need many. Logarithms of capitals, one for each rate.
+ */
+export type Guard = number[];
+
+/** A guard that has seen nothing: E = 1. */
+export function newGuard(): Guard {
+  return rates.map(() => -Math.log(rates.length));
+}
+
+/**
+ * Adds one scrape of the canary against H0: p_c ≤ `limit`. For each rate q
+ *
+ *   ℓ_q += [ X ln(q/p0) + (N−X) ln((1−q)/(1−p0)) ] / φ̂      E = ⅛ Σ_q exp ℓ_q
+ *
+ * `limit` may change from scrape to scrape as long as it rests on the past alone. Allocates nothing.
+ */
+export function addToGuard(
+  guard: Guard,
+  { requests, bad }: Readonly<Tally>,
+  { limit, dispersion }: { limit: number; dispersion: number },
+): void {
+  if (requests <= 0) return;
+  const allowed = Math.min(limit, highestLimit);
+  for (let index = 0; index < rates.length; index++) {
+    const rate = Math.min(Math.max(limit * 1.5, rates[index] ?? 1), highestRate);
+    const gain = (bad * Math.log(rate / allowed) + (requests - bad) * Math.log((1 - rate) / (1 - allowed))) / dispersion;
+    guard[index] = (guard[index] ?? 0) + gain;
+  }
+}
+
+/** ln E of a guard. */
+export function logGuardOf(guard: Guard): number {
+  return logSumExp(guard);
+}
+
+/** An upper bound of a rate that was seen as `bad` of `requests`: (X + 2√(X+1) + 1) / N, about 97.5 %; 1 for no requests. */
+export function upperRate({ requests, bad }: Readonly<Tally>): number {
+  return requests <= 0 ? 1 : (bad + 2 * Math.sqrt(bad + 1) + 1) / requests;
+}
+
+/** Whether `seen` holds more bad events than a rate explains: X > μ + 2√(φ̂μ) + 1 with μ = rate·N. */
+export function isAnomalous({ requests, bad }: Readonly<Tally>, { rate, dispersion }: { rate: number; dispersion: number }): boolean {
+  const expected = rate * requests;
+  return bad > expected + 2 * Math.sqrt(dispersion * expected) + 1;
+}

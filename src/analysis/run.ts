@@ -1,0 +1,117 @@
+import {
+  addScrape,
+  holdLevel,
+  logEvidence,
+  newShare,
+  type Past,
+  restartShare,
+  type Scrape,
+  type ShareRules,
+  type ShareState,
+} from "./share.ts";
+import type { Tally } from "./stream.ts";
+
+/** One step of a rollout, for people: what was seen while the canary had this weight. */
+export interface StepRecord {
+  /** 0 for the first step. */
+  readonly number: number;
+  /** Percent of traffic. */
+  readonly weight: number;
+  readonly fromMs: number;
+  readonly canary: Tally;
+  readonly stable: Tally;
+  /** ln E at its end, so far. */
+  logEvidence: number;
+  /** The most it ever was in this step. */
+  peak: number;
+}
+
+/** A rollout under judgement: the evidence, and what the steps need to know. JSON. */
+export interface RunState {
+  readonly share: ShareState;
+  /** Bounds of latency that are watched, in milliseconds, ascending; up to three. */
+  readonly boundsMs: readonly number[];
+  /** When the canary was first given traffic. */
+  readonly startedMs: number;
+  /** The newest ones; never empty. */
+  readonly steps: StepRecord[];
+  /** Since the step began. */
+  scrapesInStep: number;
+  /** In a row, in which the canary had no request although it had weight. */
+  silentScrapes: number;
+  /** When the canary last had a request, or was given traffic. */
+  lastRequestMs: number;
+  /** For how long in all the evidence has been reason to wait. */
+  heldMs: number;
+  /** The most that ln E ever was. */
+  peak: number;
+}
+
+/** More than any adaptive rollout takes; of a longer one the oldest are forgotten. */
+const maxSteps = 40;
+
+/** What a rollout begins with. */
+export interface RunStart {
+  readonly past: Past;
+  readonly boundsMs: readonly number[];
+  /** Percent of traffic of the first step. */
+  readonly weight: number;
+  readonly atMs: number;
+}
+
+/** A rollout whose canary is given its first traffic now. */
+export function startRun({ past, boundsMs, weight, atMs }: RunStart): RunState {
+  const share = newShare(past, { bounds: boundsMs.length, atMs });
+  return {
+    share,
+    boundsMs,
+    startedMs: atMs,
+    steps: [stepRecord(0, { weight, atMs, logEvidence: logEvidence(share) })],
+    scrapesInStep: 0,
+    silentScrapes: 0,
+    lastRequestMs: atMs,
+    heldMs: 0,
+    peak: -Infinity,
+  };
+}
+
+function stepRecord(number: number, { weight, atMs, logEvidence: now }: { weight: number; atMs: number; logEvidence: number }): StepRecord {
+  return { number, weight, fromMs: atMs, canary: { requests: 0, bad: 0 }, stable: { requests: 0, bad: 0 }, logEvidence: now, peak: now };
+}
+
+/** The step that runs. */
+export function currentStep({ steps }: RunState): StepRecord {
+  const last = steps.at(-1);
+  if (!last) throw new Error("a run has at least one step");
+  return last;
+}
+
+/** Learns from one scrape, in place. One that was seen before changes nothing. */
+export function observeScrape(run: RunState, scrape: Scrape, rules: ShareRules): void {
+  if (scrape.atMs <= run.share.throughMs) return;
+  const sinceMs = scrape.atMs - run.share.throughMs;
+  addScrape(run.share, scrape, rules);
+  const evidence = logEvidence(run.share);
+  const step = currentStep(run);
+  const { canary, stable } = scrape.errors;
+  step.canary.requests += canary.requests;
+  step.canary.bad += canary.bad;
+  step.stable.requests += stable.requests;
+  step.stable.bad += stable.bad;
+  step.logEvidence = evidence;
+  step.peak = Math.max(step.peak, evidence);
+  run.peak = Math.max(run.peak, evidence);
+  run.scrapesInStep++;
+  run.silentScrapes = canary.requests > 0 || step.weight === 0 ? 0 : run.silentScrapes + 1;
+  if (canary.requests > 0) run.lastRequestMs = scrape.atMs;
+  if (evidence >= holdLevel(rules)) run.heldMs += sinceMs;
+}
+
+/** The canary gets another weight from now on: the evidence gets one more copy that looks only ahead. */
+export function takeStep(run: RunState, { weight, atMs }: { weight: number; atMs: number }): void {
+  restartShare(run.share);
+  run.steps.push(stepRecord(currentStep(run).number + 1, { weight, atMs, logEvidence: logEvidence(run.share) }));
+  if (run.steps.length > maxSteps) run.steps.shift();
+  run.scrapesInStep = 0;
+  run.silentScrapes = 0;
+}

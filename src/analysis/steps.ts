@@ -1,0 +1,134 @@
+import { currentStep, type RunState } from "./run.ts";
+import { holdLevel, isWarmingUp, logEvidence, type ShareRules, type ShareState } from "./share.ts";
+import type { Tally } from "./stream.ts";
+
+/** When a rollout may go on, beside what {@link ShareRules} say. */
+export interface StepRules {
+  /** No promotion earlier than this after the first traffic: for faults that need time, such as leaks. */
+  readonly minDurationMs: number;
+  /** The end, whatever the evidence; `undefined`: none. */
+  readonly maxDurationMs: number | undefined;
+}
+
+/** Adaptive steps end after 20 minutes; there is no shortest time. */
+export const defaultStepRules: StepRules = { minDurationMs: 0, maxDurationMs: 20 * 60_000 };
+
+/** What the evidence allows. */
+export type Next =
+  | { readonly do: "stay"; readonly why: "warmup" | "soak" | "suspicious" | "evidence" }
+  | { readonly do: "advance" } // fixed steps: whatever comes next
+  | { readonly do: "shift"; readonly weight: number } // percent
+  | { readonly do: "promote" };
+
+/** Weights that adaptive steps may take, in percent. */
+export const ladder: readonly number[] = [2, 5, 10, 20, 30, 40, 50];
+/** A canary is promoted from this weight on, in percent. */
+const promoteFrom = 30;
+/** A step is at most this many times the one before, but 5 % is always allowed. */
+const growth = 3;
+const alwaysAllowed = 5;
+/** β: how sure it must be that the canary is not as bad as feared, 5 %. */
+const beta = 0.05;
+/** A step lasts at least this many scrapes. */
+const soakScrapes = 2;
+/** After this long on one step the next one is tried without further proof: more traffic is the only way to learn more. */
+const rungMs = 5 * 60_000;
+/** Doubt may hold a rollout up for this long in all. */
+export const maxHeldMs = 5 * 60_000;
+/** Until then a promotion needs the canary's excess to be below a tenth of the error budget, later half of it. */
+const strictMs = 5 * 60_000;
+const strictBudget = 0.1;
+const laterBudget = 0.5;
+/** And never more than this many times stable's rate. */
+const promoteRatio = 2;
+/** φ of latency, as in share.ts. */
+const slowDispersion = 1.25;
+/** Canary requests that the first step shall bring in one scrape. */
+const requestsPerScrape = 30;
+const smallestWeight = 2;
+const largestFirstWeight = 20;
+
+/**
+ * The first step's weight in percent: w0 = clamp(30 / (rps · scrape), 2 %, 20 %), rounded up; one scrape then brings about 30
+ * canary requests.
+ * @param requestsPerSecond of the whole service; `undefined` when not known: 5 %
+ */
+export function firstWeight(requestsPerSecond: number | undefined, scrapeMs: number): number {
+  if (requestsPerSecond === undefined) return alwaysAllowed;
+  const perScrape = (requestsPerSecond * scrapeMs) / 1_000;
+  return Math.ceil(Math.min(Math.max((100 * requestsPerScrape) / perScrape, smallestWeight), largestFirstWeight) - 1e-9);
+}
+
+/** Whether the evidence is reason to wait and there is time left to. */
+export function isSuspicious(run: RunState, rules: Pick<ShareRules, "alpha">): boolean {
+  return logEvidence(run.share) >= holdLevel(rules) && run.heldMs <= maxHeldMs;
+}
+
+/** Fixed steps: whatever comes next, unless the evidence is reason to wait. The interval between steps is the caller's. */
+export function nextFixed(run: RunState, rules: ShareRules): Next {
+  return isSuspicious(run, rules) ? { do: "stay", why: "suspicious" } : { do: "advance" };
+}
+
+/**
+ * Adaptive steps: the largest weight at which even a canary as bad as is still plausible costs at most one error budget.
+ * With p̂ stable's rate and S(q) = [X_c ln(p̂/q) + (N_c−X_c) ln((1−p̂)/(1−q))] / φ̂ over all of the rollout, "as bad as q" is
+ * excluded when S(q) ≥ ln(1/β). A weight c needs q = p̂ + (1−SLO)/c excluded; promotion, from 30 % on, q = max(2p̂, p̂+d) with
+ * d = 0.1·(1−SLO) in the first five minutes and 0.5·(1−SLO) after, and twice stable's share above the middle bound of latency.
+ * Source: analysis §7.
+ */
+export function nextAdaptive(run: RunState, { rules, steps, nowMs }: { rules: ShareRules; steps: StepRules; nowMs: number }): Next {
+  const why = reasonToStay(run, rules);
+  if (why !== undefined) return { do: "stay", why };
+  const { weight, fromMs } = currentStep(run);
+  const ageMs = nowMs - run.startedMs;
+  if (weight >= promoteFrom && ageMs >= steps.minDurationMs && mayPromote(run, rules, ageMs)) return { do: "promote" };
+  const proven = ladder.findLast((next) => next <= Math.max(weight * growth, alwaysAllowed) && isHarmless(run.share, next, rules));
+  if (proven !== undefined && proven > weight) return { do: "shift", weight: proven };
+  const rung = nowMs - fromMs >= rungMs ? ladder.find((next) => next > weight) : undefined;
+  return rung === undefined ? { do: "stay", why: "evidence" } : { do: "shift", weight: rung };
+}
+
+function reasonToStay(run: RunState, rules: ShareRules): "warmup" | "suspicious" | "soak" | undefined {
+  if (isWarmingUp(run.share, rules)) return "warmup";
+  if (isSuspicious(run, rules)) return "suspicious";
+  return run.scrapesInStep < soakScrapes ? "soak" : undefined;
+}
+
+function isHarmless(share: ShareState, weight: number, { slo }: ShareRules): boolean {
+  const rate = stableRate(share);
+  return excludes(share.canary, { rate, feared: rate + (100 * (1 - slo)) / weight, dispersion: share.past.dispersion });
+}
+
+function mayPromote({ share }: RunState, { slo }: ShareRules, ageMs: number): boolean {
+  const rate = stableRate(share);
+  const excess = (ageMs < strictMs ? strictBudget : laterBudget) * (1 - slo);
+  const feared = Math.max(promoteRatio * rate, rate + excess);
+  return excludes(share.canary, { rate, feared, dispersion: share.past.dispersion }) && isFastEnough(share);
+}
+
+function isFastEnough({ slowCanary, slowStable }: ShareState): boolean {
+  const middle = Math.floor(slowCanary.length / 2);
+  const [canary, stable] = [slowCanary[middle], slowStable[middle]];
+  if (!canary || !stable) return true;
+  const rate = rateOf(stable, 1e-4);
+  return excludes(canary, { rate, feared: promoteRatio * rate, dispersion: slowDispersion });
+}
+
+/** p̂: how often stable fails, from the last hour and the rollout so far. */
+export function stableRate({ past, stable }: ShareState): number {
+  return rateOf({ requests: past.tally.requests + stable.requests, bad: past.tally.bad + stable.bad }, 1e-5);
+}
+
+function rateOf({ requests, bad }: Readonly<Tally>, least: number): number {
+  return Math.min(Math.max((bad + 0.5) / (requests + 1), least), 0.5);
+}
+
+/** Whether a canary as bad as `feared` would have shown it: S(feared) ≥ ln(1/β). */
+function excludes(
+  { requests, bad }: Readonly<Tally>,
+  { rate, feared, dispersion }: { rate: number; feared: number; dispersion: number },
+): boolean {
+  const worst = Math.min(feared, 0.99);
+  const support = (bad * Math.log(rate / worst) + (requests - bad) * Math.log((1 - rate) / (1 - worst))) / dispersion;
+  return support >= -Math.log(beta);
+}
