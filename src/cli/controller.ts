@@ -1,5 +1,4 @@
 import { mkdir } from "node:fs/promises";
-import { Registry } from "prom-client";
 import { gitRepository } from "../api/git-repository.ts";
 import { apiVersion, names, parseObject } from "../api/meta.ts";
 import type { Config } from "../config.ts";
@@ -18,8 +17,11 @@ import { metricProviders } from "../metrics/providers.ts";
 import { createRenderers } from "../render/renderers.ts";
 import { routers } from "../routing/routers.ts";
 import { hookReceiver, type HookTarget } from "../server/hooks.ts";
+import type { Health } from "../server/health.ts";
+import { createMetrics, type Metrics } from "../server/metrics/metrics.ts";
 import { type RunningServer, startServer } from "../server/server.ts";
 import { version } from "../version.ts";
+import { followObjects, healthOf, observedWorld } from "./observed.ts";
 import { tellMissingKinds } from "./served-kinds.ts";
 
 /** What a controller is started with. */
@@ -47,7 +49,9 @@ interface RunningController {
 export async function startController(options: ControllerOptions): Promise<RunningController> {
   const { config, connection, log } = options;
   await mkdir(config.gitDirectory, { recursive: true });
-  const elections = createKube(connection);
+  const metrics = createMetrics({ version, isLeading: () => elector.canWrite() });
+  const observer = metrics.requests;
+  const elections = createKube(connection, { observer });
   const namespace = config.leaderElectionNamespace ?? connection.namespace;
   const elector = createElector({
     kube: elections,
@@ -59,9 +63,10 @@ export async function startController(options: ControllerOptions): Promise<Runni
     ...(options.election ? { durations: options.election } : {}),
   });
   const canWrite = () => elector.canWrite();
-  const kube = createKube(connection, { canWrite });
-  const server = await serve(options, elections);
-  return { port: server.port, ended: runElected({ ...options, kube, canWrite }, { elector, closables: [server, kube, elections] }) };
+  const kube = createKube(connection, { canWrite, observer });
+  const server = await serve(options, { kube: elections, metrics, health: healthOf(elector, metrics, options.signal) });
+  const working = { ...options, kube, canWrite, metrics };
+  return { port: server.port, ended: runElected(working, { elector, closables: [server, kube, elections] }) };
 }
 
 async function runElected(
@@ -75,11 +80,12 @@ async function runElected(
   }
 }
 
-type Working = ControllerOptions & { readonly kube: KubeClient; readonly canWrite: () => boolean };
+type Working = ControllerOptions & { readonly kube: KubeClient; readonly canWrite: () => boolean; readonly metrics: Metrics };
 
 /** Everything that a leader does, until it leads no more. */
-async function work({ config, kube, canWrite, log, gitWorker }: Working, signal: AbortSignal): Promise<void> {
-  const git = createGit({ dir: config.gitDirectory, log, memoryLimitBytes: config.gitMemoryLimitBytes, worker: gitWorker });
+async function work({ config, kube, canWrite, log, gitWorker, metrics }: Working, signal: AbortSignal): Promise<void> {
+  const { gitDirectory: dir, gitMemoryLimitBytes: memoryLimitBytes } = config;
+  const git = createGit({ dir, log, memoryLimitBytes, worker: gitWorker, observer: metrics.outside.git });
   const recording = new AbortController();
   const events = createEvents({ kube, component: "serin", clock: systemClock, log, signal: recording.signal });
   const world: World = {
@@ -89,8 +95,7 @@ async function work({ config, kube, canWrite, log, gitWorker }: Working, signal:
     git,
     renderers: createRenderers({ searchPath: config.searchPath }),
     routers,
-    metricProviders,
-    hosts,
+    ...observedWorld(metrics, { hosts, metricProviders }),
     clock: systemClock,
     log,
     canWrite,
@@ -98,7 +103,7 @@ async function work({ config, kube, canWrite, log, gitWorker }: Working, signal:
     clusterName: config.clusterName,
   };
   try {
-    await Promise.all([runControllers(world, signal), tellMissingKinds(world, signal)]);
+    await Promise.all([runControllers(world, signal), tellMissingKinds(world, signal), followObjects(metrics, world.informers, signal)]);
     await events.flush();
   } finally {
     recording.abort(new Error("the controller ends"));
@@ -106,8 +111,14 @@ async function work({ config, kube, canWrite, log, gitWorker }: Working, signal:
   }
 }
 
-async function serve({ config, log }: ControllerOptions, kube: KubeClient): Promise<RunningServer> {
-  const registry = new Registry();
+interface Served {
+  readonly kube: KubeClient;
+  readonly metrics: Metrics;
+  readonly health: Health;
+}
+
+async function serve({ config, log }: ControllerOptions, { kube, metrics, health }: Served): Promise<RunningServer> {
+  const { registry } = metrics;
   const hooks = hookReceiver({
     find: (namespace, name) => findHook(kube, namespace, name),
     request: async (namespace, name, at) => {
@@ -123,7 +134,7 @@ async function serve({ config, log }: ControllerOptions, kube: KubeClient): Prom
     log,
     registry,
   });
-  return startServer({ port: config.port, hooks, health: { notReady: () => undefined }, registry, log });
+  return startServer({ port: config.port, hooks, health, registry, log });
 }
 
 /** The secret of a GitRepository's webhook. */

@@ -9,6 +9,7 @@ import type { Git } from "../git/git.ts";
 import type { GitHost, GitHostOptions } from "../githost/git-host.ts";
 import { runController, type Watched } from "../kube/controller.ts";
 import type { Change, Events, Informers, Kube, Reconcile } from "../kube/kube.ts";
+import type { ReconcileObserver } from "../kube/observer.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricProvider, MetricServer } from "../metrics/metric-provider.ts";
@@ -27,6 +28,7 @@ import { ensureRevert } from "./revert/ensure.ts";
 import { lazyHoldsOf } from "./revert/holds.ts";
 import { createHosts, signingKeys } from "./revert/hosts.ts";
 import { revertReconciler } from "./revert/reconcile.ts";
+import type { SyncObserver } from "./sync/deps.ts";
 import { createLive } from "./sync/live.ts";
 import { syncReconciler } from "./sync/reconcile.ts";
 import { createRendering } from "./sync/render.ts";
@@ -48,6 +50,8 @@ export interface World {
   readonly canWrite?: (() => boolean) | undefined;
   readonly defaults: { readonly provider?: RouterName | undefined; readonly metricsServer?: string | undefined };
   readonly clusterName: string | undefined;
+  readonly reconcileObserver?: ReconcileObserver | undefined;
+  readonly syncObserver?: SyncObserver | undefined;
 }
 
 /** Runs all controllers until the signal aborts; resolves when they have ended. */
@@ -65,6 +69,7 @@ export async function runControllers(world: World, signal: AbortSignal): Promise
       log,
       clock,
       canWrite,
+      observer: world.reconcileObserver,
       signal,
     });
   await Promise.all(controllersOf(world).map(({ kind, reconcile, watches }) => run(kind, reconcile, watches)));

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { aGitRemote } from "../../test/git-remote.ts";
 import { silentLogger } from "../lib/log.ts";
 import { createGit } from "./create-git.ts";
+import type { GitObserver } from "./git.ts";
 
 const signal = new AbortController().signal;
 const main = "refs/heads/main";
@@ -65,4 +66,19 @@ test("a bad commit is reverted, committed, pushed to a branch and seen there by 
   source("fsck", "--strict");
   await git.push(remote, { ref, expected: made, commit: undefined }, signal);
   expect(await git.listRefs(remote, ["refs/heads/serin/"], signal)).toEqual([]);
+});
+
+test("an observer hears of every call, and why it failed", async () => {
+  const repo = await aGitRemote();
+  const heard: string[] = [];
+  const observer: GitObserver = ({ operation, reason }) => heard.push(`${operation} ${reason ?? "-"}`);
+  const git = createGit({ dir: join(repo.dir, "cache"), log: silentLogger, observer });
+  onTestFinished(async () => {
+    await git.close();
+    await repo.close();
+  });
+  repo.commit({ "a.yaml": "a: 1\n" });
+  await git.listRefs(repo.remote, [main], signal);
+  await expect(git.commit(repo.remote, "1".repeat(40), signal)).rejects.toThrow();
+  expect(heard).toEqual(["listRefs -", "commit HistoryUnavailable"]);
 });

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Logger } from "../lib/log.ts";
 import { createChild } from "./child.ts";
-import type { Git, Remote } from "./git.ts";
+import { type Git, GitError, type GitObserver, type Remote } from "./git.ts";
 import type { GitCore, SentArguments } from "./protocol.ts";
 
 /** How the child process is started: a file that calls `runGitWorker`, e.g. the program's own bundle with an argument. */
@@ -19,6 +19,7 @@ interface GitOptions {
   readonly memoryLimitBytes?: number | undefined;
   /** Default: from its source file, which a bundle does not have. */
   readonly worker?: GitWorker | undefined;
+  readonly observer?: GitObserver | undefined;
 }
 
 const defaultMemoryLimitBytes = 768 * 1024 * 1024;
@@ -31,6 +32,7 @@ export function createGit({
   log,
   memoryLimitBytes = defaultMemoryLimitBytes,
   worker,
+  observer,
 }: GitOptions): Git & { workerPid(): number | undefined } {
   const file = fileURLToPath(new URL("worker-main.ts", import.meta.url));
   const child = createChild({ dir, log, memoryLimitBytes, worker: worker ?? { file, args: [] } });
@@ -40,9 +42,18 @@ export function createGit({
     ...args: SentArguments<Method>
   ): Promise<Awaited<ReturnType<GitCore[Method]>>> => {
     const [remote] = args as [Remote];
-    const value = await child.call({ method, args, signal, limitMs: remote.timeoutMs * 4 + workLimitMs });
-    // The child answers a method with that method's result.
-    return value as Awaited<ReturnType<GitCore[Method]>>;
+    const startedMs = performance.now();
+    const tell = (reason?: GitError["reason"]): void =>
+      observer?.({ operation: method, reason, durationMs: performance.now() - startedMs });
+    try {
+      const value = await child.call({ method, args, signal, limitMs: remote.timeoutMs * 4 + workLimitMs });
+      tell();
+      // The child answers a method with that method's result.
+      return value as Awaited<ReturnType<GitCore[Method]>>;
+    } catch (error) {
+      tell(error instanceof GitError ? error.reason : undefined);
+      throw error;
+    }
   };
   const never = new AbortController().signal;
   return {

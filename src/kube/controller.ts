@@ -147,7 +147,12 @@ async function runOnce(runner: Runner, key: string): Promise<void> {
   }
 }
 
-const results = { conflict: "conflict", after: "waiting", backoff: "error", never: "stalled" } as const satisfies Record<Failure["retry"], string>;
+const results = {
+  conflict: "conflict",
+  after: "waiting",
+  backoff: "error",
+  never: "stalled",
+} as const satisfies Record<Failure["retry"], string>;
 
 function tellObserver({ observer, kind }: Runner, startedMs: number, failure?: Failure): void {
   const durationMs = performance.now() - startedMs;

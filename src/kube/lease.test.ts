@@ -295,3 +295,35 @@ test("durations that leave no safe gap are refused", () => {
     createElector({ kube: server(), namespace: "n", name: "l", identity: "a", clock: manualClock(), log: silentLogger, durations }),
   ).toThrow("retryMs < renewDeadlineMs < leaseMs");
 });
+
+test("the election says when it last did anything: never long ago, unless it is stuck or has ended", async () => {
+  const kube = server();
+  const [a, b] = [candidate(kube, "a"), candidate(kube, "b")];
+  await pass([a, b], 20_000);
+  for (const { elector } of [a, b]) expect([elector.hasReached(), elector.msSinceStep() < 5_000]).toEqual([true, true]);
+  await a.stop();
+  await pass([b], 20_000);
+  await a.clock.advance(200_000);
+  expect([a.elector.msSinceStep() > 180_000, b.elector.msSinceStep() < 5_000]).toEqual([true, true]);
+});
+
+test("an API server that never answers keeps no attempt longer than a minute", async () => {
+  const clock = manualClock();
+  const life = new AbortController();
+  let asked = 0;
+  const find = async (_: unknown, asking: AbortSignal): Promise<never> => {
+    asked += 1;
+    return new Promise((_resolve, reject) => asking.addEventListener("abort", () => reject(asking.reason)));
+  };
+  const dead: Kube = { ...server(), find };
+  const options = { kube: dead, namespace: "n", name: "l", identity: "a", clock, log: silentLogger, monotonicMs: () => clock.nowMs() };
+  const elector = createElector(options);
+  const done = elector.run(async () => {}, life.signal);
+  for (let passedMs = 0; passedMs < 300_000; passedMs += 5_000) {
+    await clock.advance(5_000);
+    expect(elector.msSinceStep()).toBeLessThanOrEqual(65_000);
+  }
+  expect([asked > 3, elector.hasReached(), elector.canWrite()]).toEqual([true, false, false]);
+  life.abort(new Error("test over"));
+  await done;
+});

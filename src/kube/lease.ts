@@ -41,6 +41,10 @@ export interface Elector {
    * ago. Looks at the clock each time, so a process that was frozen gets `false` before any timer of it has run.
    */
   canWrite(): boolean;
+  /** Whether the API server has ever told who holds the Lease. */
+  hasReached(): boolean;
+  /** Time since the election last did anything, in milliseconds: at most a minute or two, however dead the API server is. */
+  msSinceStep(): number;
   /**
    * Waits for the Lease, then runs `onLeading`, whose signal aborts when the Lease can no longer be held; then waits again.
    * Releases the Lease and resolves when the signal has aborted. Rejects when `onLeading` does, or does not stop in time:
@@ -49,6 +53,8 @@ export interface Elector {
   run(onLeading: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void>;
 }
 
+/** One attempt to get the Lease, with all that is sent again in it. */
+const attemptMs = 60_000;
 /** How long `onLeading` gets to stop after its signal has aborted. */
 const stopMs = 30_000;
 const releaseMs = 5_000;
@@ -76,6 +82,8 @@ interface Election extends ElectorOptions {
   current: KubeObject | undefined;
   /** When the last renewal that succeeded was begun, on both clocks; missing when we do not lead. */
   renewed: { readonly wallMs: number; readonly monotonicMs: number } | undefined;
+  /** When the election last did anything, on the clock that nobody sets. */
+  steppedMs: number;
 }
 
 /** An elector for this Lease. Other machines' clocks are never compared with ours: only changes of the Lease count. */
@@ -86,11 +94,14 @@ export function createElector(options: ElectorOptions): Elector {
     observed: undefined,
     current: undefined,
     renewed: undefined,
+    steppedMs: monotonic(options),
   };
   const { leaseMs, renewDeadlineMs, retryMs } = election.durations;
   if (retryMs >= renewDeadlineMs || renewDeadlineMs >= leaseMs) throw new Error("an election needs retryMs < renewDeadlineMs < leaseMs");
   return {
     canWrite: () => msSinceRenewal(election) < renewDeadlineMs,
+    hasReached: () => election.observed !== undefined,
+    msSinceStep: () => monotonic(election) - election.steppedMs,
     run: async (onLeading, signal) => {
       while (!signal.aborted) {
         if ((await acquire(election, signal)) && (await lead(election, onLeading, signal))) return;
@@ -106,7 +117,7 @@ function msSinceRenewal(election: Election): number {
   return Math.max(wallMs, monotonic(election) - election.renewed.monotonicMs);
 }
 
-function monotonic({ monotonicMs }: Election): number {
+function monotonic({ monotonicMs }: ElectorOptions): number {
   return monotonicMs ? monotonicMs() : performance.now();
 }
 
@@ -114,8 +125,9 @@ function monotonic({ monotonicMs }: Election): number {
 async function acquire(election: Election, signal: AbortSignal): Promise<boolean> {
   const { clock, durations, log, identity } = election;
   for (let failures = 0; !signal.aborted; ) {
+    election.steppedMs = monotonic(election);
     try {
-      if (await tryOnce(election, signal)) {
+      if (await beforeDeadline(clock, attemptMs, (attempt) => tryOnce(election, attempt), signal)) {
         log.info({ identity }, "leading");
         return true;
       }
@@ -180,6 +192,7 @@ async function keepRenewing(election: Election, signal: AbortSignal): Promise<vo
   const leftMs = (): number => durations.renewDeadlineMs - msSinceRenewal(election);
   while (!signal.aborted && leftMs() > 0) {
     await clock.sleep(Math.max(0, Math.min(durations.retryMs, leftMs())), signal).catch(() => {});
+    election.steppedMs = monotonic(election);
     if (signal.aborted || leftMs() <= 0) return;
     try {
       if (!(await beforeDeadline(clock, leftMs(), (attempt) => tryOnce(election, attempt))))
@@ -190,14 +203,20 @@ async function keepRenewing(election: Election, signal: AbortSignal): Promise<vo
   }
 }
 
-async function beforeDeadline<T>(clock: Clock, leftMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const deadline = new AbortController();
+async function beforeDeadline<T>(
+  clock: Clock,
+  leftMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  signal = new AbortController().signal,
+): Promise<T> {
+  const deadline = linkedAbort(signal);
   const done = new AbortController();
-  clock.sleep(leftMs, done.signal).then(() => deadline.abort(new Error("the renew deadline has passed")), () => {});
+  clock.sleep(leftMs, done.signal).then(() => deadline.abort(new Error("the API server took too long")), () => {});
   try {
     return await orAborted(work(deadline.signal), deadline.signal);
   } finally {
     done.abort();
+    deadline.release();
   }
 }
 

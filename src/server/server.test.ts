@@ -23,6 +23,7 @@ interface Setup {
   readonly target?: HookTarget | undefined;
   readonly request?: HookOptions["request"];
   readonly notReady?: string;
+  readonly unhealthy?: string;
 }
 
 async function start(setup: Setup = {}) {
@@ -36,7 +37,7 @@ async function start(setup: Setup = {}) {
     log: silentLogger,
     registry,
   });
-  const health = { notReady: () => setup.notReady };
+  const health = { unhealthy: () => setup.unhealthy, notReady: () => setup.notReady };
   running = await startServer({ port: 0, host: "127.0.0.1", hooks, health, registry, log: silentLogger });
   return { asked, url: `http://127.0.0.1:${running.port}` };
 }
@@ -126,6 +127,7 @@ test("requests are counted by sender and answer", async () => {
 test.each<[string, Setup, string, { status: number; text: string }]>([
   ["a running process is healthy", {}, "/healthz", { status: 200, text: "ok\n" }],
   ["a process that is not ready is healthy all the same", { notReady: "not synced" }, "/healthz", { status: 200, text: "ok\n" }],
+  ["a process that should be started anew says why", { unhealthy: "the controllers have ended" }, "/healthz", { status: 503, text: "the controllers have ended\n" }],
   ["a ready process says so", {}, "/readyz", { status: 200, text: "ok\n" }],
   ["a process that is not ready says why", { notReady: "informers are not synced" }, "/readyz", { status: 503, text: "informers are not synced\n" }],
   ["anything else is not found", {}, "/", { status: 404, text: "not found\n" }],
@@ -149,7 +151,8 @@ test("a taken port is an error, and closing twice is none", async () => {
   const port = running!.port;
   const registry = new Registry();
   const hooks = async () => ({ status: 200, text: "" });
-  const options = { port, host: "127.0.0.1", hooks, health: { notReady: () => undefined }, registry, log: silentLogger };
+  const health = { unhealthy: () => undefined, notReady: () => undefined };
+  const options = { port, host: "127.0.0.1", hooks, health, registry, log: silentLogger };
   await expect(startServer(options)).rejects.toThrow(/EADDRINUSE/);
   await running!.close();
   await running!.close();

@@ -13,6 +13,15 @@ import type { Rendering } from "./render.ts";
 /** What is held back from a Sync now. @param rendered the objects, rendered only when asked for */
 type HoldsOf = (sync: Sync, rendered: () => Promise<readonly KubeObject[]>, signal: AbortSignal) => Promise<readonly Hold[]>;
 
+/** What a Sync has written: how long that took, and how many objects were put back to what Git says. */
+interface Written {
+  readonly corrected: number;
+  readonly durationMs: number;
+}
+
+/** Told of what Syncs write, for metrics. Must be cheap and must not throw. */
+export type SyncObserver = (sync: { readonly namespace: string; readonly name: string }, written: Written) => void;
+
 /** What the Sync controller needs. */
 export interface SyncDeps {
   readonly kube: Kube;
@@ -29,4 +38,5 @@ export interface SyncDeps {
   readonly applyHolds: (objects: readonly KubeObject[], holds: readonly Hold[]) => Held;
   /** Runs before a Sync first writes anything: adopts what an earlier cluster left in Git. Throws to keep it from writing. */
   readonly beforeFirstApply: (sync: Sync, repository: GitRepository, signal: AbortSignal) => Promise<void>;
+  readonly syncObserver?: SyncObserver | undefined;
 }

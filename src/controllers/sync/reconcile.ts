@@ -1,6 +1,6 @@
 import { managers, names } from "../../api/meta.ts";
 import type { Sync } from "../../api/sync.ts";
-import { afterApply, isNew, isWrite, writeAhead } from "../../gitops/plan.ts";
+import { afterApply, isNew, isWrite, type Step, writeAhead } from "../../gitops/plan.ts";
 import type { Reconcile, ReconcileResult } from "../../kube/kube.ts";
 import { GitError } from "../../git/git.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
@@ -55,6 +55,7 @@ async function carryOut(deps: SyncDeps, sync: Sync, seen: Observation, signal: A
   const recorded = planned.plan.steps.some(isNew)
     ? await deps.syncs.patchStatus(sync, applying(sync, { seen, inventory: ahead, nowMs: deps.clock.nowMs() }), signal)
     : sync;
+  const startedMs = performance.now();
   const { done, refused, waitingFor } = await applyPlan(
     deps,
     planned.plan,
@@ -62,6 +63,7 @@ async function carryOut(deps: SyncDeps, sync: Sync, seen: Observation, signal: A
     signal,
   );
   const after = afterApply(ahead, done);
+  tellObserver(deps, sync, { done, startedMs });
   const told = { done, revision: seen.source.revision };
   tellApplied(deps, sync, told);
   tellDrift(deps, sync, told);
@@ -70,6 +72,15 @@ async function carryOut(deps: SyncDeps, sync: Sync, seen: Observation, signal: A
     return conclude(deps, { sync: recorded, seen, wrote: done.some(({ step }) => isNew(step)), inventory: after, waitingFor }, signal);
   await deps.syncs.patchStatus(recorded, withInventory(recorded, after), signal);
   throw refusalError(sync, refused, planned.placeOf);
+}
+
+function tellObserver(
+  { syncObserver }: SyncDeps,
+  { metadata: { namespace = "", name } }: Sync,
+  { done, startedMs }: { done: readonly { readonly step: Step }[]; startedMs: number },
+): void {
+  const corrected = done.filter(({ step }) => step.action === "correct" || step.action === "recreate").length;
+  syncObserver?.({ namespace, name }, { corrected, durationMs: performance.now() - startedMs });
 }
 
 /** Two Syncs that apply the same object would take it from each other for ever. */

@@ -249,7 +249,7 @@ test("pushes reach Serin's own receiver, signed: a new branch, a commit, a delet
     log: silentLogger,
     registry,
   });
-  const health = { notReady: () => undefined };
+  const health = { unhealthy: () => undefined, notReady: () => undefined };
   const receiver = await startServer({ port: 0, host: "127.0.0.1", hooks, health, registry, log: silentLogger });
   const hookURL = `http://127.0.0.1:${receiver.port}/hooks/shop`;
   onTestFinished(() => receiver.close());
