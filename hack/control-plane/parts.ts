@@ -97,6 +97,10 @@ function contour({ settings, layout }: PartsInput): PartSpec {
     "xds-port": addresses.contourXdsPort,
     "http-address": "127.0.0.1",
     "health-address": "127.0.0.1",
+    "stats-address": "127.0.0.1",
+    // On all addresses it would be in the way of pods that listen on the same port.
+    "envoy-service-http-address": "127.0.0.1",
+    "envoy-service-https-address": "127.0.0.1",
     "disable-leader-election": true,
     "config-path": layout.contour,
   };

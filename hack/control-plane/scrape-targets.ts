@@ -26,14 +26,20 @@ export function scrapeTargets(objects: readonly KubeObject[]): TargetGroup[] {
     .sort((a, b) => (String(a.targets) < String(b.targets) ? -1 : 1));
 }
 
-function targetOf({ metadata, spec, status }: Pod): TargetGroup[] {
-  const { annotations = {}, labels = {}, namespace = "", name } = metadata;
-  const asks = annotations["prometheus.io/scrape"] === "true" || labels["app.kubernetes.io/name"] === "serin";
-  const ports = spec.containers.flatMap((container) => container.ports);
-  const port = annotations["prometheus.io/port"] ?? ports.find((declared) => portNames.includes(declared.name ?? ""))?.containerPort;
-  if (!asks || port === undefined || status.podIP === undefined || status.phase !== "Running") return [];
+function targetOf(scraped: Pod): TargetGroup[] {
+  const { metadata: { annotations = {}, namespace = "", name }, status } = scraped;
+  const port = asksForIt(scraped) ? (annotations["prometheus.io/port"] ?? namedPort(scraped)) : undefined;
+  if (port === undefined || status.podIP === undefined || status.phase !== "Running") return [];
   const path = annotations["prometheus.io/path"] ?? "/metrics";
   return [{ targets: [`${status.podIP}:${port}`], labels: { __metrics_path__: path, namespace, pod: name } }];
+}
+
+function asksForIt({ metadata: { annotations, labels } }: Pod): boolean {
+  return annotations?.["prometheus.io/scrape"] === "true" || labels?.["app.kubernetes.io/name"] === "serin";
+}
+
+function namedPort({ spec }: Pod): number | undefined {
+  return spec.containers.flatMap(({ ports }) => ports).find(({ name = "" }) => portNames.includes(name))?.containerPort;
 }
 
 const gatherMs = 200;
