@@ -15,7 +15,9 @@ type LogLevel = (typeof logLevels)[number];
 
 /** A logger that writes JSON lines to standard error, so that standard output stays free for results. */
 export function createLogger(level: LogLevel): Logger {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }));
+  // The level by its name, as log systems know it, and not as pino's number.
+  const formatters = { level: (name: string) => ({ level: name }) };
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, pino.destination({ fd: 2, sync: true }));
 }
 
 /** A logger that says nothing. */
