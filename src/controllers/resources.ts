@@ -23,7 +23,15 @@ type Of<K extends Kind> = Resource<ReturnType<K["spec"]["parse"]>, ReturnType<K[
 /** The objects of this kind. */
 export function resourcesOf<K extends Kind>(kind: K, { informers, kube }: { informers: Informers; kube: Kube }): Resources<Of<K>> {
   const informer = informers.of({ apiVersion, kind: kind.kind });
-  const parse = (object: KubeObject) => parseObject(kind, object) as Parsed<Of<K>>;
+  // An object of the shared copy never changes: a new version is a new object.
+  const known = new WeakMap<KubeObject, Parsed<Of<K>>>();
+  const parse = (object: KubeObject): Parsed<Of<K>> => {
+    const before = known.get(object);
+    if (before) return before;
+    const parsed = parseObject(kind, object) as Parsed<Of<K>>;
+    known.set(object, parsed);
+    return parsed;
+  };
   return {
     informer,
     find: (key) => {
