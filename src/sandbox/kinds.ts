@@ -90,6 +90,7 @@ const container = z.looseObject({
   volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string(), subPath: z.string().optional() })).default([]),
   readinessProbe: probe.optional(),
   livenessProbe: probe.optional(),
+  resources: z.looseObject({ requests: z.record(z.string(), intOrString).optional() }).optional(),
   startupProbe: probe.optional(),
 });
 export type Container = z.infer<typeof container>;
@@ -131,6 +132,7 @@ export const pod = z.looseObject({
   status: z
     .looseObject({
       phase: z.string().optional(),
+      qosClass: z.string().optional(),
       podIP: z.string().optional(),
       conditions: z.array(condition).default([]),
       containerStatuses: z

@@ -1,5 +1,6 @@
 import type { KubeObject } from "../../api/object.ts";
 import { isDeepStrictEqual } from "node:util";
+import { quantity } from "../quantity.ts";
 import { forbidden } from "./api-error.ts";
 import type { Cluster } from "./objects.ts";
 import { recordAt, recordsAt, scalarText, textAt } from "./read-fields.ts";
@@ -8,23 +9,12 @@ import type { Draft, ResourceType } from "./resource-type.ts";
 /** What a ResourceQuota can limit here: how many pods, and what they request. Quotas with scopes, and other resources, limit nothing. */
 const limitable = new Set(["pods", "count/pods", "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"]);
 
-const factors: Readonly<Record<string, number>> = {
-  n: 1e-9, u: 1e-6, m: 1e-3, "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15,
-  Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50,
-};
-
-/** Kubernetes' quantity as a number; 0 for what is none. */
-function quantity(value: unknown): number {
-  const [, digits, unit = ""] = /^([\d.eE+-]+?)([A-Za-z]*)$/.exec(scalarText(value)) ?? [];
-  return digits === undefined ? 0 : Number(digits) * (factors[unit] ?? 0);
-}
-
 /** How much of a resource one pod takes. */
 function takes(pod: Draft | KubeObject, resource: string): number {
   if (resource === "pods" || resource === "count/pods") return 1;
   const [kind, name = kind] = resource.split(".");
   const list = kind === "limits" ? "limits" : "requests";
-  return recordsAt(pod, "spec", "containers").reduce((sum, container) => sum + quantity(recordAt(container, "resources", list)[name ?? ""]), 0);
+  return recordsAt(pod, "spec", "containers").reduce((sum, container) => sum + quantity(scalarText(recordAt(container, "resources", list)[name ?? ""])), 0);
 }
 
 function podsIn({ store, registry }: Cluster, namespace: string | undefined): KubeObject[] {
@@ -50,7 +40,7 @@ export function refuseOverQuota(cluster: Cluster, type: ResourceType, object: Dr
     const pods = podsIn(cluster, namespace);
     const over = hardLimits(quota)
       .map(([resource, limit]) => ({ resource, limit, used: sumOf(pods, resource), asked: takes(object, resource) }))
-      .filter(({ limit, used, asked }) => asked > 0 && used + asked > quantity(limit));
+      .filter(({ limit, used, asked }) => asked > 0 && used + asked > quantity(scalarText(limit)));
     if (over.length === 0) continue;
     const list = (value: (entry: (typeof over)[number]) => unknown): string =>
       over.map((entry) => `${entry.resource}=${scalarText(value(entry))}`).join(",");

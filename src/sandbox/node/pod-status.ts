@@ -57,7 +57,8 @@ export function podStatus(view: PodView): PodStatus {
     hostIPs: [{ ip: "127.0.0.1" }],
     podIP: ip,
     podIPs: [{ ip }],
-    qosClass: "BestEffort",
+    // The API server has worked it out, and lets nobody change it.
+    qosClass: pod.status.qosClass ?? "BestEffort",
     startTime: isoSeconds(startedAtMs),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     conditions: conditionsOf(view, nowMs),

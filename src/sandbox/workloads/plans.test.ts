@@ -151,7 +151,7 @@ const aNode = (name: string, labels: Record<string, string> = {}, unschedulable 
   ...kinds.node,
   metadata: { name, labels },
   spec: { unschedulable },
-  status: { conditions: [{ type: "Ready", status: "True" }] },
+  status: { conditions: [{ type: "Ready", status: "True" }], allocatable: { cpu: "2", memory: "4Gi" } },
 });
 
 test.each<[string, ReturnType<typeof aNode>[], Record<string, string>, string]>([
@@ -177,4 +177,17 @@ test.each<[string, object, object, object]>([
   ["an item of a list changed", { a: [{ b: 1 }] }, { a: [{ b: 2 }] }, { a: [{ b: 2 }] }],
 ])("the smallest patch when %s", (_, before, after, want) => {
   expect(changes(before, after)).toEqual(want);
+});
+
+test.each<[string, Record<string, string | number>, string]>([
+  ["goes to a node that has what it requests", { cpu: "1500m", memory: "4Gi" }, '"name":"a"'],
+  ["waits when it requests more cpu than the node has", { cpu: 3 }, "0/1 nodes are available: 1 Insufficient cpu."],
+  ["waits when it requests more memory than the node has", { memory: "4100Mi" }, "0/1 nodes are available: 1 Insufficient memory."],
+])("a pod %s", (_, requests, want) => {
+  const asking = pod.parse({
+    ...kinds.pod,
+    metadata: { name: "x", namespace: "shop" },
+    spec: { containers: [{ name: "app", resources: { requests } }] },
+  });
+  expect(JSON.stringify(planScheduling({ pod: asking, nodes: [aNode("a")], nowMs }).writes)).toContain(want);
 });
