@@ -8,6 +8,7 @@ const ago = (seconds: number): string => new Date(nowMs - seconds * 1_000).toISO
 const ready: Health = { state: "ready" };
 const progressing: Health = { state: "progressing", reason: "PodsNotReady", message: "too few pods are available", commitsFault: true };
 const crashed: Health = { state: "stuck", reason: "CanaryCrashed", message: "container app ends again and again", commitsFault: true };
+const flapped: Health = { state: "progressing", reason: "ReadinessLost", message: "a pod that was ready is not any more", commitsFault: true };
 const unschedulable: Health = { state: "progressing", reason: "Unschedulable", message: "a pod has no node", commitsFault: false };
 
 function check(
@@ -81,6 +82,8 @@ describe("a run", () => {
     ["restarts on a newer revision", rollout({ revision: "v3", check: decisive }), { do: "start" }],
     ["begins anew when only configs changed: running pods do not notice", rollout({ revision: "v3", onlyConfigs: true }), { do: "cancel" }],
     ["takes the traffic at once when the canary stops being ready", rollout({ canary: progressing, ...unseen }), { do: "shift", weight: 0 }],
+    ["counts it when pods that were ready are not any more", rollout({ canary: flapped, ...unseen }), { do: "shift", weight: 0, lost: true }],
+    ["never decides by one loss of readiness alone", rollout({ canary: flapped, ...unseen }, {}, steps({ threshold: 1 })), { do: "shift", weight: 0, lost: true }],
     ["goes on when the primary is stuck: it needs the new revision", rollout({ primary: crashed, primaryServes: false }), { do: "shift", weight: 40 }],
   ])("%s", (_, input, want) => {
     expect(decide(input)).toEqual(want);
@@ -116,6 +119,8 @@ describe("a failure", () => {
     ["of a check that nobody could make of the primary", failing({ check: check("fail", { rollBack: true }) }), { reason: "CheckFailed", commitsFault: false }],
     ["by a crash loop", failing({ canary: crashed }), { reason: "CanaryCrashed", commitsFault: true }],
     ["by a crash loop that the primary shares", failing({ canary: crashed, primary: crashed }), { reason: "CanaryCrashed", commitsFault: false }],
+    ["by readiness that comes and goes", failing({ canary: flapped }, { failedChecks: 4 }), { reason: "ReadinessLost", commitsFault: true }],
+    ["by readiness that comes and goes, and the primary's too", failing({ canary: flapped, primary: flapped }, { failedChecks: 4 }), { reason: "ReadinessLost", commitsFault: false }],
     ["by the deadline while scheduled", failing({ canary: progressing }, { canaryWeight: 0, steppedAt: ago(601), startedAt: ago(700), lastTransitionTime: ago(700) }), { reason: "ProgressDeadlineExceeded", commitsFault: true }],
     ["by the deadline without a node", failing({ canary: unschedulable }, { canaryWeight: 0, steppedAt: undefined, startedAt: ago(601), lastTransitionTime: ago(601) }), { reason: "ProgressDeadlineExceeded", commitsFault: false }],
     ["asked for by a rollback hook", failing({ gates: { rollback: open } }), { reason: "RollbackRequested", commitsFault: false }],

@@ -85,7 +85,7 @@ export type Decision =
   | { readonly do: "takeOver" } // the primary serves: Services and routes to it, target to zero
   | { readonly do: "await"; readonly phase: "Waiting" | "WaitingPromotion"; readonly message: string } // a hook holds
   | { readonly do: "start" } // scale the canary up, no traffic yet, nothing measured
-  | { readonly do: "shift"; readonly weight: number } // canary's new share, percent
+  | { readonly do: "shift"; readonly weight: number; readonly lost?: true } // canary's new share, percent; lost: its pods' readiness
   | { readonly do: "count" } // blue/green: one more passed check
   | { readonly do: "promote" } // copy the analysed revision to the primary
   | { readonly do: "handBack" } // all traffic to the new primary
@@ -166,8 +166,10 @@ function progress(input: Input): Decision {
   if (seen.revision !== status.trackedRevision) return moved(input);
   const failure = failureOf(input);
   if (failure) return { do: "rollBack", weight: 0, ...failure };
-  if (seen.canary.state !== "ready")
-    return withoutTraffic(status) ? hold("CanaryNotReady", seen.canary.message) : { do: "shift", weight: 0 };
+  if (seen.canary.state !== "ready") {
+    if (withoutTraffic(status)) return hold("CanaryNotReady", seen.canary.message);
+    return { do: "shift", weight: 0, ...(seen.canary.reason === "ReadinessLost" ? { lost: true } : {}) };
+  }
   if (spec.skipAnalysis) return { do: "promote" };
   // A primary that only grows or moves is worth waiting for; one that is stuck needs the new revision.
   if (seen.primary.state === "progressing") return hold("PrimaryNotReady", seen.primary.message);
@@ -208,15 +210,26 @@ function isClosed(gate: Gate | undefined): gate is Gate {
 }
 
 /** Why this revision has failed, the worst first. */
-function failureOf({ spec, status, seen }: Input): NotReady | undefined {
+function failureOf(input: Input): NotReady | undefined {
+  const { seen } = input;
   const { canary, check, gates } = seen;
   if (canary.state === "stuck") return unlessShared(canary, seen);
   if (gates.rollback?.open) return { reason: "RollbackRequested", message: gates.rollback.message, commitsFault: false };
   if (check?.rollBack) return { reason: "CheckFailed", message: check.message, commitsFault: passesOnPrimary(check) };
-  if (canary.state === "progressing" && isOverdue(spec, status, seen.nowMs)) {
-    return unlessShared({ ...canary, reason: "ProgressDeadlineExceeded", message: `not ready within progressDeadlineSeconds: ${canary.message}` }, seen);
-  }
-  return undefined;
+  return canary.state === "progressing" ? unreadyFor(input, canary) : undefined;
+}
+
+/** Why a canary that is not ready now has failed; `undefined`: it may become ready yet. */
+function unreadyFor({ spec, status, seen }: Input, canary: NotReady): NotReady | undefined {
+  if (flaps({ spec, status }, canary)) return unlessShared(canary, seen);
+  if (!isOverdue(spec, status, seen.nowMs)) return undefined;
+  return unlessShared({ ...canary, reason: "ProgressDeadlineExceeded", message: `not ready within progressDeadlineSeconds: ${canary.message}` }, seen);
+}
+
+/** Pods that lose their readiness under traffic are a failed check; once alone may happen to anybody. */
+function flaps({ spec, status }: Pick<Input, "spec" | "status">, { reason }: NotReady): boolean {
+  const failedChecks = (status.failedChecks ?? 0) + 1;
+  return reason === "ReadinessLost" && !withoutTraffic(status) && failedChecks >= Math.max(2, spec.analysis.threshold);
 }
 
 /** A primary that does not serve either speaks for the cluster being at fault, not the commit. */

@@ -46,6 +46,10 @@ function health(live: KubeObject | undefined, { pods = [], ...rest }: Partial<Wo
 }
 
 const unready = { availableReplicas: 1 };
+const unreadySince = (at: string) => ({
+  conditions: [{ type: "Ready", status: "False", reason: "ContainersNotReady", lastTransitionTime: `2026-11-21T${at}Z` }],
+  containerStatuses: [{ name: "app", state: { running: { startedAt: "2026-11-21T11:00:05Z" } } }],
+});
 const noSuchImage =
   'rpc error: code = NotFound desc = failed to pull and unpack image "x/shop:9": failed to resolve reference "x/shop:9": x/shop:9: not found';
 
@@ -61,6 +65,8 @@ test.each<[string, Health, Partial<Exclude<Health, { state: "ready" }>> | { stat
   ["is not unready because its autoscaler wants more", health(deployment({}, { replicas: 5 }), { expected: 2 }), { state: "ready" }],
   ["crashes", health(deployment(unready), { pods: [pod(waiting("CrashLoopBackOff"))] }), { state: "stuck", reason: "CanaryCrashed", commitsFault: true }],
   ["does not care for pods of an earlier template that crash", health(deployment(), { pods: [pod(waiting("CrashLoopBackOff"), "old")] }), { state: "ready" }],
+  ["gets ready for the first time", health(deployment(unready), { pods: [pod(unreadySince("11:00:04"))] }), { state: "progressing", reason: "PodsNotReady" }],
+  ["was ready and is not any more", health(deployment(unready), { pods: [pod(unreadySince("11:00:09"))] }), { state: "progressing", reason: "ReadinessLost", commitsFault: true }],
   ["runs an image that does not exist", health(deployment(unready), { pods: [pod(waiting("ErrImagePull", noSuchImage))] }), { state: "stuck", reason: "ImageNotFound", commitsFault: true }],
   ["runs an image with an invalid name", health(deployment(unready), { pods: [pod(waiting("InvalidImageName"))] }), { state: "stuck", reason: "ImageNotFound" }],
   ["cannot reach the registry", health(deployment(unready), { pods: [pod(waiting("ErrImagePull", "dial tcp: lookup registry.example: no such host"))] }), { state: "progressing", reason: "ImagePullFailed", commitsFault: false }],

@@ -4,7 +4,12 @@ import type { Health } from "./decide.ts";
 
 const containerStatus = z.object({
   name: z.string(),
-  state: z.object({ waiting: z.object({ reason: z.string().default(""), message: z.string().default("") }).optional() }).prefault({}),
+  state: z
+    .object({
+      waiting: z.object({ reason: z.string().default(""), message: z.string().default("") }).optional(),
+      running: z.object({ startedAt: z.string().optional() }).optional(),
+    })
+    .prefault({}),
 });
 
 const podStatus = z.object({
@@ -14,7 +19,15 @@ const podStatus = z.object({
       phase: z.string().optional(),
       reason: z.string().optional(),
       conditions: z
-        .array(z.object({ type: z.string(), status: z.string(), reason: z.string().default(""), message: z.string().default("") }))
+        .array(
+          z.object({
+            type: z.string(),
+            status: z.string(),
+            reason: z.string().default(""),
+            message: z.string().default(""),
+            lastTransitionTime: z.string().optional(),
+          }),
+        )
         .default([]),
       initContainerStatuses: z.array(containerStatus).default([]),
       containerStatuses: z.array(containerStatus).default([]),
@@ -48,9 +61,18 @@ function troublesOf({ status }: Pod): Trouble[] {
   if (unscheduled) return [clusters("Unschedulable", `a pod has no node: ${unscheduled.message}`)];
   const disrupted = status.conditions.some(({ type, status: is }) => type === "DisruptionTarget" && is === "True");
   if (disrupted || clusterEnded.has(status.reason ?? "")) return [clusters("NodeLost", "a pod was ended by the cluster")];
-  return [...status.initContainerStatuses, ...status.containerStatuses].flatMap(({ name, state }) =>
+  const found = [...status.initContainerStatuses, ...status.containerStatuses].flatMap(({ name, state }) =>
     state.waiting ? containerTrouble(name, state.waiting) : [],
   );
+  return found.length === 0 && hasLostReadiness(status) ? [readinessLost] : found;
+}
+
+const readinessLost: Trouble = { state: "progressing", reason: "ReadinessLost", message: "a pod that was ready is not any more", commitsFault: true };
+
+/** One that never was ready has been unready since before its containers ran. */
+function hasLostReadiness({ conditions, containerStatuses }: Pod["status"]): boolean {
+  const since = conditions.find(({ type, status: is }) => type === "Ready" && is === "False")?.lastTransitionTime ?? "";
+  return containerStatuses.some(({ state: { running } }) => running?.startedAt !== undefined && running.startedAt < since);
 }
 
 function clusters(reason: string, message: string): Trouble {

@@ -57,6 +57,7 @@ const rollBack: Decision = { do: "rollBack", weight: 0, reason: "CheckFailed", m
 test.each<[string, CanaryStatus, Partial<CanaryStatus>]>([
   ["a start measures nothing of before", next(running, { do: "start" }, { revision: "v3" }), { phase: "Progressing", canaryWeight: 0, trackedRevision: "v3", trackedCommit: "c".repeat(40), failedChecks: 0, firstTrafficAt: undefined, steppedAt: undefined, startedAt: now }],
   ["a shift remembers the first traffic", next({ ...running, canaryWeight: 0, firstTrafficAt: undefined }, { do: "shift", weight: 20 }), { canaryWeight: 20, firstTrafficAt: now, steppedAt: now }],
+  ["lost readiness is a failed check", next(running, { do: "shift", weight: 0, lost: true }), { phase: "Progressing", canaryWeight: 0, failedChecks: 2 }],
   ["later ones keep it", next(running, { do: "shift", weight: 40 }), { canaryWeight: 40, firstTrafficAt: running.firstTrafficAt }],
   ["a check takes its interval and counts", next(running, hold, { check: failing }), { failedChecks: 2, verdict: "fail", steppedAt: now }],
   ["a rollback says why, from which weight and whether it is the commit's fault", next(running, rollBack, { check: failing }), { phase: "Failed", canaryWeight: 0, verdict: "fail", failure: { reason: "CheckFailed", message: "m is 3", failedAt: "2026-11-21T12:00:00Z", weight: 20, propose: true } }],

@@ -77,10 +77,11 @@ const changes: { [D in Decision["do"]]: (status: CanaryStatus, facts: At, decisi
     steppedAt: undefined,
     targetReplicas: targetReplicas ?? facts.targetReplicas,
   }),
-  shift: (status, { now }, { weight }) => ({
+  shift: (status, { now }, { weight, lost }) => ({
     phase: afterShift(status, weight),
     canaryWeight: weight,
     steppedAt: now,
+    ...(lost ? { failedChecks: (status.failedChecks ?? 0) + 1 } : {}),
     ...(weight > 0 && status.firstTrafficAt === undefined ? { firstTrafficAt: now } : {}),
   }),
   count: ({ iterations = 0 }, { now }) => ({ iterations: iterations + 1, steppedAt: now }),
