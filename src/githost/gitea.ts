@@ -11,6 +11,8 @@ import { headerToken } from "./token.ts";
 const pageSize = 50;
 /** Newest first, so one page is enough unless a repository gets very many pull requests; older ones count as never made. */
 const maxPages = 40;
+/** Written into a pull request of ours that lost a race and was closed at once. It counts as never made. */
+const duplicateMark = "serin/duplicate";
 /** Clocks of the pull request and of its timeline are set one after the other. */
 const closeSlackMs = 60_000;
 
@@ -69,13 +71,33 @@ async function create(client: GiteaClient, wanted: NewPullRequest, signal: Abort
   await refuseEmpty(client, wanted, signal);
   try {
     const made = await client({ method: "POST", path: "/pulls", body: { head, base, title, body } }, pull, signal);
-    return toPullRequest(made, { approved: false });
+    return await onlyOne(client, made, { matches, base }, signal);
   } catch (error) {
     // Someone, most likely ourselves before a crash or another replica, was faster: Gitea then answers 409.
     const raced = error instanceof GitHostError && error.reason === "Unknown" ? await open() : undefined;
     if (raced) return describe(client, raced, signal);
     throw error;
   }
+}
+
+/**
+ * Gitea looks for an equal pull request and makes a new one in two steps, so two who ask at once (we before a crash and we after
+ * it) get one each. The first of them stays; who made a later one takes it back.
+ */
+async function onlyOne(
+  client: GiteaClient,
+  made: Pull,
+  { matches, base }: { matches: (candidate: Pull) => boolean; base: string },
+  signal: AbortSignal,
+): Promise<PullRequest> {
+  let first = made;
+  for await (const page of pages(client, { path: "/pulls", filter: { state: "open", base_branch: base } }, pull, signal)) {
+    first = [first, ...page.filter(matches)].reduce((a, b) => (a.number <= b.number ? a : b));
+  }
+  if (first.number === made.number) return toPullRequest(made, { approved: false });
+  const body = markedComment({ marker: duplicateMark, body: `The same as #${first.number}, opened at the same moment.` });
+  await client({ method: "PATCH", path: `/pulls/${made.number}`, body: { body, state: "closed" } }, pull, signal);
+  return describe(client, first, signal);
 }
 
 /** Gitea opens a pull request without a single commit; it could only confuse. */
@@ -87,7 +109,8 @@ async function refuseEmpty(client: GiteaClient, { head, base }: NewPullRequest, 
 }
 
 /** Whether it comes from this branch of this repository: a branch of the same name in somebody's fork is another one. */
-function isFrom({ head, base }: Pull, branchName: string): boolean {
+function isFrom({ head, base, body }: Pull, branchName: string): boolean {
+  if (hasMarker(body, duplicateMark)) return false;
   // `ref` becomes refs/pull/N/head when the branch is deleted; `label` stays.
   return head.label === branchName && head.repo_id === base.repo_id;
 }

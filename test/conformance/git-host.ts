@@ -222,9 +222,10 @@ function testRefusals({ lab, writer, host }: HttpSubject): void {
 
   test("an archived repository is RepositoryArchived, and can still be read", async () => {
     await lab().push(head);
+    await lab().push(`${head}2`);
     const { number } = await writer().createPullRequest(wanted, signal());
     await lab().archive();
-    const { reason, message } = await refused(writer().updatePullRequest(number, { title: "x" }, signal()));
+    const { reason, message } = await refused(writer().createPullRequest({ ...wanted, head: `${head}2` }, signal()));
     expect(reason).toBe("RepositoryArchived");
     expect(message).toMatch(/archived.*unarchive it/);
     expect(await writer().findPullRequest(head, signal())).toMatchObject({ number, state: "open" });

@@ -311,7 +311,7 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
         metadata: { namespace, name: "scaled" },
         spec: {
           replicas: 1,
-          paused: true,
+          minReadySeconds: 5,
           selector: { matchLabels: { app: "b" } },
           template: { metadata: { labels: { app: "b" } }, spec: { containers: [{ name: "app", image: "app:1" }] } },
         },
@@ -320,17 +320,17 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       const owners = async (): Promise<Record<string, string[]>> => {
         const fields = ownersOf(await kube().get(at, signal), "spec");
         return Object.fromEntries(
-          Object.entries(fields).map(([who, set]) => [who, set.filter((field) => field === "f:replicas" || field === "f:paused")]),
+          Object.entries(fields).map(([who, set]) => [who, set.filter((field) => field === "f:replicas" || field === "f:minReadySeconds")]),
         );
       };
       await kube().apply(deployment, options, signal);
       await kube().patch(at, { spec: { replicas: 3 } }, { fieldManager: "autoscaler", subresource: "scale" }, signal);
-      await kube().patch(at, { spec: { paused: false } }, { fieldManager: "hand" }, signal);
+      await kube().patch(at, { spec: { minReadySeconds: 7 } }, { fieldManager: "hand" }, signal);
       await kube().patch(at, { status: { observedGeneration: 1 } }, { fieldManager: "kubelet", subresource: "status" }, signal);
-      expect(await owners()).toEqual({ "serin-conformance": [], "autoscaler scale": ["f:replicas"], hand: ["f:paused"] });
+      expect(await owners()).toEqual({ "serin-conformance": [], "autoscaler scale": ["f:replicas"], hand: ["f:minReadySeconds"] });
       expect(((await kube().get(at, signal))["spec"] as { replicas: number }).replicas).toBe(3);
       await kube().apply({ ...deployment, spec: { replicas: 2 } }, { fieldManager: "serin-replicas" }, signal);
-      expect(await owners()).toMatchObject({ "serin-conformance": [], hand: ["f:paused"], "serin-replicas": ["f:replicas"] });
+      expect(await owners()).toMatchObject({ "serin-conformance": [], hand: ["f:minReadySeconds"], "serin-replicas": ["f:replicas"] });
     });
 
     test.each<[string, object, RegExp]>([

@@ -21,10 +21,15 @@ async function answerRepository(options: ApiOptions, request: ApiRequest, [owner
   const repository = visibleRepository(options.store, [owner, name], request.caller !== undefined);
   const found = findOperation(request.method, rest);
   if (!found) throw new Refused(404, `the sandbox's Git server has no ${request.method} /repos/{owner}/{repo}/${rest.join("/")}`);
-  if (request.method !== "GET") requireWritable(repository, request.caller, { evenArchived: rest.length === 0 });
+  if (request.method !== "GET") requireWritable(repository, request.caller, { evenArchived: takenWhenArchived(request.method, rest) });
   const doer = { store: options.store, login: request.caller?.login ?? "" };
   const context = { ...options, request, repository, parts: found.parts, doer };
   return request.method === "GET" ? found.operation(context) : repository.inTurn(() => found.operation(context));
+}
+
+/** Gitea lets an archived repository be unarchived, and the words and state of its pull requests be changed. */
+function takenWhenArchived(method: string, [collection]: readonly string[]): boolean {
+  return method === "PATCH" && (collection === undefined || collection === "pulls");
 }
 
 function findOperation(method: string, path: readonly string[]): { operation: Operation; parts: string[] } | undefined {

@@ -158,12 +158,14 @@ test("a push to a protected branch is refused in Gitea's words; other branches a
   expect(await api("DELETE", `${at}/branch_protections/main`)).toMatchObject({ status: 204 });
 });
 
-test("an archived repository takes nothing, can be read, and can be unarchived", async () => {
+test("an archived repository takes nothing but words about its pull requests, can be read, and can be unarchived", async () => {
   const { api, at, push, commit, git, as } = await startWithPull();
   await api("PATCH", at, { archived: true });
   await commit({ "a.yaml": "a: 9\n" }, "late");
   await expect(push("main")).rejects.toMatchObject({ stderr: expect.stringMatching(/403|archived/) });
-  expect(await api("PATCH", `${at}/pulls/1`, { title: "x" })).toMatchObject({ status: 423, json: { message: "team/app is archived" } });
+  const refused = { status: 423, json: { message: "team/app is archived" } };
+  expect(await api("POST", `${at}/pulls`, { title: "x", head: "late", base: "main" })).toMatchObject(refused);
+  expect(await api("PATCH", `${at}/pulls/1`, { title: "x" })).toMatchObject({ status: 201 });
   expect(await git("ls-remote", as("x:x").replace("x:x@", ""), "main")).toContain("refs/heads/main");
   expect(await api("PATCH", at, { archived: false })).toMatchObject({ status: 200 });
   await push("main");

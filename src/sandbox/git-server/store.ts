@@ -87,7 +87,7 @@ export function visibleRepository(store: Store, [owner, name]: readonly [string,
 
 /**
  * Throws {@link Refused} unless this may be changed by somebody with these rights.
- * @param evenArchived for the one change an archived repository takes: not to be archived any more
+ * @param evenArchived for the changes that an archived repository takes
  */
 export function requireWritable(repository: Repository, caller: Caller | undefined, { evenArchived = false } = {}): void {
   if (!caller) throw new Refused(401, "token is required");

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { request } from "undici";
 import { describe } from "vitest";
@@ -28,10 +29,22 @@ async function call(url: string, { method, path, query, authorization, body }: U
   return { status: reply.statusCode, json: text === "" ? undefined : JSON.parse(text) };
 }
 
+/** A token of somebody who may write, which itself may only read. */
+async function readingToken(url: string, { login, password }: { login: string; password: string }): Promise<string> {
+  const { json } = await call(url, {
+    method: "POST",
+    path: `/users/${login}/tokens`,
+    query: new URLSearchParams(),
+    authorization: `Basic ${Buffer.from(`${login}:${password}`).toString("base64")}`,
+    body: { name: randomUUID(), scopes: ["read:repository", "read:issue"] },
+  });
+  return (json as { sha1: string }).sha1;
+}
+
 /** A new repository on the real Gitea, behind a server that reads along. */
 async function startLab(): Promise<HostLab> {
   const { url, organization, accounts } = factsHere().gitea;
-  const { person, bot, serin, readOnly } = accounts;
+  const { person, bot, serin } = accounts;
   const name = `lab-${randomUUID().slice(0, 8)}`;
   const repository = `/repos/${organization}/${name}`;
   const api = async (token: string, method: string, path: string, body?: object): Promise<unknown> => {
@@ -49,6 +62,9 @@ async function startLab(): Promise<HostLab> {
   await git("remote", "add", "origin", `http://${person.login}:${person.password}@${host}/${organization}/${name}.git`);
   await git("commit", "-q", "--allow-empty", "-m", "start");
   await git("push", "-q", "origin", "main");
+  // It takes note of a push a moment later; a repository that it holds for empty has no pull requests.
+  while (((await api(person.token, "GET", repository)) as { empty: boolean }).empty) await setTimeout(20);
+  const reader = await readingToken(url, serin);
   const server = await startContractServer(contract, (asked) => call(url, asked));
   const options = (token: string, of = name) => ({
     apiURL: server.url,
@@ -63,7 +79,7 @@ async function startLab(): Promise<HostLab> {
     server,
     options: {
       writer: options(`${serin.token}\n`), // as a Secret made from a file holds it
-      reader: options(readOnly.token),
+      reader: options(reader),
       stranger: options("wrong-token"),
       elsewhere: options(serin.token, "gone"),
     },
