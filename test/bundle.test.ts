@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -20,8 +20,14 @@ const root = resolve(import.meta.dirname, "..");
 const dir = mkdtempSync(join(tmpdir(), "serin-test-bundle-"));
 const program = join(dir, "serin.mjs");
 
+// Made of nothing but what the Dockerfile copies.
 beforeAll(async () => {
-  await run(process.execPath, [join(root, "hack/bundle.ts"), "--version-string", "9.8.7-test.1", "--out", dir]);
+  const context = join(dir, "context");
+  for (const path of ["package.json", "src", "hack/bundle.ts", "hack/licenses.ts"])
+    cpSync(join(root, path), join(context, path), { recursive: true, filter: (source) => !source.endsWith(".test.ts") });
+  symlinkSync(join(root, "node_modules"), join(context, "node_modules"));
+  await run(process.execPath, [join(context, "hack/bundle.ts"), "--version-string", "9.8.7-test.1", "--out", dir]);
+  rmSync(context, { recursive: true });
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
