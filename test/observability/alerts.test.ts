@@ -1,23 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { parse, stringify } from "yaml";
+import { stringify } from "yaml";
 import { hasTool } from "../tools.ts";
+import { alertRules, alertsFile } from "./alert-rules.ts";
 import { type AlertRow, alertRows } from "./alert-rows.ts";
 
-const file = resolve(import.meta.dirname, "../../charts/serin/files/alerts.yaml");
-const rules = (parse(readFileSync(file, "utf8")) as { groups: { name: string; rules: Rule[] }[] }).groups.flatMap((group) => group.rules);
-
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-  readonly labels: { readonly severity: string };
-  readonly annotations: Readonly<Record<string, string>>;
-}
-
-test.each(rules.map((rule) => [rule.alert, rule] as const))("%s says what is wrong, what that means, and what to do", (_, rule) => {
+test.each(alertRules.map((rule) => [rule.alert, rule] as const))("%s says what is wrong, what that means, and what to do", (_, rule) => {
   expect(Object.keys(rule.annotations)).toEqual(["summary", "description", "action"]);
   for (const text of Object.values(rule.annotations)) expect(text).toMatch(/^\S.{20,}\.$/s);
   expect(["critical", "warning", "info"]).toContain(rule.labels.severity);
@@ -25,19 +16,19 @@ test.each(rules.map((rule) => [rule.alert, rule] as const))("%s says what is wro
 
 test("every alert has a row that makes it fire", () => {
   const fired = new Set(alertRows.filter(({ fires }) => fires !== undefined).map(({ alert }) => alert));
-  expect([...fired].toSorted()).toEqual(rules.map(({ alert }) => alert).toSorted());
+  expect([...fired].toSorted()).toEqual(alertRules.map(({ alert }) => alert).toSorted());
 });
 
 describe.skipIf(!hasTool("promtool"))("by promtool", () => {
   test("the rules are valid", () => {
-    expect(promtool("check", "rules", "--lint-fatal", file)).toContain(`${rules.length} rules found`);
+    expect(promtool("check", "rules", "--lint-fatal", alertsFile)).toContain(`${alertRules.length} rules found`);
   });
 
   test("every alert fires when it should, and not when it should not", () => {
     const dir = mkdtempSync(join(tmpdir(), "serin-alerts-"));
     onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
     const path = join(dir, "alerts-test.yaml");
-    writeFileSync(path, stringify({ rule_files: [file], evaluation_interval: "1m", tests: alertRows.map(testOf) }, { lineWidth: 0 }));
+    writeFileSync(path, stringify({ rule_files: [alertsFile], evaluation_interval: "1m", tests: alertRows.map(testOf) }, { lineWidth: 0 }));
     expect(promtool("test", "rules", path)).toContain("SUCCESS");
   });
 });
@@ -52,7 +43,7 @@ function promtool(...args: string[]): string {
 }
 
 function testOf({ alert, when, series, atMinute, fires }: AlertRow): object {
-  const severity = rules.find((rule) => rule.alert === alert)?.labels.severity ?? "";
+  const severity = alertRules.find((rule) => rule.alert === alert)?.labels.severity ?? "";
   const labels = `alertname="${alert}",alertstate="firing",severity="${severity}"${fires ? `,${fires}` : ""}`;
   return {
     name: `${alert}: ${when}`,

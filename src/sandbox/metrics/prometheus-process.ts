@@ -14,13 +14,16 @@ const killAfterMs = 5_000;
 /**
  * The real Prometheus in a process and a directory of its own. `undefined` when there is none on PATH; throws when it does not start.
  * @param options.dataDir samples to begin with; default none
+ * @param options.ruleFiles rules to evaluate, absolute paths; default none
  */
-export async function startPrometheus(options: MetricsOptions & { dataDir?: string }): Promise<RunningMetrics | undefined> {
+export async function startPrometheus(
+  options: MetricsOptions & { dataDir?: string; ruleFiles?: readonly string[] },
+): Promise<RunningMetrics | undefined> {
   const dir = await mkdtemp(join(tmpdir(), "serin-prometheus-"));
   const remove = () => rm(dir, { recursive: true, force: true });
   try {
     await writeTargets(dir, options.targets());
-    await writeFile(join(dir, "prometheus.yml"), configuration(options.scrapeIntervalMs));
+    await writeFile(join(dir, "prometheus.yml"), configuration(options.scrapeIntervalMs, options.ruleFiles));
     const child = await spawned(dir, options);
     if (!child) {
       await remove();
@@ -34,9 +37,11 @@ export async function startPrometheus(options: MetricsOptions & { dataDir?: stri
 }
 
 // honor_labels: what an exposition says of itself stays, as with the embedded scraper.
-function configuration(scrapeIntervalMs: number): string {
+function configuration(scrapeIntervalMs: number, ruleFiles: readonly string[] = []): string {
+  const interval = `${scrapeIntervalMs}ms`;
   return JSON.stringify({
-    global: { scrape_interval: `${scrapeIntervalMs}ms`, scrape_timeout: `${scrapeIntervalMs}ms` },
+    global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
+    rule_files: ruleFiles,
     scrape_configs: [{ job_name: scrapeJob, honor_labels: true, file_sd_configs: [{ files: ["targets.json"] }] }],
   });
 }
