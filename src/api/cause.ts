@@ -7,9 +7,9 @@ const fieldValue = z.any().optional();
 export const causeField = z.object({
   object: z.string().describe("Kind and name, in the target's namespace, e.g. Deployment/checkout."),
   path: z.string().describe("Where in the object, e.g. spec.template.spec.containers[app].image."),
-  promoted: fieldValue.describe("Value of the promoted revision; missing when it has no such field, or for a Secret."),
-  failed: fieldValue.describe("Value of the failed revision; missing when it has no such field, or for a Secret."),
-  secret: z.boolean().optional().describe("The values belong to a Secret: they are not shown, only that they changed."),
+  promoted: fieldValue.describe("Value of the promoted revision; missing when it has no such field. For a Secret a digest, by a key of this namespace."),
+  failed: fieldValue.describe("Value of the failed revision; missing when it has no such field. For a Secret a digest, by a key of this namespace."),
+  secret: z.boolean().optional().describe("The values belong to a Secret: they are nowhere shown, only that they changed."),
   decides: z.boolean().describe("Whether this field decides what the workload runs. The others only follow."),
   manager: z.string().optional().describe("Field manager that set the failed value, when it was not Serin."),
 });

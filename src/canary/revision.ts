@@ -1,5 +1,6 @@
 import type { RevisionContent } from "../api/cause.ts";
 import type { KubeObject } from "../api/object.ts";
+import type { Digest } from "../lib/digest.ts";
 import { hashJson, isRecord } from "../lib/json.ts";
 import { type ConfigKind, configsOf } from "./configs.ts";
 
@@ -22,14 +23,19 @@ export interface Revision {
  * The revision that a Deployment is at. Everything in the pod template counts, also an annotation that only asks for a
  * restart, and the data of each tracked config.
  * @param find the live ConfigMap or Secret of the target's namespace
+ * @param digest stands for the values of Secrets
  */
-export function revisionOf(target: KubeObject, find: (kind: ConfigKind, name: string) => KubeObject | undefined): Revision {
+export function revisionOf(
+  target: KubeObject,
+  find: (kind: ConfigKind, name: string) => KubeObject | undefined,
+  digest: Digest,
+): Revision {
   const template = templateOf(target);
   const found = configsOf(template).map((key) => {
     const [kind, name] = splitKey(key);
     return [key, find(kind, name)] as const;
   });
-  const tracked = found.flatMap(([key, config]) => (config && isTracked(config) ? [[key, dataOf(config)] as const] : []));
+  const tracked = found.flatMap(([key, config]) => (config && isTracked(config) ? [[key, dataOf(config, digest)] as const] : []));
   const content: RevisionContent = { template, configs: Object.fromEntries(tracked) };
   const checksums = found.flatMap(([key, config]) => {
     if (!config) return [[key, "absent"] as const];
@@ -50,6 +56,11 @@ export function templateOf(deployment: KubeObject): Record<string, unknown> {
   return isRecord(spec) && isRecord(spec["template"]) ? spec["template"] : {};
 }
 
+/** Whether a pod template reads a Secret, whose value needs a digest. */
+export function readsSecrets(template: Readonly<Record<string, unknown>>): boolean {
+  return configsOf(template).some((key) => key.startsWith("Secret/"));
+}
+
 /** `["ConfigMap", "app"]` of `ConfigMap/app`. */
 export function splitKey(key: string): [ConfigKind, string] {
   const slash = key.indexOf("/");
@@ -64,20 +75,12 @@ function isTracked({ kind, metadata, type }: KubeObject): boolean {
 /** Prefix of keys that stand for `binaryData`; a slash cannot be part of a key. */
 export const binaryPrefix = "binaryData/";
 
-/** The data of a config as revisions keep it: of a Secret only a digest of each value, of binary data its base64 text. */
-export function dataOf(config: KubeObject): Record<string, string> {
+/** The data of a config as revisions keep it: of a Secret only a digest of each value's base64, of binary data its base64 text. */
+export function dataOf(config: KubeObject, digest: Digest): Record<string, string> {
   const secret = config.kind === "Secret";
-  const plain = texts(config["data"]).map(([key, value]) => [key, secret ? secretDigest(value) : value]);
+  const plain = texts(config["data"]).map(([key, value]) => [key, secret ? digest(value) : value]);
   const binary = secret ? [] : texts(config["binaryData"]).map(([key, value]) => [`${binaryPrefix}${key}`, value]);
   return Object.fromEntries([...plain, ...binary]);
-}
-
-/**
- * What stands for a Secret's value where the value must not be.
- * @param base64 the value as in `data`
- */
-export function secretDigest(base64: string): string {
-  return `sha256:${hashJson(base64).slice(0, 16)}`;
 }
 
 function texts(data: unknown): [string, string][] {

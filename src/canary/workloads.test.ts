@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { aCanary, aDeployment, type CanaryInput } from "../../test/builders.ts";
 import type { CanaryStatus } from "../api/canary.ts";
 import type { KubeObject } from "../api/object.ts";
+import { keyedDigest } from "../lib/digest.ts";
 import { configsOf } from "./configs.ts";
 import { type Revision, revisionOf } from "./revision.ts";
 import { type Live, workloads } from "./workloads.ts";
@@ -69,11 +70,13 @@ const target = (overrides: Record<string, unknown> = {}): KubeObject =>
     strategy: { type: "Recreate" },
     ...overrides,
   });
-const revision: Revision = revisionOf(target(), find);
+const digest = keyedDigest("key");
+const revision: Revision = revisionOf(target(), find, digest);
 
 function made(status: CanaryStatus, live: Partial<Live> = {}, input: CanaryInput = {}): Map<string, KubeObject> {
   const all: Live = {
     nowMs,
+    digest,
     target: target(),
     primary: undefined,
     autoscaler: undefined,
@@ -181,7 +184,7 @@ describe("copies of configs", () => {
     const all = made(
       { phase: "Promoting" },
       {
-        content: revisionOf(target(), (kind, name) => (name === "db" ? password("bmV3") : find(kind, name))).content,
+        content: revisionOf(target(), (kind, name) => (name === "db" ? password("bmV3") : find(kind, name)), digest).content,
         secrets: () => [password("bmV3"), password("b2xk", "db-primary")],
       },
     );
@@ -244,7 +247,7 @@ describe("the target's replicas", () => {
 });
 
 describe("a revision", () => {
-  const id = (overrides: Record<string, unknown>, live = find) => revisionOf(target(overrides), live).id;
+  const id = (overrides: Record<string, unknown>, live = find) => revisionOf(target(overrides), live, digest).id;
   const withTemplate = (change: object) => ({ template: { ...template, ...change } });
   test.each<[string, string, boolean]>([
     ["is the same whatever the replicas", id({ replicas: 9 }), true],
@@ -266,7 +269,7 @@ describe("a revision", () => {
   });
 
   test("names configs that do not exist, so that their coming is noticed", () => {
-    expect(revisionOf(target(), () => undefined).checksums).toEqual({
+    expect(revisionOf(target(), () => undefined, digest).checksums).toEqual({
       "ConfigMap/flags": "absent",
       "ConfigMap/settings": "absent",
       "Secret/db": "absent",

@@ -2,6 +2,7 @@ import type { Canary, CanaryStatus } from "../api/canary.ts";
 import type { RevisionContent } from "../api/cause.ts";
 import { names } from "../api/meta.ts";
 import type { KubeObject } from "../api/object.ts";
+import type { Digest } from "../lib/digest.ts";
 import { isRecord, sameJson } from "../lib/json.ts";
 import { type ConfigKind, renameConfigs } from "./configs.ts";
 import type { Phase } from "./decide.ts";
@@ -30,6 +31,8 @@ export interface Live {
   readonly promoted: RevisionContent | undefined;
   /** All Secrets of this name and of its copies: a value is taken from the one whose digest fits. */
   readonly secrets: (name: string) => readonly KubeObject[];
+  /** Stands for the values of Secrets in revisions. */
+  readonly digest: Digest;
   /** Name of the primary's copy of a config; not `<name>-primary` where that is somebody else's. */
   readonly copyName: (kind: ConfigKind, name: string) => string;
 }
@@ -104,11 +107,11 @@ function annotated(template: Record<string, unknown>, revision: string): Record<
   return { ...template, metadata: { ...kept, annotations: { ...annotations, [revisionAnnotation]: revision } } };
 }
 
-function configCopies(canary: Canary, content: RevisionContent | undefined, { secrets, copyName }: Live): KubeObject[] {
+function configCopies(canary: Canary, content: RevisionContent | undefined, { secrets, copyName, digest }: Live): KubeObject[] {
   return Object.entries(content?.configs ?? {}).flatMap(([key, data]) => {
     const [kind, name] = splitKey(key);
     const copy = copyName(kind, name);
-    return kind === "ConfigMap" ? [configMapCopy(canary, copy, data)] : secretCopy(canary, { copy, data, from: secrets(name) });
+    return kind === "ConfigMap" ? [configMapCopy(canary, copy, data)] : secretCopy(canary, { copy, data, from: secrets(name), digest });
   });
 }
 
@@ -126,9 +129,14 @@ function configMapCopy(canary: Canary, name: string, data: Readonly<Record<strin
 /** The copy, with the values of whichever live Secret has these digests; nothing when none has them any more. */
 function secretCopy(
   canary: Canary,
-  { copy, data, from }: { copy: string; data: Readonly<Record<string, string>>; from: readonly KubeObject[] },
+  {
+    copy,
+    data,
+    from,
+    digest,
+  }: { copy: string; data: Readonly<Record<string, string>>; from: readonly KubeObject[] } & Pick<Live, "digest">,
 ): KubeObject[] {
-  const source = from.find((secret) => sameJson(dataOf(secret), data));
+  const source = from.find((secret) => sameJson(dataOf(secret, digest), data));
   if (!source) return [];
   return [
     { ...owned(canary, { apiVersion: "v1", kind: "Secret", name: copy }), type: source["type"] ?? "Opaque", data: source["data"] ?? {} },
@@ -136,11 +144,11 @@ function secretCopy(
 }
 
 /** While a promotion overwrites the primary's Secrets, the promoted values are kept aside: it may have to go back. */
-function keptSecrets(canary: Canary, { phase }: CanaryStatus, { promoted, secrets, copyName }: Live): KubeObject[] {
+function keptSecrets(canary: Canary, { phase }: CanaryStatus, { promoted, secrets, copyName, digest }: Live): KubeObject[] {
   if (phase !== "Promoting") return [];
   return Object.entries(promoted?.configs ?? {}).flatMap(([key, data]) => {
     const [kind, name] = splitKey(key);
-    return kind === "Secret" ? secretCopy(canary, { copy: keptName(copyName(kind, name)), data, from: secrets(name) }) : [];
+    return kind === "Secret" ? secretCopy(canary, { copy: keptName(copyName(kind, name)), data, from: secrets(name), digest }) : [];
   });
 }
 
@@ -150,10 +158,10 @@ export function keptName(copy: string): string {
 }
 
 /** Whether every Secret of the revision is still to be had, so that the primary can run exactly this. */
-export function isComplete(content: RevisionContent, secrets: Live["secrets"]): boolean {
+export function isComplete(content: RevisionContent, { secrets, digest }: Pick<Live, "secrets" | "digest">): boolean {
   return Object.entries(content.configs).every(([key, data]) => {
     const [kind, name] = splitKey(key);
-    return kind === "ConfigMap" || secrets(name).some((secret) => sameJson(dataOf(secret), data));
+    return kind === "ConfigMap" || secrets(name).some((secret) => sameJson(dataOf(secret, digest), data));
   });
 }
 

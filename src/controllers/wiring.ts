@@ -18,6 +18,7 @@ import { hold } from "../revert/hold.ts";
 import type { Router } from "../routing/router.ts";
 import { canaryReconciler } from "./canary/reconcile.ts";
 import { canaryWatches } from "./canary/watches.ts";
+import { createDigests } from "./digests.ts";
 import { gitRepositoryReconciler } from "./git-repository/reconcile.ts";
 import { remoteOf as remoteOfRepository } from "./git-repository/remote.ts";
 import { metricTemplateReconciler } from "./metric-template/reconcile.ts";
@@ -102,6 +103,7 @@ export function controllersOf(world: World): Controller[] {
     ...world,
     ...resources,
     remoteOf,
+    digests: createDigests(world),
     renderAt: rendering.renderAt,
     renderAnew: rendering.renderAnew,
     hostOf: createHosts(world, remoteOf),

@@ -1,5 +1,5 @@
 import type { CauseField, RevisionContent } from "../api/cause.ts";
-import { hashJson } from "../lib/json.ts";
+import { canonicalJson, hashJson, sameJson } from "../lib/json.ts";
 import { differences, formatPath, parsePath, type Step, valueAt } from "./path.ts";
 
 /** What made a release differ from the promoted one. */
@@ -7,11 +7,6 @@ export interface Cause {
   readonly fields: CauseField[];
   /** Seven hex digits of a hash of the deciding fields: the same bad change always has the same. */
   readonly id: string;
-}
-
-interface RawField extends CauseField {
-  /** What stands for the values in the id: a Secret's digests, else the values. */
-  readonly identity: readonly unknown[];
 }
 
 /**
@@ -30,15 +25,22 @@ export function causeOf(
   const runs = raw.filter(({ path }) => decidesWhatRuns(path));
   const own = raw.filter((field) => !isDerived(field) && !isStamp(field, [failed, ...earlier]));
   const deciding = new Set(runs.length > 0 ? runs : own.length > 0 ? own : raw);
-  const fields = raw.map((field) => {
-    const { identity: _, ...shown } = field;
-    return { ...shown, decides: deciding.has(field) };
-  });
-  const id = hashJson([...deciding].map(({ object, path, identity }) => [object, path, identity])).slice(0, 7);
+  const fields = raw.map((field) => ({ ...field, decides: deciding.has(field) }));
+  const id = hashJson([...deciding].map(({ object, path, promoted: before, failed: after }) => [object, path, [before, after]])).slice(0, 7);
   return { fields, id };
 }
 
-function templateFields(deployment: string, promoted: RevisionContent, failed: RevisionContent): RawField[] {
+/** Whether two causes are of the same deciding fields with the same values: then they are one, whatever their ids are. */
+export function isSameCause(one: readonly CauseField[], other: readonly CauseField[]): boolean {
+  return sameJson(identityOf(one), identityOf(other));
+}
+
+function identityOf(fields: readonly CauseField[]): unknown[] {
+  const deciding = fields.filter(({ decides }) => decides);
+  return deciding.map(({ object, path, promoted, failed }) => canonicalJson([object, path, promoted ?? null, failed ?? null])).sort();
+}
+
+function templateFields(deployment: string, promoted: RevisionContent, failed: RevisionContent): CauseField[] {
   const root: Step[] = [{ field: "spec" }, { field: "template" }];
   return differences(promoted.template, failed.template, root).map(({ path, before, after }) => ({
     object: `Deployment/${deployment}`,
@@ -46,7 +48,6 @@ function templateFields(deployment: string, promoted: RevisionContent, failed: R
     promoted: before,
     failed: after,
     decides: false,
-    identity: [before, after],
   }));
 }
 
@@ -61,7 +62,7 @@ export function configAsWritten(config: Readonly<Record<string, string>> = {}): 
 }
 
 /** Differences in configs that both revisions use by the same name. One that only one uses shows in the template. */
-function configFields(promoted: RevisionContent, failed: RevisionContent): RawField[] {
+function configFields(promoted: RevisionContent, failed: RevisionContent): CauseField[] {
   const shared = Object.keys(failed.configs).filter((config) => promoted.configs[config] !== undefined).sort();
   return shared.flatMap((config) => {
     const secret = config.startsWith("Secret/");
@@ -69,9 +70,10 @@ function configFields(promoted: RevisionContent, failed: RevisionContent): RawFi
       ({ path, before, after }) => ({
         object: config,
         path: formatPath(path),
-        ...(secret ? { secret: true } : { promoted: before, failed: after }),
+        promoted: before,
+        failed: after,
+        ...(secret ? { secret: true } : {}),
         decides: false,
-        identity: [before, after],
       }),
     );
   });

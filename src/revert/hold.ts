@@ -14,6 +14,8 @@ export interface Hold {
    * the field is left out; so is a config that others use too.
    */
   readonly fields: readonly CauseField[];
+  /** With values of Secrets: a secret itself, so that a hash of the hold says nothing about them. */
+  readonly salt?: string | undefined;
 }
 
 /** What holding gave. */

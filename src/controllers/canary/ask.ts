@@ -1,8 +1,13 @@
 import type { Canary } from "../../api/canary.ts";
-import { keyOf } from "../../api/object.ts";
+import { keyOf, type KubeObject } from "../../api/object.ts";
 import { checksDue, gateDue, isUrgent, rollbackGateDue } from "../../canary/checks.ts";
 import { decide, type Gates, type Input } from "../../canary/decide.ts";
+import { readsSecrets, templateOf } from "../../canary/revision.ts";
+import type { Digest } from "../../lib/digest.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
+import { WaitingError } from "../../lib/errors.ts";
+import { isRecord } from "../../lib/json.ts";
+import type { Digests } from "../digests.ts";
 import { type Cluster, kindsRead } from "./cluster.ts";
 import type { CanaryDeps, RunCheck } from "./deps.ts";
 import { ask } from "./hooks.ts";
@@ -16,12 +21,15 @@ export interface Observer {
   look(canary: Canary, signal: AbortSignal): Promise<Observation>;
 }
 
+type Parts = CanaryDeps & { readonly digests: Digests };
+
 /** An observer; it remembers in memory when rollback hooks were last asked. */
-export function createObserver(deps: CanaryDeps, cluster: Cluster, check: RunCheck): Observer {
+export function createObserver(deps: Parts, cluster: Cluster, check: RunCheck): Observer {
   const askedAtMs = new Map<string, number>();
   return {
     look: async (canary, signal) => {
-      const base = await revertState(deps, cluster, canary, signal);
+      const digest = await digestFor(deps, cluster, canary, signal);
+      const base = { ...(await revertState(deps, cluster, canary, signal)), digest };
       const glance = (): Observation => observe(deps, cluster, canary, base);
       const first = glance();
       if (urgent(canary, first)) return first;
@@ -35,6 +43,29 @@ export function createObserver(deps: CanaryDeps, cluster: Cluster, check: RunChe
     },
   };
 }
+
+/** Only where a Secret is read a namespace gets a key for digests. */
+async function digestFor(
+  { digests }: Pick<Parts, "digests">,
+  cluster: Cluster,
+  canary: Canary,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const { namespace = "" } = canary.metadata;
+  const target = cluster.find({ ...kindsRead.deployment, namespace, name: canary.spec.targetRef.name });
+  const needed = (target && readsSecrets(templateOf(target))) || cluster.labelled("record", canary).some(keepsSecrets);
+  return needed ? digests.of(namespace, signal) : unasked;
+}
+
+function keepsSecrets({ data }: KubeObject): boolean {
+  const configs = isRecord(data) ? data["configs"] : undefined;
+  return isRecord(configs) && Object.keys(configs).some((key) => key.startsWith("Secret/"));
+}
+
+/** It may come to read one while we wait for answers. */
+const unasked: Digest = () => {
+  throw new WaitingError("SecretsRead", "the target has just come to read a Secret", 100);
+};
 
 function inputOf({ spec, status }: Canary, { seen }: Observation): Input {
   return { spec, status, seen };
@@ -88,7 +119,7 @@ async function rollbackGate(
  * Whether a Revert holds this Canary's failed change, and whether a person declined it. Unless the copy says that it
  * holds, that of a failed one is read from the API server itself: the copy may be older than our own write.
  */
-async function revertState({ kube }: CanaryDeps, cluster: Cluster, canary: Canary, signal: AbortSignal): Promise<Asked> {
+async function revertState({ kube }: CanaryDeps, cluster: Cluster, canary: Canary, signal: AbortSignal): Promise<Omit<Asked, "digest">> {
   const { phase, revertRef, startedAt, refused = [] } = canary.status;
   const reverts = cluster.labelled("revert", canary);
   const held = reverts.some((revert) => stateOf(revert).holds);

@@ -10,6 +10,7 @@ import { type Revision, revisionOf } from "../../canary/revision.ts";
 import { apexName } from "../../canary/services.ts";
 import type { Facts } from "../../canary/status.ts";
 import { commitOf, isComplete, keptName, type Live, primaryName, primaryRevision, revisionAnnotation } from "../../canary/workloads.ts";
+import type { Digest } from "../../lib/digest.ts";
 import { isRecord, sameJson } from "../../lib/json.ts";
 import type { Router } from "../../routing/router.ts";
 import { type Cluster, kindsRead } from "./cluster.ts";
@@ -19,6 +20,8 @@ import { routerOf } from "./provider.ts";
 /** Everything that one reconcile of a Canary knows of the cluster. */
 export interface Observation {
   readonly seen: Seen;
+  /** Stands for the values of Secrets in revisions. */
+  readonly digest: Digest;
   readonly facts: Facts;
   readonly target: KubeObject | undefined;
   readonly primary: KubeObject | undefined;
@@ -35,20 +38,20 @@ export interface Observation {
 }
 
 /** Answers of metric servers, hooks and the API server that the shared copies do not hold. */
-export type Asked = Pick<Seen, "check" | "declined" | "held"> & { readonly gates: Gates };
+export type Asked = Pick<Seen, "check" | "declined" | "held"> & { readonly gates: Gates; readonly digest: Digest };
 
 /** Reads the shared copies of the cluster; costs no request. Throws StalledError for a Canary that cannot be acted upon at all. */
 export function observe(
   deps: Pick<CanaryDeps, "clock" | "defaults" | "routers">,
   cluster: Cluster,
   canary: Canary,
-  asked: Asked,
+  { digest, ...asked }: Asked,
 ): Observation {
   const { namespace } = canary.metadata;
   const nowMs = deps.clock.nowMs();
   const target = cluster.find({ ...kindsRead.deployment, namespace, name: canary.spec.targetRef.name });
   const primary = cluster.find({ ...kindsRead.deployment, namespace, name: primaryName(canary) });
-  const revision = target && revisionOf(target, (kind, name) => cluster.config(kind, namespace, name));
+  const revision = target && revisionOf(target, (kind, name) => cluster.config(kind, namespace, name), digest);
   const router = deps.routers[routerOf(deps.defaults, canary)];
   const routes = router.outputs(canary).flatMap((ref) => cluster.find(ref) ?? []);
   const apex = cluster.find({ ...kindsRead.service, namespace, name: apexName(canary) });
@@ -69,11 +72,12 @@ export function observe(
     notRouted: router.notAccepted(routes),
     canaryGone: podsOf(target) === 0,
     onlyConfigs: trackedContent !== undefined && revision !== undefined && sameJson(trackedContent.template, revision.content.template),
-    complete: trackedContent === undefined || isComplete(trackedContent, secretsOf(cluster, canary)),
+    complete: trackedContent === undefined || isComplete(trackedContent, { secrets: secretsOf(cluster, canary), digest }),
     deleting: canary.metadata.deletionTimestamp !== undefined,
   };
   return {
     seen,
+    digest,
     facts: factsOf(cluster, canary, { seen, target, revision }),
     target,
     primary,
@@ -150,9 +154,10 @@ function autoscalerOf(cluster: Cluster, { metadata, spec }: Canary): KubeObject 
 }
 
 /** What the wanted objects are made from, once the next status is known. */
-export function liveFor(cluster: Cluster, canary: Canary, { target, primary, apexAdopted, seen, ...rest }: Observation): Live {
+export function liveFor(cluster: Cluster, canary: Canary, { target, primary, apexAdopted, seen, digest, ...rest }: Observation): Live {
   return {
     nowMs: seen.nowMs,
+    digest,
     target,
     primary,
     autoscaler: autoscalerOf(cluster, canary),

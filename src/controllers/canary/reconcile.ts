@@ -10,6 +10,7 @@ import { msUntilNext } from "../../canary/steps.ts";
 import { apexName } from "../../canary/services.ts";
 import type { Reconcile } from "../../kube/kube.ts";
 import { StalledError } from "../../lib/errors.ts";
+import { createDigests } from "../digests.ts";
 import { createObserver, type Observer } from "./ask.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
@@ -23,7 +24,7 @@ import { writeRoutes, writeWorkloads } from "./write.ts";
 /** Takes one decision for one Canary and makes the cluster follow it. */
 export function canaryReconciler(deps: CanaryDeps): Reconcile {
   const cluster = clusterOf(deps.informers);
-  const observer = createObserver(deps, cluster, (canary, due, signal) => runCheck(deps, canary, due, signal));
+  const observer = createObserver({ ...deps, digests: createDigests(deps) }, cluster, (canary, due, signal) => runCheck(deps, canary, due, signal));
   return async (key, signal) => {
     await cluster.whenSynced(signal);
     const found = deps.canaries.find(key);

@@ -1,18 +1,20 @@
-import { type CauseField, type RevisionContent, revisionContent } from "../../api/cause.ts";
+import type { CauseField, RevisionContent } from "../../api/cause.ts";
 import type { GitRepository } from "../../api/git-repository.ts";
 import { apiVersion, managers, names } from "../../api/meta.ts";
 import { keyOf, type KubeObject } from "../../api/object.ts";
 import type { Revert } from "../../api/revert.ts";
 import type { Sync } from "../../api/sync.ts";
+import { revisionOf } from "../../canary/revision.ts";
 import { type Commit, GitError, type Remote } from "../../git/git.ts";
+import type { Digest } from "../../lib/digest.ts";
 import { messageOf, StalledError } from "../../lib/errors.ts";
-import { isRecord } from "../../lib/json.ts";
 import { type BranchName, parseBranchName, parseTrailers, type Trailers } from "../../revert/branch.ts";
 import { causeOf } from "../../revert/cause.ts";
-import { configsUsedBy } from "../../revert/config-users.ts";
 import { headOf, objectsAt, type RevertDeps } from "./deps.ts";
 import { planRevert } from "./plan.ts";
 import { decidingOf, type Scene } from "./scene.ts";
+import { renderedSecret } from "./secrets.ts";
+import { targetIn } from "./target.ts";
 
 /** A branch that claims to be one of ours, and what its commit says. */
 interface Claim {
@@ -80,7 +82,7 @@ async function adopt(deps: RevertDeps, adoption: Adoption, signal: AbortSignal):
   });
   if (!revert) return refuse(deps, repository, claim.branch);
   await store(deps, adoption, revert, signal);
-  await known(deps, key, signal);
+  await known(deps, key, claim.commit.oid, signal);
 }
 
 /** The Revert that the branch stands for, or `undefined` when anything about it is not as we would make it. */
@@ -89,11 +91,12 @@ async function verified(deps: RevertDeps, { sync, repository, head, claim }: Ado
   const [base] = claim.commit.parents;
   if (!base || !(await isSigned(deps, repository, claim, signal)) || !(await areInHistory(deps, remote, { head, claim }, signal)))
     return undefined;
-  const scene = { sync, repository, remote, head };
+  const digest = deps.digests.passing;
+  const scene = { sync, repository, remote, head, digest };
   const cause = await causeFromGit(deps, scene, claim, signal);
   if (!cause) return undefined;
   const revert = revertOf(sync, claim, cause);
-  const full: Scene = { ...scene, revert, cause, deciding: decidingOf(cause) };
+  const full: Scene = { ...scene, revert, cause, deciding: decidingOf(cause, digest) };
   const plan = await planRevert(deps, full, base, signal);
   return plan.outcome === "plan" && plan.tree === claim.commit.tree ? revert : undefined;
 }
@@ -113,15 +116,15 @@ async function areInHistory(
   return [base, ...claim.trailers.reverts].every((oid) => all.has(oid));
 }
 
-/** Resolves when our own copy has the Revert: what holds is read from there. */
-async function known({ reverts: { informer } }: RevertDeps, key: string, signal: AbortSignal): Promise<void> {
+/** Resolves when our own copy has the Revert with its status: what holds, and from which branch, is read from there. */
+async function known({ reverts }: RevertDeps, key: string, commit: string, signal: AbortSignal): Promise<void> {
   const seen = Promise.withResolvers<void>();
+  const look = (): void => void (reverts.find(key)?.status.commit === commit && seen.resolve());
   const abort = (): void => seen.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  const stop = informer.onChange((change) => {
-    if (change.key === key && change.after) seen.resolve();
-  });
+  const stop = reverts.informer.onChange(look);
   try {
+    look();
     await seen.promise;
   } finally {
     stop();
@@ -138,40 +141,29 @@ async function isSigned(deps: RevertDeps, repository: GitRepository, { commit }:
 /** The cause by rendering alone: what the target says at the newest undone commit, against what it says with the revert. */
 async function causeFromGit(
   deps: RevertDeps,
-  scene: Omit<Scene, "revert" | "cause" | "deciding">,
+  scene: Pick<Scene, "sync" | "repository" | "digest">,
   { name, commit, trailers }: Claim,
   signal: AbortSignal,
 ): Promise<CauseField[] | undefined> {
   const [newest = ""] = trailers.reverts;
   const failed = await objectsAt(deps, scene, newest, signal);
   const promoted = await objectsAt(deps, scene, commit.tree, signal);
-  const target = targetOf(failed, name);
+  const target = targetIn(failed, { namespace: name.namespace, name: name.canary });
   if (target === undefined) return undefined;
-  const before = contentOf(promoted, name.namespace, target);
-  const after = contentOf(failed, name.namespace, target);
+  const before = contentOf(promoted, name.namespace, target, scene.digest);
+  const after = contentOf(failed, name.namespace, target, scene.digest);
   return before && after && causeOf(target, before, after, [])?.fields;
 }
 
-function targetOf(objects: readonly KubeObject[], { namespace, canary }: BranchName): string | undefined {
-  const found = objects.find(({ kind, metadata }) => kind === "Canary" && metadata.namespace === namespace && metadata.name === canary);
-  const spec = found?.["spec"] as { targetRef?: { name?: string } } | undefined;
-  return spec?.targetRef?.name;
-}
-
-function contentOf(objects: readonly KubeObject[], namespace: string, target: string): RevisionContent | undefined {
+/** What the target would run, as a Canary sees it once it is applied. */
+function contentOf(objects: readonly KubeObject[], namespace: string, target: string, digest: Digest): RevisionContent | undefined {
   const inNamespace = objects.filter(({ metadata }) => metadata.namespace === namespace);
   const deployment = inNamespace.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === target);
-  const spec = deployment?.["spec"] as { template?: unknown } | undefined;
-  if (!deployment || !isRecord(spec?.template)) return undefined;
-  const used = configsUsedBy(deployment);
-  // A Secret's values are left out: what is adopted from Git shows none of them.
-  const configs = inNamespace.filter(({ kind, metadata }) => kind === "ConfigMap" && used.has(`ConfigMap/${metadata.name}`));
-  const content = {
-    template: spec.template,
-    configs: Object.fromEntries(configs.map((config) => [`ConfigMap/${config.metadata.name}`, config["data"] ?? {}])),
+  const find = (kind: string, name: string): KubeObject | undefined => {
+    const config = inNamespace.find((object) => object.kind === kind && object.metadata.name === name);
+    return config?.kind === "Secret" ? { ...config, data: renderedSecret(config) } : config;
   };
-  const parsed = revisionContent.safeParse(content);
-  return parsed.success ? parsed.data : undefined;
+  return deployment && revisionOf(deployment, find, digest).content;
 }
 
 function revertOf(sync: Sync, { branch, name, commit, trailers }: Claim, cause: CauseField[]): Revert {
@@ -207,12 +199,26 @@ function revertOf(sync: Sync, { branch, name, commit, trailers }: Claim, cause: 
 }
 
 /** The namespace may not exist yet on a fresh cluster: then the manifests make it, and the Revert goes in before them. */
-async function store(deps: RevertDeps, { repository, claim }: Adoption, revert: Revert, signal: AbortSignal): Promise<void> {
-  const { status, ...object } = revert;
-  const ref = { apiVersion, kind: "Revert", namespace: claim.name.namespace, name: revert.metadata.name };
+async function store(deps: RevertDeps, adoption: Adoption, revert: Revert, signal: AbortSignal): Promise<void> {
+  const { repository, claim } = adoption;
   const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: claim.name.namespace } };
   await deps.kube.apply(namespace, { fieldManager: managers.sync, force: false }, signal);
+  const { status, ...object } = await withKeptDigests(deps, adoption, revert, signal);
+  const ref = { apiVersion, kind: "Revert", namespace: claim.name.namespace, name: revert.metadata.name };
   await deps.kube.apply(object as unknown as KubeObject, { fieldManager: managers.canary }, signal);
   await deps.kube.patch(ref, { status }, { fieldManager: managers.status, subresource: "status" }, signal);
   deps.events.normal({ ...repository }, "BranchAdopted", `branch ${claim.branch} of an earlier cluster is adopted: its change is held before anything is applied`);
+}
+
+/** With digests of Secrets by the namespace's own key, which is made only for a branch that was verified. */
+async function withKeptDigests(
+  deps: RevertDeps,
+  { sync, repository, claim }: Adoption,
+  revert: Revert,
+  signal: AbortSignal,
+): Promise<Revert> {
+  if (!revert.spec.cause.some(({ secret }) => secret)) return revert;
+  const digest = await deps.digests.of(claim.name.namespace, signal);
+  const cause = await causeFromGit(deps, { sync, repository, digest }, claim, signal);
+  return cause ? { ...revert, spec: { ...revert.spec, cause } } : revert;
 }

@@ -27,7 +27,7 @@ export async function blame(deps: RevertDeps, scene: Scene, signal: AbortSignal)
   if (named) return namedCommits(deps, scene, named, signal);
   const { commit: failed, promotedCommit: promoted } = spec.evidence ?? {};
   if (!failed || !promoted) return noPlan("Planned", "NotFromGit", "the target does not say which commit changed it, so no commit can be blamed");
-  if (scene.deciding.length === 0) return noPlan("Planned", "NotComparable", "only values of Secrets decide, and what they were is no longer kept");
+  if (scene.deciding.length === 0) return noPlan("Planned", "NotComparable", "only values of Secrets decide, and they cannot be compared: the key of their digests has been lost");
   try {
     return await search(deps, scene, { failed, promoted }, signal);
   } catch (error) {
@@ -154,12 +154,12 @@ async function stagesOf(deps: RevertDeps, scene: Scene, commits: readonly Commit
 /** The objects of a commit or tree, Secrets as digests; `undefined` when it does not render. */
 export async function rendering(
   deps: RevertDeps,
-  scene: Pick<Scene, "sync" | "repository">,
+  scene: Pick<Scene, "sync" | "repository" | "digest">,
   commitOrTree: string,
   signal: AbortSignal,
 ): Promise<KubeObject[] | undefined> {
   try {
-    return digested(await objectsAt(deps, scene, commitOrTree, signal));
+    return digested(await objectsAt(deps, scene, commitOrTree, signal), scene.digest);
   } catch (error) {
     if (error instanceof StalledError) return undefined;
     throw error;

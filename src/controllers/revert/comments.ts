@@ -10,6 +10,7 @@ import { rendering } from "./blame.ts";
 import type { RevertDeps } from "./deps.ts";
 import type { Memory } from "./memory.ts";
 import type { Published, Scene } from "./scene.ts";
+import { targetOf } from "./target.ts";
 
 /** How many commits are looked at in one go: a busy repository has not changed this one workload a hundred times. */
 const mostCommits = 100;
@@ -61,9 +62,7 @@ async function changesWorkload(deps: RevertDeps, scene: Scene, { oid, parents: [
 /** The target and the configs that it uses. */
 function workloadIn({ revert }: Scene, objects: readonly KubeObject[]): unknown {
   const { namespace } = revert.metadata;
-  const name =
-    revert.spec.cause.find(({ object }) => object.startsWith("Deployment/"))?.object.slice("Deployment/".length) ??
-    revert.spec.canaryRef.name;
+  const name = targetOf(revert, objects);
   const here = objects.filter(({ metadata }) => metadata.namespace === namespace);
   const target = here.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === name);
   const used = target ? configsUsedBy(target) : new Set<string>();

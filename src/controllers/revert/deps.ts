@@ -8,6 +8,7 @@ import type { GitHost } from "../../githost/git-host.ts";
 import type { Events, Kube } from "../../kube/kube.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
+import type { Digests } from "../digests.ts";
 import type { RenderAt } from "../rendering.ts";
 import type { Resources } from "../resources.ts";
 
@@ -21,6 +22,7 @@ export interface RevertDeps {
   readonly canaries: Resources<Canary>;
   readonly syncs: Resources<Sync>;
   readonly repositories: Resources<GitRepository>;
+  readonly digests: Digests;
   readonly git: Git;
   readonly renderAt: RenderAt;
   /** As `renderAt`, never from memory. */

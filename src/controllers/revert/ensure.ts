@@ -1,8 +1,9 @@
+import type { CauseField } from "../../api/cause.ts";
 import { apiVersion, managers, names } from "../../api/meta.ts";
 import type { KubeObject } from "../../api/object.ts";
 import type { Revert } from "../../api/revert.ts";
 import { KubeError } from "../../kube/kube.ts";
-import { type Cause, causeOf } from "../../revert/cause.ts";
+import { type Cause, causeOf, isSameCause } from "../../revert/cause.ts";
 import type { EnsureRevert, Failure } from "../failure.ts";
 import type { RevertDeps } from "./deps.ts";
 import { isEnded } from "./holds.ts";
@@ -37,16 +38,26 @@ export function ensureRevert(deps: Deps): EnsureRevert {
         },
         signal,
       );
-    const wanted = revertObject(
-      failure,
-      { ...cause, fields: cause.fields.map((field) => ({ ...field, ...managerOf(target, field) })) },
-      syncRef,
+    const fields = cause.fields.map((field) => ({ ...field, ...managerOf(target, field) }));
+    const existing = await deps.kube.list(
+      { apiVersion, kind: "Revert" },
+      { namespace: canary.metadata.namespace, labelSelector: `${names.canary}=${canary.metadata.name}` },
+      signal,
     );
-    const existing = await deps.kube.find({ ...wanted, namespace: canary.metadata.namespace, name: wanted.metadata.name }, signal);
-    if (existing) await holdAgain(deps, existing as KubeObject & Pick<Revert, "status">, failure, signal);
-    else await create(deps, wanted, signal);
-    return wanted.metadata.name;
+    const name = knownName(canary, cause, existing) ?? revertName(canary.metadata.name, cause);
+    const same = existing.find(({ metadata }) => metadata.name === name);
+    if (same) await holdAgain(deps, same as Existing, failure, signal);
+    else await create(deps, revertObject(failure, { name, fields, syncRef }), failure, signal);
+    return name;
   };
+}
+
+type Existing = KubeObject & Pick<Revert, "status">;
+
+/** Name under which this cause is known already: on a cluster that adopted its branch the id is another cluster's. */
+function knownName({ status }: Failure["canary"], { fields }: Cause, existing: readonly KubeObject[]): string | undefined {
+  const same = existing.find(({ spec }) => isSameCause((spec as Revert["spec"]).cause, fields));
+  return same?.metadata.name ?? (status.refused ?? []).find((refused) => isSameCause(refused.fields, fields))?.revert;
 }
 
 async function impossible(
@@ -72,8 +83,13 @@ function syncOwning({ canary }: Failure, target: KubeObject | undefined): { name
   return syncNamespace === undefined || syncNamespace === namespace ? { name } : { name, namespace: syncNamespace };
 }
 
-function revertObject({ canary, evidence, propose }: Failure, cause: Cause, syncRef: { name: string; namespace?: string }): KubeObject {
-  const name = revertName(canary.metadata.name, cause);
+interface Wanted {
+  readonly name: string;
+  readonly fields: readonly CauseField[];
+  readonly syncRef: { name: string; namespace?: string };
+}
+
+function revertObject({ canary, evidence, propose }: Failure, { name, fields, syncRef }: Wanted): KubeObject {
   return {
     apiVersion,
     kind: "Revert",
@@ -86,7 +102,7 @@ function revertObject({ canary, evidence, propose }: Failure, cause: Cause, sync
     spec: {
       canaryRef: { name: canary.metadata.name },
       syncRef,
-      cause: cause.fields,
+      cause: fields,
       strategy: canary.spec.revert.strategy,
       scope: canary.spec.revert.scope,
       // A person who declined it once is not asked again (design rule 7).
@@ -100,18 +116,20 @@ function wasDeclined({ status }: Failure["canary"], name: string): boolean {
   return (status.refused ?? []).some(({ revert, declined }) => revert === name && declined === true);
 }
 
-async function create({ kube }: Pick<Deps, "kube">, wanted: KubeObject, signal: AbortSignal): Promise<void> {
+async function create(deps: Deps, wanted: KubeObject, failure: Failure, signal: AbortSignal): Promise<void> {
   try {
-    await kube.create(wanted, { fieldManager: managers.canary }, signal);
+    await deps.kube.create(wanted, { fieldManager: managers.canary }, signal);
   } catch (error) {
     if (!(error instanceof KubeError && error.reason === "AlreadyExists")) throw error;
+    const { name, namespace } = wanted.metadata;
+    await holdAgain(deps, (await deps.kube.get({ apiVersion, kind: "Revert", namespace, name }, signal)) as Existing, failure, signal);
   }
 }
 
 /** A Revert that ended holds again when its cause failed again; one that still holds is left alone. */
 async function holdAgain(
   { kube }: Pick<Deps, "kube">,
-  existing: KubeObject & Pick<Revert, "status">,
+  existing: Existing,
   failure: Failure,
   signal: AbortSignal,
 ): Promise<void> {

@@ -1,6 +1,7 @@
 import type { CauseField } from "../../api/cause.ts";
 import type { KubeObject } from "../../api/object.ts";
 import type { FileChange } from "../../git/git.ts";
+import type { Digest } from "../../lib/digest.ts";
 import { standingOf, valuesOf } from "../../revert/culprits.ts";
 import { type Selection, smallestPart } from "../../revert/scope.ts";
 import { type Blamed, rendering } from "./blame.ts";
@@ -95,16 +96,16 @@ async function tryInverse(deps: RevertDeps, scene: Scene, attempted: Attempted, 
 }
 
 /** Whether every deciding field has its promoted value, and every following one that was brought back before. */
-function undoesCause({ revert, cause }: Scene, objects: readonly KubeObject[], achieved: Set<number>): boolean {
+function undoesCause({ revert, cause, digest }: Scene, objects: readonly KubeObject[], achieved: Set<number>): boolean {
   const values = valuesOf(cause, revert.metadata.namespace ?? "", objects);
-  const isBack = cause.map((field, position) => isPromoted(field, values[position]));
+  const isBack = cause.map((field, position) => isPromoted(field, values[position], digest));
   const undone = cause.every(({ decides }, position) => (!decides && !achieved.has(position)) || isBack[position]);
   if (undone && achieved.size === 0) for (const [position, back] of isBack.entries()) if (back) achieved.add(position);
   return undone;
 }
 
-function isPromoted(field: CauseField, value: unknown): boolean {
-  return !isComparable(field) || standingOf([field], [value]) === "promoted";
+function isPromoted(field: CauseField, value: unknown, digest: Digest): boolean {
+  return !isComparable(field, digest) || standingOf([field], [value]) === "promoted";
 }
 
 function describeSelection({ path, hunks }: Selection, parts: readonly { path: string; hunks: number }[]): string {

@@ -137,7 +137,7 @@ async function finish(
   phase: Extract<RevertPhase, "Merged" | "Declined" | "Superseded">,
   signal: AbortSignal,
 ): Promise<ReconcileResult> {
-  if (phase === "Declined") await markDeclined(deps, revert, signal);
+  await remember(deps, revert, phase === "Declined", signal);
   const outcome = {
     ready: "Unknown" as const,
     reason: phase,
@@ -161,14 +161,18 @@ const endings = {
   Superseded: "Git names other values by now: they are analysed",
 };
 
-/** The Canary remembers that a person declined it, even when this object is gone. */
-async function markDeclined({ canaries }: RevertDeps, { metadata, spec }: Revert, signal: AbortSignal): Promise<void> {
+/**
+ * The Canary remembers what was refused, also on a cluster that only adopted the Revert, and that a person declined it, even
+ * when this object is gone.
+ */
+async function remember({ canaries }: RevertDeps, { metadata, spec }: Revert, declined: boolean, signal: AbortSignal): Promise<void> {
   const canary = canaries.find(keyOf({ namespace: metadata.namespace, name: spec.canaryRef.name }));
-  if (!canary) return;
-  const all = canary.status.refused ?? [];
+  const all = canary?.status.refused ?? [];
   const known = all.find(({ revert }) => revert === metadata.name);
+  if (!canary || (known && !declined)) return;
   const others = all.filter((entry) => entry !== known);
-  const refused: CanaryStatus["refused"] = [...others, { ...known, revert: metadata.name, fields: spec.cause, declined: true }];
+  const entry = known ?? { revert: metadata.name, fields: spec.cause.filter(({ decides }) => decides) };
+  const refused: CanaryStatus["refused"] = [...others, declined ? { ...entry, declined } : entry];
   const conditions = canary.status.conditions?.filter(({ type }) => type !== "RevertNotPossible");
   await canaries.patchStatus(canary, { ...canary.status, ...(conditions ? { conditions } : {}), refused: refused.slice(-20) }, signal);
 }

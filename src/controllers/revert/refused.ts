@@ -4,19 +4,24 @@ import type { GitRepository } from "../../api/git-repository.ts";
 import { keyOf, type KubeObject } from "../../api/object.ts";
 import type { Sync } from "../../api/sync.ts";
 import { type Commit, GitError, type Remote } from "../../git/git.ts";
+import type { Digest } from "../../lib/digest.ts";
 import { StalledError } from "../../lib/errors.ts";
 import { namesRevert, revertedCommits } from "../../revert/branch.ts";
 import { standingOf, valuesOf } from "../../revert/culprits.ts";
 import { headOf, objectsAt, repositoryOf, type RevertDeps } from "./deps.ts";
+import { decidingOf } from "./scene.ts";
+import { digested, digestFor } from "./secrets.ts";
 
 /** What telling refused values apart needs. */
-export type RefusedDeps = Pick<RevertDeps, "kube" | "reverts" | "canaries" | "repositories" | "git" | "remoteOf" | "renderAt">;
+export type RefusedDeps = Pick<RevertDeps, "kube" | "reverts" | "canaries" | "repositories" | "git" | "remoteOf" | "renderAt" | "digests">;
 
 /** Refused values that a rendering names again, and nobody took back. */
 export interface RefusedAgain {
   readonly canary: Canary;
   readonly revert: string;
   readonly fields: readonly CauseField[];
+  /** Stands for the values of Secrets in them. */
+  readonly digest: Digest;
 }
 
 /** How far back the commit is looked for that brought the values back. */
@@ -36,27 +41,33 @@ export async function refusedAgain(
   const own = deps.canaries
     .list()
     .filter(({ metadata, spec }) => inSync.has(keyOf({ namespace: metadata.namespace, name: spec.targetRef.name })));
-  const found = own.flatMap((canary) => backAgain(canary, seen));
+  const found = (await Promise.all(own.map((canary) => backAgain(deps, canary, seen, signal)))).flat();
   const repository = repositoryOf(deps, sync);
   if (found.length === 0 || !repository) return found;
   const taken = await Promise.all(found.map((refused) => isTakenBack(deps, { sync, repository, refused }, signal)));
   return found.filter((_, position) => !taken[position]);
 }
 
-function backAgain(canary: Canary, { rendered, active }: { rendered: readonly KubeObject[]; active: ReadonlySet<string> }): RefusedAgain[] {
+async function backAgain(
+  deps: RefusedDeps,
+  canary: Canary,
+  { rendered, active }: { rendered: readonly KubeObject[]; active: ReadonlySet<string> },
+  signal: AbortSignal,
+): Promise<RefusedAgain[]> {
   const namespace = canary.metadata.namespace ?? "";
-  return (canary.status.refused ?? [])
-    .filter(({ revert, declined }) => !declined && !active.has(keyOf({ namespace, name: revert })))
-    .flatMap(({ revert, fields }) => {
-      // What a Secret's refused value was is not kept here: such a change is analysed again.
-      const deciding = fields.filter(({ decides, secret }) => decides && !secret);
-      return isBack(deciding, namespace, rendered) ? [{ canary, revert, fields: deciding }] : [];
-    });
+  const refused = (canary.status.refused ?? []).filter(
+    ({ revert, declined }) => !declined && !active.has(keyOf({ namespace, name: revert })),
+  );
+  if (refused.length === 0) return [];
+  const digest = await digestFor(deps, namespace, refused.flatMap(({ fields }) => fields), signal);
+  return refused
+    .map(({ revert, fields }): RefusedAgain => ({ canary, revert, fields: decidingOf(fields, digest), digest }))
+    .filter((again) => isBack(again, rendered));
 }
 
-function isBack(deciding: readonly CauseField[], namespace: string, rendered: readonly KubeObject[]): boolean {
-  const values = valuesOf(deciding, namespace, rendered);
-  return deciding.length > 0 && deciding.every((field, position) => standingOf([field], [values[position]]) === "failed");
+function isBack({ canary, fields, digest }: RefusedAgain, rendered: readonly KubeObject[]): boolean {
+  const values = valuesOf(fields, canary.metadata.namespace ?? "", digested(rendered, digest));
+  return fields.length > 0 && fields.every((field, position) => standingOf([field], [values[position]]) === "failed");
 }
 
 interface Question {
@@ -90,7 +101,7 @@ async function find(deps: RefusedDeps, remote: Remote, oid: string, signal: Abor
 
 async function wasBackAt(deps: RefusedDeps, { sync, repository, refused }: Question, oid: string, signal: AbortSignal): Promise<boolean> {
   try {
-    return isBack(refused.fields, refused.canary.metadata.namespace ?? "", await objectsAt(deps, { sync, repository }, oid, signal));
+    return isBack(refused, await objectsAt(deps, { sync, repository }, oid, signal));
   } catch (error) {
     if (error instanceof StalledError || (error instanceof GitError && error.reason === "HistoryUnavailable")) return false;
     throw error;

@@ -5,11 +5,12 @@ import type { Revert, RevertStatus } from "../../api/revert.ts";
 import type { Sync } from "../../api/sync.ts";
 import type { Remote } from "../../git/git.ts";
 import { GitHostError, type GitHost, type PullRequest } from "../../githost/git-host.ts";
+import type { Digest } from "../../lib/digest.ts";
 import { messageOf, WaitingError } from "../../lib/errors.ts";
 import { standingOf, valuesOf } from "../../revert/culprits.ts";
 import type { AtHead, Proposal } from "../../revert/end.ts";
 import { headOf, objectsAt, repositoryOf, type RevertDeps, syncOf } from "./deps.ts";
-import { digested, isComparable, withDigests } from "./secrets.ts";
+import { digested, digestFor, isComparable } from "./secrets.ts";
 
 /** Everything one run of a Revert reads before it decides. */
 export interface Scene {
@@ -19,6 +20,8 @@ export interface Scene {
   readonly remote: Remote;
   /** Commit at the tip of the followed branch, as last fetched. */
   readonly head: string;
+  /** Stands for the values of Secrets. */
+  readonly digest: Digest;
   /** The fields of the cause; a Secret's values are digests. */
   readonly cause: readonly CauseField[];
   /** Those that decide and can be compared. */
@@ -33,13 +36,17 @@ export async function observe(deps: RevertDeps, revert: Revert, signal: AbortSig
   if (!repository) throw new WaitingError("SourceNotFound", `GitRepository ${sync.spec.sourceRef.name} of Sync ${keyOf(sync.metadata)} does not exist`, 30_000);
   const head = headOf(repository);
   if (!head) throw new WaitingError("SourceNotReady", `GitRepository ${keyOf(repository.metadata)} has not been fetched yet`, 5_000);
-  const [remote, cause] = await Promise.all([deps.remoteOf(repository, signal), withDigests(deps, revert, signal)]);
-  return { revert, sync, repository, remote, head, cause, deciding: decidingOf(cause) };
+  const { cause } = revert.spec;
+  const [remote, digest] = await Promise.all([
+    deps.remoteOf(repository, signal),
+    digestFor(deps, revert.metadata.namespace ?? "", cause, signal),
+  ]);
+  return { revert, sync, repository, remote, head, digest, cause, deciding: decidingOf(cause, digest) };
 }
 
 /** The fields that decide, as far as they can be compared. */
-export function decidingOf(cause: readonly CauseField[]): CauseField[] {
-  return cause.filter((field) => field.decides && isComparable(field));
+export function decidingOf(cause: readonly CauseField[], digest: Digest): CauseField[] {
+  return cause.filter((field) => field.decides && isComparable(field, digest));
 }
 
 /** What the fields say in the rendering of a commit or tree. */
@@ -49,7 +56,7 @@ export async function valuesAt(
   { fields, at }: { fields: readonly CauseField[]; at: string },
   signal: AbortSignal,
 ): Promise<unknown[]> {
-  return valuesOf(fields, scene.revert.metadata.namespace ?? "", digested(await objectsAt(deps, scene, at, signal)));
+  return valuesOf(fields, scene.revert.metadata.namespace ?? "", digested(await objectsAt(deps, scene, at, signal), scene.digest));
 }
 
 /** What the deciding fields say at HEAD, without any hold. A rendering that fails says nothing, nor do fields that cannot be compared. */

@@ -1,35 +1,24 @@
 import { type CauseField, type RevisionContent, revisionContent } from "../../api/cause.ts";
 import type { KubeObject } from "../../api/object.ts";
-import type { Revert } from "../../api/revert.ts";
-import { secretDigest } from "../../canary/revision.ts";
+import { type Digest, isDigestBy } from "../../lib/digest.ts";
 import { isRecord } from "../../lib/json.ts";
 import { configAsWritten } from "../../revert/cause.ts";
 import { parsePath, valueAt } from "../../revert/path.ts";
 import type { RevertDeps } from "./deps.ts";
 
-/** Whether the field can be compared: of a Secret at least one digest must be known. */
-export function isComparable({ secret, promoted, failed }: CauseField): boolean {
-  return secret !== true || promoted !== undefined || failed !== undefined;
+/** Digests of the key that those in a cause were made with; where it has none, digests for the moment will do. */
+export function digestFor(
+  { digests }: Pick<RevertDeps, "digests">,
+  namespace: string,
+  cause: readonly CauseField[],
+  signal: AbortSignal,
+): Promise<Digest> {
+  return cause.some(({ secret }) => secret) ? digests.of(namespace, signal) : Promise.resolve(digests.passing);
 }
 
-/**
- * The fields of a cause with digests in the place of a Secret's values, as the ControllerRevisions of the promoted and the
- * failed revision keep them. Where those are gone the field stays without values.
- */
-export async function withDigests(
-  { kube }: Pick<RevertDeps, "kube">,
-  { metadata, spec }: Revert,
-  signal: AbortSignal,
-): Promise<CauseField[]> {
-  const { cause, canaryRef, evidence } = spec;
-  if (!cause.some(({ secret }) => secret)) return [...cause];
-  const read = (revision: string | undefined) =>
-    recordedContent(kube, { namespace: metadata.namespace, name: `${canaryRef.name}-${revision ?? ""}` }, signal);
-  const [promoted, failed] = await Promise.all([read(evidence?.promotedRevision), read(evidence?.revision)]);
-  if (!promoted || !failed) return [...cause];
-  return cause.map((field) =>
-    field.secret ? { ...field, promoted: recordedValue(promoted, field), failed: recordedValue(failed, field) } : field,
-  );
+/** Whether the field can be compared: of a Secret at least one digest must be known, by the key that there is now. */
+export function isComparable({ secret, promoted, failed }: CauseField, digest: Digest): boolean {
+  return secret !== true || [promoted, failed].some((known) => isDigestBy(digest, known));
 }
 
 /** What a revision consisted of, as kept beside the Canary; `undefined`: nobody keeps it any more. */
@@ -49,17 +38,16 @@ export function recordedValue(content: RevisionContent, { object, path }: CauseF
 }
 
 /** Rendered objects with digests in the place of the values of Secrets, `stringData` included: what can be compared and shown. */
-export function digested(objects: readonly KubeObject[]): KubeObject[] {
+export function digested(objects: readonly KubeObject[], digest: Digest): KubeObject[] {
   return objects.map((object) =>
     object.kind === "Secret"
-      ? { apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata, data: digestsOf(object) }
+      ? { apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata, data: digestsOf(object, digest) }
       : object,
   );
 }
 
-function digestsOf(secret: KubeObject): Record<string, string> {
-  const values = Object.entries(renderedSecret(secret));
-  return Object.fromEntries(values.map(([key, base64]) => [key, secretDigest(base64)]));
+function digestsOf(secret: KubeObject, digest: Digest): Record<string, string> {
+  return Object.fromEntries(Object.entries(renderedSecret(secret)).map(([key, base64]) => [key, digest(base64)]));
 }
 
 /** The `data` that the API server would store for a rendered Secret. */

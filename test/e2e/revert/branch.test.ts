@@ -183,6 +183,39 @@ describe("rule 6: a fresh cluster", () => {
     });
   });
 
+  test.each([
+    ["Secret", "stringData", "secretRef", (value: string) => Buffer.from(value).toString("base64")],
+    ["ConfigMap", "data", "configMapRef", (value: string) => value],
+  ] as const)("adopts a branch that undoes only a %s's value, and holds it by what the branch renders", async (kind, field, ref, stored) => {
+    const namespace = `adopted-${kind.toLowerCase()}`;
+    const login = (password: string) => ({
+      "apps/login.yaml": `apiVersion: v1\nkind: ${kind}\nmetadata: { name: login }\n${field}:\n  password: ${password}\n`,
+    });
+    const reading = deployment("shop", "1", { envFrom: `[{ ${ref}: { name: login } }]` });
+    const shop = await openShop(cluster, await startTeam(site, namespace), { namespace });
+    await shop.ship({ ...shopFiles("1"), "apps/shop.yaml": reading, ...login("old-password") });
+    await shop.promote();
+    const name = await shop.shipBad(login("new-password"), "Rotate the password");
+    await shop.runRevert(name);
+    await fresh(async (on) => {
+      const { rebuilt } = await boots(on, shop);
+      expect((await rebuilt.find(kind, "login"))?.["data"]).toEqual({ password: stored("old-password") });
+      const revert = await rebuilt.runRevert(name, 2);
+      expect([revert.status.phase, revert.status.pullRequest?.number, shop.team.branches().length]).toEqual(["Proposed", 1, 1]);
+      await shop.team.api("POST", "/pulls/1/merge", { do: "merge" });
+      await on.run("GitRepository", `${namespace}/apps`);
+      expect((await rebuilt.runRevert(name, 2)).status.phase).toBe("Merged");
+      // Refused stays refused, here as there.
+      await rebuilt.promote();
+      await rebuilt.ship(login("new-password"), "Rotate it again");
+      expect((await rebuilt.find(kind, "login"))?.["data"]).toEqual({ password: stored("old-password") });
+      // And what a person lets out and fails here is the same cause, though this cluster's digests are others.
+      await rebuilt.ship({}, `Reapply ${name}`);
+      expect((await rebuilt.find(kind, "login"))?.["data"]).toEqual({ password: stored("new-password") });
+      expect(await rebuilt.fail()).toBe(name);
+    });
+  });
+
   test("leaves branches of other clusters alone", async () => {
     const { shop } = await left("foreign");
     await fresh(async (on) => {

@@ -30,6 +30,13 @@ const base64 = (text: string): string => Buffer.from(text).toString("base64");
 const config = (name: string, lines: string): string => `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\ndata:\n  ${lines}\n`;
 const secret = (name: string, value: string): string => `apiVersion: v1\nkind: Secret\nmetadata: { name: ${name} }\ntype: Opaque\nstringData:\n  password: ${value}\n  # and more\n`;
 const using = (...refs: string[]): string => `[${refs.join(", ")}]`;
+/** A shop whose login, of which nothing else changes, is a Secret. */
+const withSecret = (name: string): Promise<Shop> =>
+  open(name, {
+    ...shopFiles("1"),
+    "apps/shop.yaml": deployment("shop", "1", { envFrom: using("{ secretRef: { name: login } }") }),
+    "apps/login.yaml": secret("login", "old-password"),
+  });
 const revisionText = async (shop: Shop): Promise<string> => {
   const { revision } = ((await shop.find("Sync", "apps", v1beta1))?.["status"] ?? {}) as { revision?: string };
   return revision ?? "";
@@ -78,9 +85,12 @@ describe("rule 1: the cause", () => {
       'Deployment/shop spec.template.metadata.annotations["checksum/config"] follows',
       "Secret/login data.password",
     ]);
+    const digest = expect.stringMatching(/^hmac:[0-9a-f]{8}:[0-9a-f]{16}$/) as string;
     expect(spec.cause.find(({ secret: isSecret }) => isSecret)).toEqual({
       object: "Secret/login",
       path: "data.password",
+      promoted: digest,
+      failed: digest,
       secret: true,
       decides: true,
     });
@@ -147,12 +157,7 @@ describe("rule 2: hold", () => {
   });
 
   test("a Secret is held by the primary's copy; later values of other keys ship", async () => {
-    const env = { envFrom: using("{ secretRef: { name: login } }") };
-    const shop = await open("hold-secret", {
-      ...shopFiles("1"),
-      "apps/shop.yaml": deployment("shop", "1", env),
-      "apps/login.yaml": secret("login", "old-password"),
-    });
+    const shop = await withSecret("hold-secret");
     const name = await shop.shipBad({ "apps/login.yaml": secret("login", "new-password") });
     expect(await dataOf(shop, "Secret", "login")).toEqual({ password: base64("old-password") });
     const revert = await shop.runRevert(name);
@@ -205,6 +210,27 @@ describe("rule 8: refused stays refused", () => {
     await restarted.run("Sync", "refused-restart/apps");
     await restarted.close();
     expect(await shop.image()).toBe("acme/shop:3");
+  });
+
+  test("a Secret's refused value too, held by a digest that is worth nothing to whoever may not read Secrets", async () => {
+    const shop = await withSecret("refused-secret");
+    const made = await shop.shipBad({ "apps/login.yaml": secret("login", "new-password") });
+    await shop.runRevert(made);
+    await shop.team.api("POST", "/pulls/1/merge", { do: "merge" }, tokens.person);
+    await cluster.run("GitRepository", "refused-secret/apps");
+    expect((await shop.runRevert(made, 2)).status.phase).toBe("Merged");
+    await shop.ship({ "apps/login.yaml": secret("login", "third-password") });
+    await shop.promote();
+    await shop.ship({ "apps/login.yaml": secret("login", "new-password") }, "Rotate it again");
+    expect([await dataOf(shop, "Secret", "login"), await revisionText(shop)]).toEqual([
+      { password: base64("third-password") },
+      expect.stringContaining("holding shop"),
+    ]);
+    await shop.ship({ "apps/login.yaml": secret("login", "fourth-password") });
+    expect(await dataOf(shop, "Secret", "login")).toEqual({ password: base64("fourth-password") });
+    // And what a person takes back goes out.
+    await shop.ship({ "apps/login.yaml": secret("login", "new-password") }, `Reapply ${made}`);
+    expect(await dataOf(shop, "Secret", "login")).toEqual({ password: base64("new-password") });
   });
 
   test.each<[string, (of: { ours: string; merge: string; name: string }) => string]>([

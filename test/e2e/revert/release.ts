@@ -5,9 +5,10 @@ import type { KubeObject, ObjectRef } from "../../../src/api/object.ts";
 import { type Revert, revert as revertKind } from "../../../src/api/revert.ts";
 import type { Canary } from "../../../src/api/canary.ts";
 import { historyOf, recordKind, recordOf } from "../../../src/canary/history.ts";
-import { type Revision, revisionOf } from "../../../src/canary/revision.ts";
+import { readsSecrets, type Revision, revisionOf, templateOf } from "../../../src/canary/revision.ts";
 import { handOver } from "../../../src/controllers/canary/failed.ts";
 import type { Observation } from "../../../src/controllers/canary/observe.ts";
+import { createDigests } from "../../../src/controllers/digests.ts";
 import { resourcesOf } from "../../../src/controllers/resources.ts";
 import { ensureRevert } from "../../../src/controllers/revert/ensure.ts";
 import { applyAll, type Cluster, type Files, never, patchStatus, type Team } from "../world.ts";
@@ -106,8 +107,11 @@ export async function openShop(cluster: Cluster, team: Team, options: ShopOption
       ...(await kube.list({ apiVersion: "v1", kind: "ConfigMap" }, { namespace }, never)),
       ...(await kube.list({ apiVersion: "v1", kind: "Secret" }, { namespace }, never)),
     ];
+    const digests = createDigests(cluster.world);
+    const digest = readsSecrets(templateOf(target)) ? await digests.of(namespace, never) : digests.passing;
+    const find = (kind: string, name: string) => configs.find((config) => config.kind === kind && config.metadata.name === name);
     return {
-      revision: revisionOf(target, (kind, name) => configs.find((config) => config.kind === kind && config.metadata.name === name)),
+      revision: revisionOf(target, find, digest),
       commit: target.metadata.annotations?.[names.commit],
     };
   };
