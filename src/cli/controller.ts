@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { gitRepository } from "../api/git-repository.ts";
 import { apiVersion, names, parseObject } from "../api/meta.ts";
 import type { Config } from "../config.ts";
+import { platformKinds } from "../controllers/canary/cluster.ts";
 import { findSecret } from "../controllers/secrets.ts";
 import { runControllers, type World } from "../controllers/wiring.ts";
 import { createGit, type GitWorker } from "../git/create-git.ts";
@@ -90,7 +91,7 @@ async function work({ config, kube, canWrite, log, gitWorker, metrics }: Working
   const events = createEvents({ kube, component: "serin", clock: systemClock, log, signal: recording.signal });
   const world: World = {
     kube,
-    informers: createInformers({ watch: kube, log, namespaces: config.namespaces, signal }),
+    informers: createInformers({ watch: kube, log, namespaces: config.namespaces, everywhere: Object.values(platformKinds), signal }),
     events,
     git,
     renderers: createRenderers({ searchPath: config.searchPath }),
@@ -134,7 +135,8 @@ async function serve({ config, log }: ControllerOptions, { kube, metrics, health
     log,
     registry,
   });
-  return startServer({ port: config.port, hooks, health, registry, log });
+  const host = config.listenAddress === undefined ? {} : { host: config.listenAddress };
+  return startServer({ port: config.port, ...host, hooks, health, registry, log });
 }
 
 /** The secret of a GitRepository's webhook. */

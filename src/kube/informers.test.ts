@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { type ManualClock, manualClock } from "../../test/fakes/manual-clock.ts";
 import { type Script, sendJson, sendStatus, startScriptedApi, withDiscovery } from "../../test/fakes/scripted-api.ts";
-import type { KubeObject } from "../api/object.ts";
+import type { KindRef, KubeObject } from "../api/object.ts";
 import { type Logger, silentLogger } from "../lib/log.ts";
 import { createKube } from "./client.ts";
 import { createInformers } from "./informers.ts";
@@ -36,6 +36,7 @@ interface World {
 
 interface WorldOptions {
   readonly namespaces?: readonly string[];
+  readonly everywhere?: readonly KindRef[];
   readonly items?: KubeObject[];
   readonly listFaults?: Script[];
   readonly watchFaults?: Script[];
@@ -85,7 +86,8 @@ async function start(options: WorldOptions = {}): Promise<World> {
   });
   const say = (_: object, message: string): void => void state.logged.push(message);
   const log: Logger = { ...silentLogger, warn: say, error: say, child: () => log };
-  const informers = createInformers({ watch: kube, log, clock, namespaces: options.namespaces, signal: abort.signal, random: () => 0.5 });
+  const { namespaces, everywhere = [] } = options;
+  const informers = createInformers({ watch: kube, log, clock, namespaces, everywhere, signal: abort.signal, random: () => 0.5 });
   const informer = informers.of(options.of ?? kind);
   expect(informers.of({ ...informer.kind })).toBe(informer);
   informer.onChange(({ before, after, key }: Change) => state.seen.push(`${before && after ? "~" : after ? "+" : "-"}${key.replace("shop/", "")}`));
@@ -300,4 +302,12 @@ test("with a list of namespaces it watches each, and is synced when all are", as
   await meanwhile(world, 500, () => expect(world.watches).toHaveLength(2));
   expect(world.informer.synced).toBe(true);
   expect(world.informer.list().map(({ metadata }) => metadata.namespace)).toEqual(expect.arrayContaining(["shop", "web"]));
+});
+
+test("with a list of namespaces some kinds are watched everywhere all the same", async () => {
+  const items = ["shop", "gateway"].map((namespace) => aMap("a", 1, { namespace }));
+  const world = await start({ namespaces: ["shop", "web"], everywhere: [kind], items });
+  await watching(world, 1);
+  expect(world.informer.synced).toBe(true);
+  expect(world.informer.list().map(({ metadata }) => metadata.namespace)).toEqual(["shop", "gateway"]);
 });

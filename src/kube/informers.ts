@@ -13,6 +13,8 @@ interface InformersOptions {
   readonly clock?: Clock;
   /** Watch these only, one watch each. Missing: the whole cluster with one watch. */
   readonly namespaces?: readonly string[] | undefined;
+  /** Kinds that are watched in the whole cluster all the same: what is looked for is in another namespace, or in none. */
+  readonly everywhere?: readonly KindRef[];
   /** Ends all watches. */
   readonly signal: AbortSignal;
   /** A number in [0, 1), for jitter. */
@@ -33,10 +35,10 @@ export function createInformers(options: InformersOptions): Informers {
 }
 
 function startInformer(kind: KindRef, options: InformersOptions): Informer {
-  const { watch, clock = systemClock, signal, namespaces, random } = options;
+  const { watch, clock = systemClock, signal, random } = options;
   const log = options.log.child({ kind: kind.kind });
   const store = createStore(log);
-  const scopes: readonly (string | undefined)[] = namespaces ?? [undefined];
+  const scopes = scopesOf(kind, options);
   const missing = new Set(scopes);
   const allSynced = Promise.withResolvers<void>();
   for (const namespace of scopes) {
@@ -58,6 +60,12 @@ function startInformer(kind: KindRef, options: InformersOptions): Informer {
     byIndex: (index, value) => store.byIndex(index, value),
     onChange: (handler) => store.onChange(handler),
   };
+}
+
+/** `undefined`: the whole cluster. */
+function scopesOf({ apiVersion, kind }: KindRef, { namespaces, everywhere = [] }: InformersOptions): readonly (string | undefined)[] {
+  const isEverywhere = everywhere.some((other) => other.apiVersion === apiVersion && other.kind === kind);
+  return namespaces === undefined || isEverywhere ? [undefined] : namespaces;
 }
 
 function sinkInto(store: Store, namespace: string | undefined, synced: () => void) {

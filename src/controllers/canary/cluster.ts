@@ -21,6 +21,13 @@ export const kindsRead = {
   revert: { apiVersion, kind: "Revert" },
 } as const satisfies Record<string, KindRef>;
 
+/** Kinds of the platform that a Canary reads: they are in no namespace, or in one that is not the Canary's. */
+export const platformKinds = {
+  gateway: { apiVersion: "gateway.networking.k8s.io/v1", kind: "Gateway" },
+  gatewayClass: { apiVersion: "gateway.networking.k8s.io/v1", kind: "GatewayClass" },
+  ingressClass: { apiVersion: "networking.k8s.io/v1", kind: "IngressClass" },
+} as const satisfies Record<string, KindRef>;
+
 const ownerIndex = "canary: controller";
 const canaryIndex = "canary: label";
 

@@ -4,11 +4,10 @@ import { matters } from "../../canary/changes.ts";
 import type { Watched } from "../../kube/controller.ts";
 import type { Change, Informer, Informers } from "../../kube/kube.ts";
 import { isRecord } from "../../lib/json.ts";
-import { kindsRead, labelKey, revertKey } from "./cluster.ts";
+import { kindsRead, labelKey, platformKinds, revertKey } from "./cluster.ts";
 
 const uses = "canary: uses";
 const secretOf = "canary: secret of a template";
-const gatewayApi = "gateway.networking.k8s.io/v1";
 
 /** What a Canary must hear of, beside its own edits. Call once, at wiring: defines an index. */
 export function canaryWatches(informers: Informers): Watched[] {
@@ -52,9 +51,9 @@ export function canaryWatches(informers: Informers): Watched[] {
     // What the metrics are measured by: a Canary that misses one of these waits for it.
     watched(templates, byUse),
     watched(informers.of(Secret), byTemplate),
-    watched(informers.of({ apiVersion: gatewayApi, kind: "Gateway" }), byUse),
-    watched(informers.of({ apiVersion: gatewayApi, kind: "GatewayClass" }), everyone),
-    watched(informers.of({ apiVersion: "networking.k8s.io/v1", kind: "IngressClass" }), everyone),
+    watched(informers.of(platformKinds.gateway), byUse),
+    watched(informers.of(platformKinds.gatewayClass), everyone),
+    watched(informers.of(platformKinds.ingressClass), everyone),
   ];
 }
 
