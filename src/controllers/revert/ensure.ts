@@ -137,7 +137,9 @@ async function holdAgain(
   if (!isEnded(phase)) return;
   const ref = { ...existing, namespace: existing.metadata.namespace, name: existing.metadata.name };
   const propose = failure.propose && phase !== "Declined" && !wasDeclined(failure.canary, ref.name);
-  await kube.patch(ref, { spec: { evidence: failure.evidence, propose } }, { fieldManager: managers.canary }, signal);
+  // That a person released it was said of the failure before.
+  const unreleased = { annotations: { [names.release]: null } };
+  await kube.patch(ref, { metadata: unreleased, spec: { evidence: failure.evidence, propose } }, { fieldManager: managers.canary }, signal);
   const cleared = Object.fromEntries(Object.keys(existing.status).map((field) => [field, null]));
   await kube.patch(ref, { status: { ...cleared, phase: "Planned" } }, { fieldManager: managers.status, subresource: "status" }, signal);
 }

@@ -82,6 +82,9 @@ describe("rule 7: how a Revert ends", () => {
 
   test("Declined when a person closes it: the change goes through, the branch goes, and the Canary knows", async () => {
     const { shop, name } = await proposed("declined");
+    // That somebody released it from a storm was said of the first time.
+    const release = { metadata: { annotations: { "serin.dev/release": "yes" } } };
+    await cluster.kube.patch(shop.ref("Revert", name), release, { fieldManager: "test" }, never);
     await closeAs(tokens.person)(shop);
     const revert = await shop.runRevert(name, 2);
     expect([revert.status.phase, await shop.image(), shop.team.branches()]).toEqual(["Declined", "acme/shop:2", []]);
