@@ -39,6 +39,8 @@ export interface RunState {
   scrapesInStep: number;
   /** In a row, in which the canary had no request although it had weight. */
   silentScrapes: number;
+  /** Requests that it should have had in these, going by stable's. */
+  missedRequests: number;
   /** When the canary last had a request, or was given traffic. */
   lastRequestMs: number;
   /** For how long in all the evidence has been reason to wait. */
@@ -69,6 +71,7 @@ export function startRun({ past, boundsMs, weight, atMs }: RunStart): RunState {
     steps: [stepRecord(0, { weight, atMs, logEvidence: logEvidence(share) })],
     scrapesInStep: 0,
     silentScrapes: 0,
+    missedRequests: 0,
     lastRequestMs: atMs,
     heldMs: 0,
     peak: -Infinity,
@@ -102,8 +105,12 @@ export function observeScrape(run: RunState, scrape: Scrape, rules: ShareRules):
   step.peak = Math.max(step.peak, evidence);
   run.peak = Math.max(run.peak, evidence);
   run.scrapesInStep++;
-  run.silentScrapes = canary.requests > 0 || step.weight === 0 ? 0 : run.silentScrapes + 1;
   if (canary.requests > 0) run.lastRequestMs = scrape.atMs;
+  if (canary.requests > 0 || step.weight === 0) endSilence(run);
+  else {
+    run.silentScrapes++;
+    run.missedRequests += step.weight === 100 ? 0 : (stable.requests * step.weight) / (100 - step.weight);
+  }
   if (evidence >= holdLevel(rules)) run.heldMs += sinceMs;
 }
 
@@ -113,5 +120,20 @@ export function takeStep(run: RunState, { weight, atMs }: { weight: number; atMs
   run.steps.push(stepRecord(currentStep(run).number + 1, { weight, atMs, logEvidence: logEvidence(run.share) }));
   if (run.steps.length > maxSteps) run.steps.shift();
   run.scrapesInStep = 0;
+  endSilence(run);
+}
+
+function endSilence(run: RunState): void {
   run.silentScrapes = 0;
+  run.missedRequests = 0;
+}
+
+/** Scrapes without a request that are still taken for chance. */
+const patience = 3;
+/** Requests that would have come by chance in 95 of 100 cases. */
+const surprising = 3;
+
+/** Whether the canary gets no traffic: silent for three scrapes, in which requests were due or stable had none either. */
+export function isSilent({ silentScrapes, missedRequests }: RunState): boolean {
+  return silentScrapes >= patience && (missedRequests >= surprising || missedRequests === 0);
 }

@@ -23,7 +23,7 @@ export interface ShareRules {
   readonly ratio: number;
   /** δ: and this much on top, as a fraction of requests. */
   readonly absolute: number;
-  /** How long only massive failure counts, from the first request that the canary got. */
+  /** How long only massive failure counts, from the first scrape of the rollout that saw any request. */
   readonly warmupMs: number;
 }
 
@@ -73,7 +73,7 @@ export interface ShareState {
   readonly past: Past;
   /** Newest sample seen, in milliseconds. */
   throughMs: number;
-  /** Begin of the first scrape in which the canary had a request; missing before. */
+  /** Begin of the first scrape that saw a request, of either version; missing before. */
   firstRequestMs?: number | undefined;
   readonly errors: Stream;
   /** One stream for each bound of latency; none where latency is not known. */
@@ -117,7 +117,7 @@ const slowAbsolute = 0.001;
 /** φ of latency is a floor, not an estimate. */
 const slowDispersion = 1.25;
 /** During the warm-up the guard knows only this: a quarter of all requests. */
-const warmupLimit = 0.25;
+export const warmupLimit = 0.25;
 
 /**
  * Learns from one scrape; one that ends no later than the newest seen changes nothing. Changes `state` in place and allocates
@@ -127,7 +127,7 @@ export function addScrape(state: ShareState, scrape: Scrape, rules: ShareRules):
   if (scrape.atMs <= state.throughMs) return;
   state.throughMs = scrape.atMs;
   const { canary, stable } = scrape.errors;
-  if (canary.requests > 0) state.firstRequestMs ??= scrape.fromMs;
+  if (canary.requests + stable.requests > 0) state.firstRequestMs ??= scrape.fromMs;
   const warm = isWarmingUp(state, rules);
   if (!warm) compare(state, scrape, rules);
   // The limit rests on what was seen before this scrape; only then is it added.
@@ -141,7 +141,7 @@ export function addScrape(state: ShareState, scrape: Scrape, rules: ShareRules):
   if (scrape.weight !== undefined) addSplit(state, scrape.errors, scrape.weight);
 }
 
-/** Whether the canary's first request is less than the warm-up before the newest sample, or never came. */
+/** Whether the rollout's traffic began less than the warm-up before the newest sample, or not yet. */
 export function isWarmingUp({ firstRequestMs, throughMs }: ShareState, { warmupMs }: ShareRules): boolean {
   return firstRequestMs === undefined || throughMs - firstRequestMs <= warmupMs;
 }
@@ -157,8 +157,11 @@ function compare(state: ShareState, { errors, slow }: Scrape, { ratio, absolute 
   }
 }
 
-/** p0 = max(1−SLO, ρ·p_s^up + δ), with p_s^up from the last hour and all of the rollout; 1−SLO alone when stable was never seen. */
-function guardLimit({ past, stable }: ShareState, { slo, ratio, absolute }: ShareRules): number {
+/**
+ * The rate of errors that the guard tolerates: p0 = max(1−SLO, ρ·p_s^up + δ), with p_s^up from the last hour and all of the
+ * rollout; 1−SLO alone when stable was never seen.
+ */
+export function guardLimit({ past, stable }: ShareState, { slo, ratio, absolute }: ShareRules): number {
   const requests = past.tally.requests + stable.requests;
   if (requests === 0) return 1 - slo;
   return Math.max(1 - slo, ratio * upperRate({ requests, bad: past.tally.bad + stable.bad }) + absolute);

@@ -16,8 +16,8 @@ export const defaultStepRules: StepRules = { minDurationMs: 0, maxDurationMs: 20
 /** What the evidence allows. */
 export type Next =
   | { readonly do: "stay"; readonly why: "warmup" | "soak" | "suspicious" | "evidence" }
-  | { readonly do: "advance" } // fixed steps: whatever comes next
-  | { readonly do: "shift"; readonly weight: number } // percent
+  | { readonly do: "advance"; readonly mayPromote: boolean } // fixed steps: whatever comes next
+  | { readonly do: "shift"; readonly weight: number; readonly proven: boolean } // percent; not proven: only the time was up
   | { readonly do: "promote" };
 
 /** Weights that adaptive steps may take, in percent. */
@@ -64,9 +64,17 @@ export function isSuspicious(run: RunState, rules: Pick<ShareRules, "alpha">): b
   return logEvidence(run.share) >= holdLevel(rules) && run.heldMs <= maxHeldMs;
 }
 
+/** The moment and the rules that a step rests on. */
+export interface StepInput {
+  readonly rules: ShareRules;
+  readonly steps: StepRules;
+  readonly nowMs: number;
+}
+
 /** Fixed steps: whatever comes next, unless the evidence is reason to wait. The interval between steps is the caller's. */
-export function nextFixed(run: RunState, rules: ShareRules): Next {
-  return isSuspicious(run, rules) ? { do: "stay", why: "suspicious" } : { do: "advance" };
+export function nextFixed(run: RunState, { rules, steps, nowMs }: StepInput): Next {
+  if (isSuspicious(run, rules)) return { do: "stay", why: "suspicious" };
+  return { do: "advance", mayPromote: nowMs - run.startedMs >= steps.minDurationMs };
 }
 
 /**
@@ -76,16 +84,16 @@ export function nextFixed(run: RunState, rules: ShareRules): Next {
  * d = 0.1·(1−SLO) in the first five minutes and 0.5·(1−SLO) after, and twice stable's share above the middle bound of latency.
  * Source: analysis §7.
  */
-export function nextAdaptive(run: RunState, { rules, steps, nowMs }: { rules: ShareRules; steps: StepRules; nowMs: number }): Next {
+export function nextAdaptive(run: RunState, { rules, steps, nowMs }: StepInput): Next {
   const why = reasonToStay(run, rules);
   if (why !== undefined) return { do: "stay", why };
   const { weight, fromMs } = currentStep(run);
   const ageMs = nowMs - run.startedMs;
   if (weight >= promoteFrom && ageMs >= steps.minDurationMs && mayPromote(run, rules, ageMs)) return { do: "promote" };
   const proven = ladder.findLast((next) => next <= Math.max(weight * growth, alwaysAllowed) && isHarmless(run.share, next, rules));
-  if (proven !== undefined && proven > weight) return { do: "shift", weight: proven };
+  if (proven !== undefined && proven > weight) return { do: "shift", weight: proven, proven: true };
   const rung = nowMs - fromMs >= rungMs ? ladder.find((next) => next > weight) : undefined;
-  return rung === undefined ? { do: "stay", why: "evidence" } : { do: "shift", weight: rung };
+  return rung === undefined ? { do: "stay", why: "evidence" } : { do: "shift", weight: rung, proven: false };
 }
 
 function reasonToStay(run: RunState, rules: ShareRules): "warmup" | "suspicious" | "soak" | undefined {
@@ -94,14 +102,14 @@ function reasonToStay(run: RunState, rules: ShareRules): "warmup" | "suspicious"
   return run.scrapesInStep < soakScrapes ? "soak" : undefined;
 }
 
-function isHarmless(share: ShareState, weight: number, { slo }: ShareRules): boolean {
-  const rate = stableRate(share);
-  return excludes(share.canary, { rate, feared: rate + (100 * (1 - slo)) / weight, dispersion: share.past.dispersion });
+function isHarmless(share: ShareState, weight: number, rules: ShareRules): boolean {
+  const rate = stableRate(share, rules);
+  return excludes(share.canary, { rate, feared: rate + (100 * (1 - rules.slo)) / weight, dispersion: share.past.dispersion });
 }
 
-function mayPromote({ share }: RunState, { slo }: ShareRules, ageMs: number): boolean {
-  const rate = stableRate(share);
-  const excess = (ageMs < strictMs ? strictBudget : laterBudget) * (1 - slo);
+function mayPromote({ share }: RunState, rules: ShareRules, ageMs: number): boolean {
+  const rate = stableRate(share, rules);
+  const excess = (ageMs < strictMs ? strictBudget : laterBudget) * (1 - rules.slo);
   const feared = Math.max(promoteRatio * rate, rate + excess);
   return excludes(share.canary, { rate, feared, dispersion: share.past.dispersion }) && isFastEnough(share);
 }
@@ -114,9 +122,10 @@ function isFastEnough({ slowCanary, slowStable }: ShareState): boolean {
   return excludes(canary, { rate, feared: promoteRatio * rate, dispersion: slowDispersion });
 }
 
-/** p̂: how often stable fails, from the last hour and the rollout so far. */
-export function stableRate({ past, stable }: ShareState): number {
-  return rateOf({ requests: past.tally.requests + stable.requests, bad: past.tally.bad + stable.bad }, 1e-5);
+/** p̂: how often stable fails, from the last hour and the rollout so far; as the SLO says while it was never seen. */
+export function stableRate({ past, stable }: ShareState, { slo }: Pick<ShareRules, "slo">): number {
+  const requests = past.tally.requests + stable.requests;
+  return requests === 0 ? 1 - slo : rateOf({ requests, bad: past.tally.bad + stable.bad }, 1e-5);
 }
 
 function rateOf({ requests, bad }: Readonly<Tally>, least: number): number {

@@ -1,0 +1,139 @@
+import { type Numbers, numbersOf } from "./numbers.ts";
+import { isSilent, type RunState } from "./run.ts";
+import type { Verdict } from "./sample.ts";
+import { sentenceOf } from "./sentences.ts";
+import { rollbackLevel, type ShareRules, splitMismatch } from "./share.ts";
+import { type Next, nextAdaptive, nextFixed, type StepRules } from "./steps.ts";
+
+/** What a user may set beside the {@link ShareRules}. Defaults: {@link defaultPolicy}. */
+export interface Policy extends StepRules {
+  readonly steps: "fixed" | "adaptive";
+  /** When the canary gets no requests for as long as `noDataTimeoutMs`. */
+  readonly onNoData: "hold" | "fail" | "promote";
+  readonly noDataTimeoutMs: number;
+  /** When nothing can be measured for as long as `blindTimeoutMs`. */
+  readonly onBlind: "hold" | "fail";
+  readonly blindTimeoutMs: number;
+  /** When the time is up and the evidence speaks neither way. */
+  readonly onInconclusive: "promote" | "hold" | "fail";
+}
+
+/** Defaults of analysis §6 and §7: silence holds, time that is up promotes. `blindTimeoutMs` is the progress deadline's default. */
+export const defaultPolicy: Policy = {
+  steps: "adaptive",
+  onNoData: "hold",
+  noDataTimeoutMs: 5 * 60_000,
+  onBlind: "hold",
+  blindTimeoutMs: 10 * 60_000,
+  onInconclusive: "promote",
+  minDurationMs: 0,
+  maxDurationMs: 20 * 60_000,
+};
+
+/** The moment of judgement. */
+export interface Moment {
+  readonly nowMs: number;
+  /** Time between two scrapes, as learnt from the samples. */
+  readonly scrapeMs: number;
+  /** Why the metrics could not be read just now, in words of the server; missing when they could. */
+  readonly unreadable?: string | undefined;
+}
+
+/** Why a verdict is what it is, for programs. */
+export type Reason =
+  | "EvidenceAgainst" // roll back: a tolerable release would not look like this
+  | "MetricsUnreadable" // no new sample of either version
+  | "NoTraffic" // the canary gets no requests
+  | "TrafficNotSplit" // the canary gets another share of the requests than its weight
+  | "TimeIsUp" // maxDuration has passed
+  | "Suspicious" // reason to wait, not yet to roll back
+  | "WarmingUp"
+  | "NotEnoughEvidence"
+  | "GoodSoFar" // the next step is earned
+  | "GoodEnough"; // the promotion is earned
+
+/** What one look at the evidence says, and what follows from it. */
+export interface Outcome {
+  /** `fail` is decided; `pass` has earned what `next` says; `inconclusive` stays, unless the policy says otherwise in `next`. */
+  readonly verdict: Verdict;
+  readonly reason: Reason;
+  readonly rollBack: boolean;
+  /** Whether the release is to blame: stable was measured in the same time and did better. */
+  readonly propose: boolean;
+  readonly next: Next;
+}
+
+/** An outcome that can be shown. */
+export interface ShareVerdict extends Outcome {
+  /** One sentence for people. */
+  readonly message: string;
+  /** And the same for programs. */
+  readonly numbers: Numbers;
+}
+
+/** All that a verdict rests on. */
+export interface JudgeInput {
+  readonly rules: ShareRules;
+  readonly policy: Policy;
+  readonly moment: Moment;
+}
+
+/** Judges a rollout as it stands, and says why. Pure. */
+export function judgeShare(run: RunState, input: JudgeInput): ShareVerdict {
+  const outcome = decideShare(run, input);
+  const numbers = numbersOf(run, input.rules);
+  return { ...outcome, message: sentenceOf(outcome, { run, numbers, ...input }), numbers };
+}
+
+/**
+ * What is to be done with a rollout as it stands. The evidence comes first: once it has passed its limit nothing calls the
+ * release good again. Then what keeps it from being seen, then time, then what is earned.
+ */
+export function decideShare(run: RunState, input: JudgeInput): Outcome {
+  return against(run, input) ?? unseen(run, input) ?? earned(run, input);
+}
+
+function against(run: RunState, { rules }: JudgeInput): Outcome | undefined {
+  if (run.peak < rollbackLevel(rules)) return undefined;
+  // The guard alone says that the canary is bad, not that stable is better.
+  const propose = run.share.stable.requests > 0;
+  return { verdict: "fail", reason: "EvidenceAgainst", rollBack: true, propose, next: stay };
+}
+
+const stay: Next = { do: "stay", why: "evidence" };
+/** Scrapes without any sample that are still taken for chance. */
+const patience = 3;
+
+function unseen(run: RunState, input: JudgeInput): Outcome | undefined {
+  const { policy, moment } = input;
+  const blindMs = moment.nowMs - run.share.throughMs;
+  if (blindMs > patience * moment.scrapeMs) return ended("MetricsUnreadable", blindMs >= policy.blindTimeoutMs ? policy.onBlind : "hold");
+  if (isSilent(run)) {
+    const overdue = moment.nowMs - run.lastRequestMs >= policy.noDataTimeoutMs;
+    return ended("NoTraffic", overdue ? policy.onNoData : "hold");
+  }
+  if (splitMismatch(run.share) === undefined) return undefined;
+  return ended("TrafficNotSplit", isTimeUp(run, input) ? policy.onInconclusive : "hold");
+}
+
+function isTimeUp(run: RunState, { policy, moment }: JudgeInput): boolean {
+  return policy.maxDurationMs !== undefined && moment.nowMs - run.startedMs >= policy.maxDurationMs;
+}
+
+/** How a rollout goes on that cannot be judged. Never with a revert in Git: nobody knows whose fault it is. */
+function ended(reason: Reason, how: "hold" | "fail" | "promote"): Outcome {
+  const next: Next = how === "promote" ? { do: "promote" } : stay;
+  return { verdict: how === "fail" ? "fail" : "inconclusive", reason, rollBack: how === "fail", propose: false, next };
+}
+
+function earned(run: RunState, input: JudgeInput): Outcome {
+  const { rules, policy, moment } = input;
+  const steps = { rules, steps: policy, nowMs: moment.nowMs };
+  const next = policy.steps === "fixed" ? nextFixed(run, steps) : nextAdaptive(run, steps);
+  const decided = next.do === "promote" || (next.do === "stay" && next.why === "suspicious");
+  if (!decided && isTimeUp(run, input)) return ended("TimeIsUp", policy.onInconclusive);
+  if (next.do === "stay") return { verdict: "inconclusive", reason: waitingFor[next.why], rollBack: false, propose: false, next };
+  return { verdict: "pass", reason: next.do === "promote" ? "GoodEnough" : "GoodSoFar", rollBack: false, propose: false, next };
+}
+
+const waitingFor = { warmup: "WarmingUp", suspicious: "Suspicious", soak: "NotEnoughEvidence", evidence: "NotEnoughEvidence" } as const;
