@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { request as send } from "undici";
 import { seedOf, weightedDraw } from "../draw.ts";
 import type { Images, Program, ProgramContext, RunningProgram } from "./images.ts";
 import { imageTable, parseImage } from "./images.ts";
@@ -15,6 +16,8 @@ interface ShopFaults {
   /** `never`, or `flap`: ready and unready in turn, READINESS_FLAP_MS each (3000). */
   readonly READINESS?: string;
   readonly READINESS_FLAP_MS?: string;
+  /** What every page needs: while this address does not answer with 2xx, the answer is 502. */
+  readonly BACKEND_URL?: string;
 }
 
 /**
@@ -45,7 +48,8 @@ export function shop(faults: ShopFaults = {}): Program {
     const env: Readonly<Record<string, string | undefined>> = { ...faults, ...context.env };
     const number = (name: keyof ShopFaults): number => positive(name, env[name]);
     const { tag: version } = parseImage(context.image);
-    const page = withFaults(number, context, (request, response) => answer(request, response, { version, title: env["TITLE"] ?? "Shop" }));
+    const good: RequestListener = (request, response) => answer(request, response, { version, title: env["TITLE"] ?? "Shop" });
+    const page = withFaults(number, context, withBackend(env["BACKEND_URL"], good));
     const startedAtMs = context.clock.nowMs();
     const crashAfterMs = number("CRASH_AFTER_MS");
     if (crashAfterMs > 0) context.clock.sleep(crashAfterMs, context.signal).then(() => context.exit(1), () => {});
@@ -84,6 +88,25 @@ function withFaults(number: (name: keyof ShopFaults) => number, { clock, pod }: 
   };
   if (latencyMs === 0) return reply;
   return (request, response) => void clock.sleep(latencyMs).then(() => reply(request, response));
+}
+
+const backendTimeoutMs = 1_000;
+
+function withBackend(url: string | undefined, good: RequestListener): RequestListener {
+  if (url === undefined) return good;
+  return (request, response) => {
+    void isWell(url).then((well) => (well ? good(request, response) : json(response, 502, { error: "the backend does not answer" })));
+  };
+}
+
+async function isWell(url: string): Promise<boolean> {
+  try {
+    const { statusCode, body } = await send(url, { signal: AbortSignal.timeout(backendTimeoutMs) });
+    await body.dump();
+    return statusCode >= 200 && statusCode < 300;
+  } catch {
+    return false;
+  }
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, { version, title }: { version: string; title: string }): void {

@@ -134,3 +134,21 @@ test("readiness that comes and goes is followed", async () => {
     expect(statusField(seen, "unavailableReplicas")).toBe(ready === 1 ? undefined : 1);
   }
 });
+
+test("a shop that needs a backend fails with it", async () => {
+  const fragilePod = await startPod("backend", { image: "fragile:1" });
+  const shopPod = await startPod("needy", { image: "serin.dev/shop:1", env: [{ name: "BACKEND_URL", value: `${urlOf(fragilePod)}/` }] });
+  const statusOfShop = async (): Promise<number> => {
+    const { statusCode, body } = await request(urlOf(shopPod));
+    await body.dump();
+    return statusCode;
+  };
+  expect(await statusOfShop()).toBe(200);
+  await (await request(`${urlOf(fragilePod)}/break`)).body.dump();
+  expect(await statusOfShop()).toBe(502);
+});
+
+async function startPod(name: string, container: object): Promise<KubeObject> {
+  await cluster.apply(aPod(name, container));
+  return cluster.until(kinds.pod, name, isReady);
+}
