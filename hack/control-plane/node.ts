@@ -6,25 +6,38 @@ import { createInformers } from "../../src/kube/informers.ts";
 import { loadKubeConfig } from "../../src/kube/kubeconfig.ts";
 import { systemClock as clock } from "../../src/lib/clock.ts";
 import { createLogger } from "../../src/lib/log.ts";
+import { kinds } from "../../src/sandbox/kinds.ts";
 import { podAddresses } from "../../src/sandbox/node/addresses.ts";
+import { anyOf } from "../../src/sandbox/node/images.ts";
 import { scenarioImages } from "../../src/sandbox/node/scenario-images.ts";
 import { startNode } from "../../src/sandbox/node/start.ts";
-import { kinds } from "../../src/sandbox/kinds.ts";
 import { startScheduler } from "../../src/sandbox/workloads/start.ts";
+import { controllerImages } from "./controller-images.ts";
 import { addresses, layoutOf, settings as settingsSchema } from "./layout.ts";
+import { serveLogs } from "./pod-logs.ts";
+import { tokenMint } from "./pod-tokens.ts";
 import { followScrapeTargets } from "./scrape-targets.ts";
 
 const settings = settingsSchema.parse(JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")));
 const layout = layoutOf(settings.dir);
 const { signal } = new AbortController();
 const log = createLogger("info");
-const kube = createKube(await loadKubeConfig({ path: layout.kubeconfigOf("node") }));
+const connection = await loadKubeConfig({ path: layout.kubeconfigOf("node") });
+const kube = createKube(connection);
 const informers = createInformers({ watch: kube, log, signal });
+const controllers = controllerImages({
+  table: layout.controllerImages,
+  tools: [settings.bundles.kustomize.bin, settings.bundles.helm.bin],
+  dir: layout.pods,
+  mintToken: tokenMint(connection),
+});
+await serveLogs({ port: addresses.nodeLogsPort, certificate: layout.certificate, key: layout.certificateKey, pods: layout.pods });
 await startNode({
   kube,
   informers,
-  images: scenarioImages(),
+  images: anyOf(scenarioImages(), controllers),
   name: "one",
+  endpoint: { address: addresses.node, logsPort: addresses.nodeLogsPort },
   addresses: podAddresses(addresses.podNetwork),
   clock,
   log,

@@ -92,6 +92,7 @@ const container = z.looseObject({
   livenessProbe: probe.optional(),
   resources: z.looseObject({ requests: z.record(z.string(), intOrString).optional() }).optional(),
   startupProbe: probe.optional(),
+  securityContext: z.looseObject({ runAsUser: z.int().optional(), readOnlyRootFilesystem: z.boolean().optional() }).optional(),
 });
 export type Container = z.infer<typeof container>;
 
@@ -102,16 +103,28 @@ const volumeSource = {
     .looseObject({ name: z.string().optional(), secretName: z.string().optional(), items: keyToPath, optional: z.boolean().optional() })
     .optional(),
 };
+const projectedSource = z.looseObject({
+  ...volumeSource,
+  downwardAPI: z
+    .looseObject({ items: z.array(z.looseObject({ path: z.string(), fieldRef: z.looseObject({ fieldPath: z.string() }).optional() })).default([]) })
+    .optional(),
+  serviceAccountToken: z
+    .looseObject({ path: z.string(), audience: z.string().optional(), expirationSeconds: z.int().optional() })
+    .optional(),
+});
 const volume = z.looseObject({
   name: z.string(),
   ...volumeSource,
-  projected: z.looseObject({ sources: z.array(z.looseObject(volumeSource)).default([]) }).optional(),
+  emptyDir: z.looseObject({ medium: z.string().optional(), sizeLimit: z.string().optional() }).optional(),
+  projected: z.looseObject({ sources: z.array(projectedSource).default([]) }).optional(),
 });
 export type Volume = z.infer<typeof volume>;
 
 const podSpec = z.looseObject({
   nodeName: z.string().optional(),
   nodeSelector: text.optional(),
+  serviceAccountName: z.string().optional(),
+  securityContext: z.looseObject({ runAsUser: z.int().optional() }).optional(),
   restartPolicy: z.enum(["Always", "OnFailure", "Never"]).default("Always"),
   terminationGracePeriodSeconds: z.number().default(30),
   containers: z.array(container).min(1),

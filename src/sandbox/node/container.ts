@@ -1,3 +1,4 @@
+import type { RequestListener } from "node:http";
 import type { Kube } from "../../kube/kube.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import type { BackoffLimits } from "../../lib/backoff.ts";
@@ -124,35 +125,59 @@ async function nap({ clock, stopping }: Slot, durationMs: number): Promise<void>
   await clock.sleep(durationMs, stopping).catch(() => {});
 }
 
+/** One run of a container. */
+interface Run {
+  readonly environment: Environment & { ok: true };
+  readonly startedAtMs: number;
+  readonly listeners: Listener[];
+  readonly killed: AbortSignal;
+  readonly exit: (exitCode: number, message?: string) => void;
+}
+
 /** One run from start to end. When the pod stops it drains first; a crash cuts its connections. */
 async function runOnce(slot: Slot, program: Program, environment: Environment & { ok: true }): Promise<Ending> {
-  const { pod, container, clock, stopping } = slot;
-  const startedAtMs = clock.nowMs();
-  const run = new AbortController();
+  const { clock, stopping } = slot;
+  const over = new AbortController();
   const ended = Promise.withResolvers<Pick<Ending, "exitCode" | "message">>();
-  const exit = (exitCode: number, message?: string): void => ended.resolve({ exitCode, message });
+  const run: Run = {
+    environment,
+    startedAtMs: clock.nowMs(),
+    listeners: [],
+    killed: AbortSignal.any([over.signal, slot.life]),
+    exit: (exitCode, message) => ended.resolve({ exitCode, message }),
+  };
+  const running = await startProgram(slot, program, run).catch((error: unknown): RunningProgram => {
+    run.exit(1, messageOf(error));
+    return {};
+  });
+  const { exitCode, message } = await Promise.race([ended.promise, aborted(stopping)]);
+  if (stopping.aborted) await drain(slot, run.listeners, running);
+  over.abort();
+  for (const listener of run.listeners) listener.destroy();
+  await running.alone?.ended;
+  const reason = exitCode === 0 ? "Completed" : "Error";
+  return { exitCode, message, reason, startedAtMs: run.startedAtMs, finishedAtMs: clock.nowMs() };
+}
+
+async function startProgram(slot: Slot, program: Program, { environment, startedAtMs, listeners, killed, exit }: Run): Promise<RunningProgram> {
+  const { pod, container, address, clock, stopping } = slot;
   const command = [...(container.command ?? []), ...(container.args ?? [])];
   const { env, files } = environment;
-  const listeners: Listener[] = [];
-  try {
-    const running = program({ pod, container: container.name, image: container.image, command, env, files, clock, signal: stopping, exit });
-    if (running.serve) {
-      listeners.push(...(await openPorts(slot, running)));
-      slot.update({
-        stage: { is: "running", startedAtMs },
-        started: !container.startupProbe,
-        ready: !container.startupProbe && !container.readinessProbe,
-      });
-      void watchProbes(slot, running, AbortSignal.any([run.signal, stopping, slot.life]), exit).catch(() => {});
-    } else exit(0);
-  } catch (error) {
-    exit(1, messageOf(error));
+  const about = { pod, container: container.name, image: container.image, command, env, files, ip: address.ip, clock };
+  const running = await program({ ...about, signal: stopping, killed, exit });
+  if (running.serve) listeners.push(...(await openPorts(slot, running.serve)));
+  else if (!running.alone) exit(0);
+  if (running.serve || running.alone) {
+    const probed = running.alone?.probed ?? true;
+    slot.update({ stage: { is: "running", startedAtMs }, ...unproven(container, probed) });
+    if (probed) void watchProbes(slot, running, AbortSignal.any([killed, stopping]), exit).catch(() => {});
   }
-  const { exitCode, message } = await Promise.race([ended.promise, aborted(stopping)]);
-  if (stopping.aborted) await drain(slot, listeners);
-  run.abort();
-  for (const listener of listeners) listener.destroy();
-  return { exitCode, message, reason: exitCode === 0 ? "Completed" : "Error", startedAtMs, finishedAtMs: clock.nowMs() };
+  return running;
+}
+
+/** What holds of a container that has just started. */
+function unproven({ startupProbe, readinessProbe }: Container, probed: boolean): Pick<ContainerView, "started" | "ready"> {
+  return { started: !probed || !startupProbe, ready: !probed || (!startupProbe && !readinessProbe) };
 }
 
 async function aborted(signal: AbortSignal): Promise<{ exitCode: number; message?: undefined }> {
@@ -160,14 +185,14 @@ async function aborted(signal: AbortSignal): Promise<{ exitCode: number; message
   return { exitCode: 0 };
 }
 
-async function drain({ clock, timings, life }: Slot, listeners: readonly Listener[]): Promise<void> {
+async function drain({ clock, timings, life }: Slot, listeners: readonly Listener[], { alone }: RunningProgram): Promise<void> {
+  if (alone) return void (await Promise.race([alone.ended, aborted(life)]));
   await clock.sleep(timings.drainMs, life).catch(() => {});
   await Promise.race([Promise.all(listeners.map((listener) => listener.drain())), aborted(life)]);
 }
 
 /** Declared ports; of a container that declares none, 8080. */
-async function openPorts({ container, address, ports, stopping }: Slot, { serve }: RunningProgram): Promise<Listener[]> {
-  if (!serve) return [];
+async function openPorts({ container, address, ports, stopping }: Slot, serve: RequestListener): Promise<Listener[]> {
   const declared = container.ports.filter(({ protocol }) => protocol === "TCP").map(({ containerPort }) => containerPort);
   const opened: Listener[] = [];
   for (const port of declared.length > 0 ? declared : [8080]) {
@@ -185,7 +210,7 @@ async function watchProbes(
   exit: (code: number, message: string) => void,
 ): Promise<void> {
   const { container, clock, address, ports } = slot;
-  const target: ProbeTarget = { host: address.host, container, program, realPort: (port) => ports.get(port) };
+  const target: ProbeTarget = { host: address.host, container, program, realPort: (port) => (program.alone ? port : ports.get(port)) };
   const { startupProbe, readinessProbe, livenessProbe } = container;
   const killed = (kind: string) => (passing: boolean, why: string | undefined) => {
     if (!passing) exit(137, `${kind} probe failed: ${why}`);

@@ -102,7 +102,8 @@ function expand(text: string, env: Readonly<Record<string, string>>): string {
   );
 }
 
-function fieldOf({ metadata, spec, status }: Pod, path: string): string {
+/** The field of a pod that a `fieldRef` names; empty when it has none. */
+export function fieldOf({ metadata, spec, status }: Pod, path: string): string {
   const [, group, key] = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path) ?? [];
   if (key !== undefined) return (group === "labels" ? metadata.labels : metadata.annotations)?.[key] ?? "";
   const fields = new Map([

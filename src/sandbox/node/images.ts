@@ -12,23 +12,34 @@ export interface ProgramContext {
   readonly env: Readonly<Record<string, string>>;
   /** Mounted ConfigMaps and Secrets by path, as they were when the container started. */
   readonly files: ReadonlyMap<string, string>;
+  /** The pod's address. */
+  readonly ip: string;
   readonly clock: Clock;
   /** Aborts when the container is asked to stop; requests are still served for a while. */
   readonly signal: AbortSignal;
+  /** Aborts when nothing of the container may go on. */
+  readonly killed: AbortSignal;
   /** Ends the container, as `process.exit` would. Not zero: a crash. */
   readonly exit: (code: number) => void;
 }
 
-/** A started program. Without `serve` it is a job that has ended well. */
+/** A started program. With neither `serve` nor `alone` it is a job that has ended well. */
 export interface RunningProgram {
   /** Answers on every port of the container. */
   readonly serve?: RequestListener;
   /** Carries out exec probes; answers the exit code. */
   readonly exec?: (command: readonly string[]) => Promise<number>;
+  /** It needs no port of the node's making. */
+  readonly alone?: {
+    /** Resolves when nothing of it runs any more: some time after `signal` aborts, at once after `killed` does. */
+    readonly ended: Promise<void>;
+    /** Whether its probes are really tried, on the container's own ports; else it is ready as long as it runs. */
+    readonly probed: boolean;
+  };
 }
 
 /** What an image's name stands for. Throwing is a crash with exit code 1. */
-export type Program = (context: ProgramContext) => RunningProgram;
+export type Program = (context: ProgramContext) => RunningProgram | Promise<RunningProgram>;
 
 /** The registry: what a node finds when it pulls. */
 export interface Images {
@@ -42,6 +53,19 @@ export function imageTable(repositories: Readonly<Record<string, (tag: string) =
     find: (image) => {
       const { repository, tag } = parseImage(image);
       return table.get(repository)?.(tag) ?? "notFound";
+    },
+  };
+}
+
+/** Several registries as one: the first that has an image, or fails, answers. */
+export function anyOf(...registries: readonly Images[]): Images {
+  return {
+    find: (image) => {
+      for (const registry of registries) {
+        const found = registry.find(image);
+        if (found !== "notFound") return found;
+      }
+      return "notFound";
     },
   };
 }

@@ -1,4 +1,5 @@
-import type { Images } from "./images.ts";
+import type { Images, Program } from "./images.ts";
+import { anyOf, imageTable } from "./images.ts";
 import { shopImages } from "./programs.ts";
 
 /**
@@ -10,7 +11,7 @@ export const scenarioTags = {
   bad: { ERROR_PERCENT: "100" },
   /** Three of ten answers are errors. */
   poor: { ERROR_PERCENT: "30" },
-  slow: { LATENCY_MS: "900" },
+  slow: { LATENCY_MS: "2000" },
   /** Ends at once, every time. */
   crash: { CRASH_AFTER_MS: "100" },
   /** Becomes ready, and ends some seconds later, every time. */
@@ -19,7 +20,12 @@ export const scenarioTags = {
   unready: { READINESS: "never" },
 } as const;
 
-/** The registry that both places of the end-to-end suite have. */
+/** The registry that both places of the end-to-end suite have: the shop, and `serin.dev/idle`, which costs nothing. */
 export function scenarioImages(): Images {
-  return shopImages(scenarioTags);
+  return anyOf(shopImages(scenarioTags), imageTable({ "serin.dev/idle": () => idle }));
 }
+
+/** Ready as long as it runs; it has neither a process nor a port, so that thousands fit on one machine. */
+const idle: Program = ({ signal }) => ({
+  alone: { ended: new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })), probed: false },
+});

@@ -22,6 +22,8 @@ interface NodeOptions {
   readonly images: Images;
   /** The node's name; also its label `kubernetes.io/hostname`. */
   readonly name: string;
+  /** Where the API server reaches the node, and on which port it asks for logs. Missing: 127.0.0.1, and nowhere. */
+  readonly endpoint?: { readonly address: string; readonly logsPort: number };
   /** Where pods listen. Missing: free ports of 127.0.0.1. */
   readonly addresses?: Addresses;
   /** Missing values are a kubelet's. */
@@ -47,7 +49,7 @@ const kubeletTimings: NodeTimings = {
 
 /** Registers a node and runs every pod that is bound to it, as functions in this process. Resolves when the node is Ready. */
 export async function startNode(options: NodeOptions): Promise<SandboxNode> {
-  const { kube, informers, name, clock, signal } = options;
+  const { kube, informers, name, signal } = options;
   const log = options.log.child({ node: name });
   const deps: PodDeps = {
     ...options,
@@ -58,7 +60,7 @@ export async function startNode(options: NodeOptions): Promise<SandboxNode> {
   const workers = new Map<string, PodWorker>();
   const informer = informers.of(kinds.pod);
   await informer.whenSynced(signal);
-  await register(kube, name, clock.nowMs(), signal);
+  await register(options);
 
   const follow = ({ before, after }: { before?: KubeObject | undefined; after?: KubeObject | undefined }): void => {
     // A pod that was replaced under its name shows as one change of two uids.
@@ -106,13 +108,13 @@ function graceMs({ metadata, spec }: Pod): number {
   return (asked ?? spec.terminationGracePeriodSeconds) * 1_000;
 }
 
-async function register(kube: Kube, name: string, nowMs: number, signal: AbortSignal): Promise<void> {
+async function register({ kube, name, endpoint, clock, signal }: NodeOptions): Promise<void> {
   const labels = { "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64" };
   await kube.create({ ...kinds.node, metadata: { name, labels } }, { fieldManager }, signal).catch((error: unknown) => {
     if (!(error instanceof KubeError && error.reason === "AlreadyExists")) throw error;
   });
   const room = { cpu: "64", memory: "256Gi", pods: "1000" };
-  const at = isoSeconds(nowMs);
+  const at = isoSeconds(clock.nowMs());
   const ready = {
     type: "Ready",
     status: "True",
@@ -132,7 +134,8 @@ async function register(kube: Kube, name: string, nowMs: number, signal: AbortSi
     capacity: room,
     allocatable: room,
     conditions: [ready],
-    addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+    addresses: [{ type: "InternalIP", address: endpoint?.address ?? "127.0.0.1" }],
+    ...(endpoint ? { daemonEndpoints: { kubeletEndpoint: { Port: endpoint.logsPort } } } : {}),
     nodeInfo: { ...blankInfo, ...nodeInfo },
   };
   await kube.patch({ ...kinds.node, name }, { status }, { fieldManager, subresource: "status" }, signal);
