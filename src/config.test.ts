@@ -15,8 +15,8 @@ test("namespaces are a list", () => {
 });
 
 test("every bad variable is named at once, with its flag", () => {
-  const environment = { SERIN_PORT: "high", SERIN_CLUSTER_NAME: "Prod EU" };
-  expect(() => parseConfig(environment)).toThrow(/SERIN_CLUSTER_NAME \(--cluster-name\)[^]*SERIN_PORT \(--port\)/);
+  const environment = { SERIN_PORT: "high", SERIN_CLUSTER_NAME: "Prod EU", SERIN_LISTEN_ADDRESS: "localhost" };
+  expect(() => parseConfig(environment)).toThrow(/SERIN_CLUSTER_NAME \(--cluster-name\)[^]*SERIN_PORT \(--port\)[^]*must be an IP address/);
 });
 
 test("every flag says what it is for", () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { isIP } from "node:net";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -26,6 +27,7 @@ const settings = {
   SERIN_NAMESPACES: z.string().optional().transform((text) => text?.split(",").map((name) => name.trim()).filter(Boolean)).describe("Comma-separated namespaces to work in. Default: all."),
   SERIN_LOG_LEVEL: oneOf(logLevels).default("info").describe(`How much is logged: ${logLevels.join(", ")}. Default: info.`),
   SERIN_PORT: wholeNumber(0, 65_535).default(8080).describe("Port for webhooks, health and metrics; 0: any free one. Default: 8080."),
+  SERIN_LISTEN_ADDRESS: z.string().refine((text) => isIP(text) !== 0, "must be an IP address").optional().describe("Address to listen on, e.g. 127.0.0.1. Default: all of the machine's."),
   SERIN_GIT_DIRECTORY: z.string().min(1).default(join(tmpdir(), "serin-git")).describe("Cache of repositories; may be emptied at any time. Default: serin-git in the system's temporary folder."),
   SERIN_GIT_MEMORY_MIB: wholeNumber(128, 1_048_576).default(768).describe("Memory above which the Git process is ended, in MiB. Default: 768."),
   SERIN_LEADER_ELECTION_NAMESPACE: dnsLabel.optional().describe("Namespace of the Lease. Default: the pod's, else default."),
@@ -42,6 +44,8 @@ export interface Config {
   readonly namespaces: readonly string[] | undefined;
   readonly logLevel: (typeof logLevels)[number];
   readonly port: number;
+  /** `undefined`: all of the machine's. */
+  readonly listenAddress: string | undefined;
   readonly gitDirectory: string;
   readonly gitMemoryLimitBytes: number;
   readonly leaderElectionNamespace: string | undefined;
@@ -91,6 +95,7 @@ export function parseConfig(
     namespaces: read.SERIN_NAMESPACES,
     logLevel: read.SERIN_LOG_LEVEL,
     port: read.SERIN_PORT,
+    listenAddress: read.SERIN_LISTEN_ADDRESS,
     gitDirectory: read.SERIN_GIT_DIRECTORY,
     gitMemoryLimitBytes: read.SERIN_GIT_MEMORY_MIB * 1024 * 1024,
     leaderElectionNamespace: read.SERIN_LEADER_ELECTION_NAMESPACE,
