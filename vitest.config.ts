@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     // The end-to-end suite has a configuration and a script of its own: vitest.e2e.config.ts.
-    exclude: [...configDefaults.exclude, "test/e2e/core/**", "test/e2e/scenarios/**", "test/cluster/**"],
+    exclude: [...configDefaults.exclude, "test/e2e/core/**", "test/e2e/scenarios/**", "test/cluster/**", "test/faults/**"],
     environment: "node",
     // Most tests wait for servers and processes of their own: more workers than cores keep the cores busy.
     maxWorkers: Math.max(3, availableParallelism()),

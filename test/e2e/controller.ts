@@ -14,6 +14,8 @@ export interface ControllerOptions {
   readonly program?: string;
   /** Write down every request that it makes. */
   readonly observed?: boolean;
+  /** More variables of its process. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A controller that runs as a process of its own. */
@@ -69,7 +71,7 @@ async function startController(place: ControllersOptions, own: ControllerOptions
   const { name = "one" } = own;
   const logs: string[] = [];
   const observer = own.observed === true ? await startObserver(place.connection, join(place.dir, `kubeconfig-${name}`)) : undefined;
-  const environment = environmentOf(place, { name, observer });
+  const environment = { ...environmentOf(place, { name, observer }), ...own.environment };
   let running = await startProcess({ program: own.program, environment, logs, name });
   return {
     name,

@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { deployment, type Files } from "../e2e/manifests.ts";
+import { expectNoneFailed, stage } from "../e2e/story.ts";
+import { seen } from "../e2e/sight.ts";
+import { proved, timed } from "./world.ts";
+
+const here = stage();
+const services = Array.from({ length: 100 }, (_, at) => `s${String(at).padStart(2, "0")}`);
+const isBad = (service: string): boolean => service.endsWith("7");
+
+test("a hundred canaries at once by one commit, ten of them bad: ten go back, ninety are promoted without a failed request", async (context) => {
+  const team = await here.aTeam(context, "hundred", { services: Object.fromEntries(services.map((name) => [name, {}])), traffic: 1 });
+  const files: Files = Object.fromEntries(
+    services.map((name) => [`apps/${name}.yaml`, deployment(name, { tag: isBad(name) ? "bad" : "2" })]),
+  );
+  await team.ada.push("Release everything", files);
+  const good = services.filter((name) => !isBad(name));
+  const rightAgainMs = await timed(async () => {
+    await Promise.all(services.filter(isBad).map((name) => team.rolledBack(name)));
+    await Promise.all(good.map((name) => team.promoted(name, "2")));
+  });
+  for (const name of good) expectNoneFailed(team.users(name));
+  expect(team.list(seen.revert).map(({ metadata }) => metadata.name.replace(/-[0-9a-f]+$/, "")).sort()).toEqual(services.filter(isBad));
+  proved({ fault: "100 canaries started by one commit, 10 bad", meanwhile: "each is judged by itself", after: "10 rolled back, 90 promoted, no failed request of these", rightAgainMs });
+});
