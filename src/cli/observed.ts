@@ -20,7 +20,7 @@ export function observedWorld({ outside, reconciles, objects }: Metrics, parts: 
     },
     metricProviders: { prometheus: (server) => observedProvider(metricProviders.prometheus(server), outside.query) },
     reconcileObserver: reconciles,
-    syncObserver: objects.applied,
+    syncObserver: { wrote: objects.applied, isAt: objects.isAt },
   };
 }
 

@@ -18,6 +18,8 @@ test("a status that was written is seen until the informer shows it or something
     informer: undefined as never,
     find: () => seen,
     list: () => [],
+    addIndex: () => {},
+    byIndex: () => [],
     patchStatus: async (_, status) => thing("10", (status as { at: string }).at),
   } satisfies Resources<Thing>);
   const at = () => resources.find("n/a")?.status.at;

@@ -11,6 +11,8 @@ export function withOwnWrites<R extends Resource<unknown, unknown>>(resources: R
   return {
     informer: resources.informer,
     list: () => resources.list(),
+    addIndex: (index, indexOf) => resources.addIndex(index, indexOf),
+    byIndex: (index, value) => resources.byIndex(index, value),
     find: (key) => {
       const seen = resources.find(key);
       const own = written.get(key);

@@ -11,6 +11,10 @@ export interface Resources<R> {
   find(key: string): R | undefined;
   /** All that fit the schema. */
   list(): R[];
+  /** Defines an index over those that fit the schema. Once, at wiring. */
+  addIndex(index: string, indexOf: (resource: R) => string[]): void;
+  /** Those for which the index gave this value. Throws when there is no such index. */
+  byIndex(index: string, value: string): R[];
   /**
    * Replaces the status, guarded by the resource version: throws KubeError Conflict when the object changed since it was
    * read. An equal status is not written. Returns the object as it is now.
@@ -32,6 +36,10 @@ export function resourcesOf<K extends Kind>(kind: K, { informers, kube }: { info
     known.set(object, parsed);
     return parsed;
   };
+  const fitting = (object: KubeObject): Of<K>[] => {
+    const parsed = parse(object);
+    return parsed.ok ? [parsed.value] : [];
+  };
   return {
     informer,
     find: (key) => {
@@ -42,10 +50,9 @@ export function resourcesOf<K extends Kind>(kind: K, { informers, kube }: { info
       const problems = parsed.problems.map(({ path, message }) => `${path}: ${message}`).join("; ");
       throw new StalledError("InvalidSpec", `${kind.kind} ${keyOf(object.metadata)}: ${problems}`);
     },
-    list: () => informer.list().flatMap((object) => {
-      const parsed = parse(object);
-      return parsed.ok ? [parsed.value] : [];
-    }),
+    list: () => informer.list().flatMap(fitting),
+    addIndex: (index, indexOf) => informer.addIndex(index, (object) => fitting(object).flatMap(indexOf)),
+    byIndex: (index, value) => informer.byIndex(index, value).flatMap(fitting),
     patchStatus: async (resource, status, signal) => {
       if (sameJson(resource.status, status)) return resource;
       const patch = {

@@ -76,6 +76,16 @@ export function refuseGenerated(objects: readonly KubeObject[], canaries: readon
   }
 }
 
+/** Ids of the objects of which the Canary makes fields its own. */
+export function claimedIds(canary: Canary): string[] {
+  return claimsOf(canary).map(({ ref }) => entryId(ref));
+}
+
+/** Ids of the objects that the Canary makes by itself. */
+export function generatedIds(canary: Canary): string[] {
+  return generatedBy(canary);
+}
+
 /** Name of the Service that clients use. */
 export function apexName({ spec: { service, targetRef } }: Canary): string {
   return service.name ?? targetRef.name;

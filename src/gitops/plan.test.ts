@@ -52,11 +52,17 @@ const relabelled = (object: KubeObject): KubeObject => {
   return { ...live, metadata: { ...live.metadata, labels: { ...live.metadata.labels, [names.syncName]: "other" } } };
 };
 
+const ofCommit = (object: KubeObject, commit: string): KubeObject => ({
+  ...object,
+  metadata: { ...object.metadata, annotations: { [names.commit]: commit } },
+});
+
 test.each<[string, { desired: KubeObject; inventory: InventoryEntry[]; live: KubeObject[] }, Action, string]>([
   ["new in Git", { desired: config("a"), inventory: [], live: [] }, "create", head],
   ["there before Sync knew it", { desired: config("a"), inventory: [], live: [config("a")] }, "adopt", head],
   ["the same everywhere", { desired: config("a"), inventory: remembered(config("a")), live: [asApplied(config("a"))] }, "unchanged", old],
   ["changed in Git", { desired: config("a", { k: "2" }), inventory: remembered(config("a")), live: [asApplied(config("a"))] }, "change", head],
+  ["written by a run that ended before it said so", { desired: config("a"), inventory: remembered(config("a")), live: [ofCommit(asApplied(config("a", { k: "3" })), head)] }, "change", old],
   ["changed in the cluster", { desired: config("a"), inventory: remembered(config("a")), live: [asApplied(config("a", { k: "3" }))] }, "correct", old],
   ["grown by another controller", { desired: config("a"), inventory: remembered(config("a")), live: [{ ...asApplied(config("a")), data: { k: "1", theirs: "2" } }] }, "unchanged", old],
   ["grown by hand", { desired: config("a"), inventory: remembered(config("a")), live: [stored(prepare(config("a"), owner), [byHand])] }, "correct", old],

@@ -88,11 +88,31 @@ function actionFor({ before, sameManifest, live, owner }: Compared): Action {
   if (!before) return "adopt";
   if (!sameManifest) return "change";
   if (ownedDigest(live, managers.sync) === before.live && !mustTakeOver(live)) return "unchanged";
-  return belongsTo(live, owner) || !isClaimed(live) ? "correct" : "taken";
+  if (isClaimed(live) && !belongsTo(live, owner)) return "taken";
+  return isOwnWrite(live, before) ? "change" : "correct";
+}
+
+/** Whether a run of ours wrote the object and was ended before it could say so: nobody else writes a commit into it. */
+function isOwnWrite({ metadata: { annotations } }: KubeObject, { commit }: InventoryEntry): boolean {
+  const written = annotations?.[names.commit];
+  return written !== undefined && commit !== undefined && written !== commit;
 }
 
 function isClaimed({ metadata: { labels } }: KubeObject): boolean {
   return labels?.[names.syncName] !== undefined;
+}
+
+/** So many writes take long enough for somebody to look. */
+const manyWrites = 16;
+
+/**
+ * Whether the inventory has to be stored before these writes: it does not hold all that will be written, so that a crash
+ * would leave orphans, or they take so long that people shall see what is going on.
+ */
+export function mustRecord(inventory: readonly InventoryEntry[], { steps }: Plan): boolean {
+  const known = new Set(inventory.map(({ id }) => id));
+  const writes = steps.filter(isWrite);
+  return writes.length > manyWrites || writes.some(({ entry }) => !known.has(entry.id));
 }
 
 /**

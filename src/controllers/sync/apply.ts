@@ -5,6 +5,7 @@ import { definedScopes } from "../../gitops/namespace.ts";
 import { type Stage, stageOf, stages } from "../../gitops/order.ts";
 import { isWrite, type Plan, type Step } from "../../gitops/plan.ts";
 import { mustTakeOver, takenOver } from "../../gitops/takeover.ts";
+import { isSurelyValid } from "../../gitops/vouch.ts";
 import { type Kube, KubeError } from "../../kube/kube.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { settleAll } from "../../lib/parallel.ts";
@@ -48,9 +49,10 @@ const inFlight = 16;
  */
 export async function applyPlan(deps: ApplyDeps, plan: Plan, as: ApplyAs, signal: AbortSignal): Promise<Applied> {
   const writes = plan.steps.filter(isWrite);
+  const doubtful = mustAsk(writes);
   const checked = new Set<Step>();
   const check = async (steps: readonly Step[]): Promise<Refusal[]> => {
-    const unchecked = steps.filter((step) => !checked.has(step) && needsCheck(step, writes));
+    const unchecked = steps.filter((step) => !checked.has(step) && doubtful.has(step));
     for (const step of unchecked) checked.add(step);
     return refusals(unchecked, await settleAll(unchecked, inFlight, (step) => dryRun(deps.kube, step, as.impersonate, signal)));
   };
@@ -76,9 +78,20 @@ export async function applyPlan(deps: ApplyDeps, plan: Plan, as: ApplyAs, signal
   return { done, refused: [] };
 }
 
-/** A single write is checked by being made; what only drifted was accepted before. */
-function needsCheck({ action }: Step, writes: readonly Step[]): boolean {
-  return writes.length > 1 && action !== "correct" && action !== "recreate";
+/**
+ * The steps that the API server is asked about before anything is written. A single write is checked by being made; what only
+ * drifted was accepted before. Of what we can vouch for ourselves only one of each kind and namespace is asked about: whether
+ * it may be written there at all.
+ */
+function mustAsk(writes: readonly Step[]): ReadonlySet<Step> {
+  if (writes.length < 2) return new Set();
+  const fresh = writes.filter(({ action }) => action !== "correct" && action !== "recreate");
+  const groups = Map.groupBy(fresh, ({ ref }) => `${kindKey(ref)} ${ref.namespace ?? ""}`);
+  const asked = [...groups.values()].flatMap((steps) => {
+    const doubtful = steps.filter(({ object, live }) => !isSurelyValid(object, live));
+    return doubtful.length > 0 || groups.size === 1 ? doubtful : steps.slice(0, 1);
+  });
+  return new Set(asked);
 }
 
 /** Whether the API server can say now what it thinks of the object: not when its kind or namespace is only about to be made. */

@@ -1,11 +1,12 @@
 import type { Outcome } from "../../api/conditions.ts";
 import { findCondition } from "../../api/conditions.ts";
 import { describeRef, type ObjectRef } from "../../api/object.ts";
-import type { InventoryEntry, Sync } from "../../api/sync.ts";
+import type { InventoryEntry, Sync, SyncStatus } from "../../api/sync.ts";
 import { describeHealth, type Health, healthOf } from "../../gitops/health.ts";
 import { refOfEntry } from "../../gitops/inventory.ts";
 import type { ReconcileResult } from "../../kube/kube.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
+import { sameJson } from "../../lib/json.ts";
 import type { SyncDeps } from "./deps.ts";
 import { nameSome, resourceOf } from "./events.ts";
 import type { Observation } from "./observe.ts";
@@ -37,11 +38,33 @@ export async function conclude(deps: SyncDeps, done: Done, signal: AbortSignal):
   const verdict =
     sync.spec.wait || (sync.spec.prune && stale.length > 0) ? await judge(deps, done, kept, signal) : ({ state: "healthy" } as const);
   const pruned = await pruneWhenHealthy(deps, { done, verdict, kept, stale }, signal);
-  const outcome = pruned.outcome ?? outcomeOf(verdict, seen, stale);
   const inventory = [...kept, ...stale.filter(({ id }) => !pruned.gone.has(id))].sort((a, b) => (a.id < b.id ? -1 : 1));
-  await deps.syncs.patchStatus(sync, applied(sync, { seen, inventory, wrote, outcome, nowMs: deps.clock.nowMs() }), signal);
+  const nowMs = deps.clock.nowMs();
+  const next = (revision: string): Said => {
+    const outcome = pruned.outcome ?? outcomeOf(verdict, revision, stale);
+    return { outcome, status: applied(sync, { seen, revision, inventory, wrote, outcome, nowMs }) };
+  };
+  const { outcome, status } = newsOf(done, next);
+  await deps.syncs.patchStatus(sync, status, signal);
   tellHealth(deps, sync, outcome);
+  const { namespace = "", name } = sync.metadata;
+  deps.syncObserver?.isAt({ namespace, name }, seen.source.revision);
   return { requeueAfterMs: nextMs(sync, verdict, outcome) };
+}
+
+interface Said {
+  readonly outcome: Outcome;
+  readonly status: SyncStatus;
+}
+
+/**
+ * A commit that holds nothing new for this Sync is no news: its status goes on naming the last one that did, so that one
+ * commit does not write to every Sync of its repository.
+ */
+function newsOf({ sync, seen: { planned, source } }: Done, next: (revision: string) => Said): Said {
+  const last = sync.status.lastAppliedRevision;
+  const asBefore = planned || last === undefined ? undefined : next(last);
+  return asBefore && sameJson(asBefore.status, sync.status) ? asBefore : next(source.revision);
 }
 
 /** Entries of what Git has, and of what it no longer has; the latter without digests, so that they are looked at every time. */
@@ -114,7 +137,7 @@ function timeoutMs({ spec: { timeout, interval } }: Sync): number {
   return timeout === undefined ? Math.max(parseDurationMs(interval) - 30_000, 30_000) : parseDurationMs(timeout);
 }
 
-function outcomeOf(verdict: Verdict, { source: { revision } }: Observation, stale: readonly StaleEntry[]): Outcome {
+function outcomeOf(verdict: Verdict, revision: string, stale: readonly StaleEntry[]): Outcome {
   const pruning = stale.length > 0 ? `; not pruned before that: ${nameSome(stale.map((entry) => describeRef(refOfEntry(entry))))}` : "";
   switch (verdict.state) {
     case "healthy":
@@ -139,7 +162,8 @@ async function waitForStage(
     message: `${seen.source.revision}: ${waitingFor}`,
     state: "reconciling",
   };
-  const status = applied(sync, { seen, inventory: [...inventory], wrote: true, outcome, nowMs: deps.clock.nowMs() });
+  const { revision } = seen.source;
+  const status = applied(sync, { seen, revision, inventory: [...inventory], wrote: true, outcome, nowMs: deps.clock.nowMs() });
   const { lastAppliedRevision: _, inputs: __, ...rest } = status;
   const before = sync.status.lastAppliedRevision;
   await deps.syncs.patchStatus(sync, { ...rest, ...(before === undefined ? {} : { lastAppliedRevision: before }) }, signal);

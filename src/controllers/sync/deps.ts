@@ -19,8 +19,17 @@ interface Written {
   readonly durationMs: number;
 }
 
-/** Told of what Syncs write, for metrics. Must be cheap and must not throw. */
-export type SyncObserver = (sync: { readonly namespace: string; readonly name: string }, written: Written) => void;
+/** Told of what Syncs do, for metrics. Its methods must be cheap and must not throw. */
+export interface SyncObserver {
+  wrote(sync: SyncName, written: Written): void;
+  /** The cluster is as this revision of the source says, whether or not that brought anything new. */
+  isAt(sync: SyncName, revision: string): void;
+}
+
+interface SyncName {
+  readonly namespace: string;
+  readonly name: string;
+}
 
 /** What the Sync controller needs. */
 export interface SyncDeps {

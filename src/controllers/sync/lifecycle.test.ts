@@ -144,6 +144,21 @@ describe("dependsOn", () => {
     expect(await app.find("ConfigMap", "b")).toBeDefined();
   });
 
+  test("does not wait for one to which the commit is nothing new", async () => {
+    const app = appIn(world, "deps-still");
+    const files = { "a/a.yaml": configMap("a", { k: "1" }), "b/b.yaml": configMap("b", { k: "1" }) };
+    const first = app.source.commit(files);
+    await app.create({ path: "a", dependsOn: [{ name: "base" }] });
+    const spec = { sourceRef: { name: "app" }, interval: "1h", prune: true, path: "b", targetNamespace: "deps-still" };
+    const base = { apiVersion, kind: "Sync", metadata: { namespace: "deps-still", name: "base" }, spec };
+    await world.kube.apply(base, { fieldManager: "test" }, signal);
+    await app.becomes(first, "True");
+    const second = app.source.commit({ ...files, "a/a.yaml": configMap("a", { k: "2" }) });
+    await app.poke();
+    await app.becomes(second, "True");
+    expect(await app.find("Sync", "base", apiVersion)).toMatchObject({ status: { lastAppliedRevision: `main@sha1:${first}` } });
+  });
+
   test("a circle is named", async () => {
     const app = appIn(world, "circle");
     const commit = app.source.commit({ "a.yaml": configMap("a", { k: "1" }) });

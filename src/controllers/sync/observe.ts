@@ -2,7 +2,7 @@ import { type Canary, canary as canaryKind } from "../../api/canary.ts";
 import { apiVersion, managers, parseObject } from "../../api/meta.ts";
 import { keyOf, type KubeObject, type ObjectRef, refOf } from "../../api/object.ts";
 import type { InventoryEntry, Sync } from "../../api/sync.ts";
-import { handedOverFacts, handOver, refuseGenerated } from "../../gitops/handover.ts";
+import { claimedIds, generatedIds, handedOverFacts, handOver, refuseGenerated } from "../../gitops/handover.ts";
 import { entryId, refOfEntry } from "../../gitops/inventory.ts";
 import { type Owner, prepare } from "../../gitops/manifest.ts";
 import { type Plan, plan, type PlanInput } from "../../gitops/plan.ts";
@@ -15,13 +15,13 @@ import { placeOf } from "../../render/manifest.ts";
 import type { RenderedObject } from "../../render/renderer.ts";
 import type { Hold } from "../../revert/hold.ts";
 import type { SyncDeps } from "./deps.ts";
-import type { Source } from "./source.ts";
+import { awaitDependencies, type Source } from "./source.ts";
 
 /** Everything one run is decided from. */
 export interface Observation {
   readonly source: Source;
   readonly inventory: readonly InventoryEntry[];
-  /** Digest of all that the plan depends on, but the live objects. */
+  /** Digests of all that the plan depends on, but the live objects: of the repository, and of everything else. */
   readonly inputs: string;
   /** `undefined`: same inputs as the last finished run and no drift, so nothing was rendered. */
   readonly planned: Planned | undefined;
@@ -38,27 +38,28 @@ export interface Planned {
   readonly placeOf: (ref: ObjectRef) => string | undefined;
 }
 
-/** Reads all that a run needs, and renders only when something differs. */
+/** Reads all that a run needs, and renders only when something differs and what the Sync depends on is Ready. */
 export async function observe(deps: SyncDeps, sync: Sync, source: Source, signal: AbortSignal): Promise<Observation> {
   const { rendering, live } = deps;
   const { repository, commit } = source;
   const inventory = sync.status.inventory?.entries ?? [];
   await live.ensure([...inventory.map((entry) => refOfEntry(entry)), ...handedKinds], signal);
   let rendered: Promise<RenderedObject[]> | undefined;
-  const render = (): Promise<RenderedObject[]> => (rendered ??= rendering.renderAt(sync, repository, commit, signal));
+  const render = (): Promise<RenderedObject[]> => (rendered ??= renderWhenReady(deps, sync, source, signal));
   const holds = await deps.holdsOf(sync, async () => (await render()).map(({ object }) => object), signal);
-  const canaries = deps.canaries.list();
-  const find = (ref: ObjectRef): KubeObject | undefined => live.find(ref);
-  const inputs = hashJson([
-    await rendering.inputsAt(sync, repository, commit, signal),
-    sync.metadata.generation,
-    holds,
-    handedOverFacts(canaries, find),
-  ]);
+  const claimants = canariesOfIds(deps, claimedIndex, inventory.map(({ id }) => id));
+  const facts = handedOverFacts(claimants, (ref) => live.find(ref));
+  const others = hashJson([sync.metadata.generation, holds, facts]);
+  const inputs = `${await rendering.inputsAt(sync, repository, commit, signal)}-${others}`;
   const settled = inputs === sync.status.inputs && inventory.every((entry) => isAsApplied(entry, live.find(refOfEntry(entry))));
   if (settled) return { source, inventory, inputs, planned: undefined };
-  const planned = await planFrom(deps, { sync, source, inventory, holds, canaries, rendered: await render() }, signal);
+  const planned = await planFrom(deps, { sync, source, inventory, holds, rendered: await render() }, signal);
   return { source, inventory, inputs, planned };
+}
+
+async function renderWhenReady(deps: SyncDeps, sync: Sync, source: Source, signal: AbortSignal): Promise<RenderedObject[]> {
+  await awaitDependencies(deps, sync, source, signal);
+  return deps.rendering.renderAt(sync, source.repository, source.commit, signal);
 }
 
 /** Kinds that Canaries share with Syncs. */
@@ -75,12 +76,11 @@ interface PlanFrom {
   readonly source: Source;
   readonly inventory: readonly InventoryEntry[];
   readonly holds: readonly Hold[];
-  readonly canaries: readonly Canary[];
   readonly rendered: readonly RenderedObject[];
 }
 
 async function planFrom(deps: SyncDeps, from: PlanFrom, signal: AbortSignal): Promise<Planned> {
-  const { sync, source, inventory, holds, canaries, rendered } = from;
+  const { sync, source, inventory, holds, rendered } = from;
   refuseEmpty(sync, rendered, inventory);
   const places = new Map(rendered.map(({ object, origin }) => [entryId(refOf(object)), placeOf(origin)]));
   const place = (ref: ObjectRef): string | undefined => places.get(entryId(ref));
@@ -88,9 +88,10 @@ async function planFrom(deps: SyncDeps, from: PlanFrom, signal: AbortSignal): Pr
 
   const { objects, holding } = deps.applyHolds(rendered.map(({ object }) => object), holds);
   const described = canariesOf(objects);
-  const staying = canaries.filter((canary) => !isStale(canary, inventory, places));
+  const ids = objects.map((object) => entryId(refOf(object)));
+  const staying = canariesOfIds(deps, generatedIndex, ids).filter((canary) => !isStale(canary, inventory, places));
   refuseGenerated(objects, [...staying, ...described], (ref) => place(ref) ?? "");
-  const handed = handOver(objects, canaries, (ref) => deps.live.find(ref));
+  const handed = handOver(objects, canariesOfIds(deps, claimedIndex, ids), (ref) => deps.live.find(ref));
   const owner = ownerOf(sync);
   const desired = rendered.map(({ object: written }, index) => ({ object: prepare(handed.objects[index] ?? written, owner), written }));
   const found = await confirmed(deps, { desired, inventory, owner, commit: source.commit }, signal);
@@ -100,6 +101,20 @@ async function planFrom(deps: SyncDeps, from: PlanFrom, signal: AbortSignal): Pr
 /** Who applies, for labels and for telling whose an object is. */
 export function ownerOf({ metadata: { name, namespace = "" } }: Sync): Owner {
   return { name, namespace };
+}
+
+/** Canaries by the ids of objects that they share with Syncs, and of those that they make. */
+const claimedIndex = "sync: claimed";
+const generatedIndex = "sync: generated";
+
+/** Makes Canaries known by the objects of theirs that Syncs may apply. Once, at wiring. */
+export function indexCanaries({ canaries }: Pick<SyncDeps, "canaries">): void {
+  canaries.addIndex(claimedIndex, claimedIds);
+  canaries.addIndex(generatedIndex, generatedIds);
+}
+
+function canariesOfIds({ canaries }: SyncDeps, index: string, ids: readonly string[]): Canary[] {
+  return [...new Set(ids.flatMap((id) => canaries.byIndex(index, id)))];
 }
 
 function canariesOf(objects: readonly KubeObject[]): Canary[] {

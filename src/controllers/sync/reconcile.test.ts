@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { apiVersion } from "../../api/meta.ts";
 import { describeRef, type ObjectRef } from "../../api/object.ts";
 import { appIn, configMap, eventually, startWorld, type World } from "../../../test/sync-world.ts";
 
 const signal = new AbortController().signal;
 let world: World;
+const syncIn = (namespace: string): ObjectRef => ({ apiVersion, kind: "Sync", namespace, name: "app" });
+/** Commits at which a Sync's folder was looked at. */
+const lookedAt = new Set<string>();
 /** Namespaces of the Syncs that were rendered, one for each time. */
 const rendered: (string | undefined)[] = [];
 /** What happens in the cluster right before an object is deleted. */
@@ -14,6 +18,11 @@ beforeAll(async () => {
       ...deps,
       rendering: {
         ...rendering,
+        inputsAt: async (sync, repository, commit, within) => {
+          const inputs = await rendering.inputsAt(sync, repository, commit, within);
+          lookedAt.add(commit);
+          return inputs;
+        },
         renderAt: (sync, ...rest) => {
           rendered.push(sync.metadata.namespace);
           return rendering.renderAt(sync, ...rest);
@@ -87,7 +96,7 @@ test("only what changed is written, and keeps the commit that changed it; a comm
   world.requests.length = 0;
   await app.poke();
   await app.becomes(second, "True");
-  expect(writesTo("quiet")).toEqual(["patch syncs/status app", "patch configmaps b", "patch syncs/status app"]);
+  expect(writesTo("quiet")).toEqual(["patch configmaps b", "patch syncs/status app"]);
   const commitOf = async (name: string) => (await app.find("ConfigMap", name))?.metadata.annotations?.["serin.dev/commit"];
   expect([await commitOf("a"), await commitOf("b")]).toEqual([first, second]);
 
@@ -96,9 +105,53 @@ test("only what changed is written, and keeps the commit that changed it; a comm
   world.requests.length = 0;
   const third = app.source.commit({ ...files, "app/b.yaml": configMap("b", { k: "2" }), "README.md": "x" });
   await app.poke();
-  await app.becomes(third, "True");
-  expect(writesTo("quiet")).toEqual(["patch syncs/status app"]);
+  await eventually(async () => (lookedAt.has(third) ? true : undefined), () => `nobody looked at ${third}`);
+  expect(writesTo("quiet")).toEqual([]);
   expect(rendered).not.toContain("quiet");
+  expect((await app.sync()).status.lastAppliedRevision).toBe(`main@sha1:${second}`);
+  // Who asks gets an answer that names the newest commit.
+  await world.kube.patch(syncIn("quiet"), { metadata: { annotations: { "serin.dev/requestedAt": "now" } } }, { fieldManager: "test" }, signal);
+  const { status } = await app.becomes(third, "True");
+  expect(status).toMatchObject({ lastHandledReconcileAt: "now", lastAppliedRevision: `main@sha1:${third}` });
+});
+
+test("a thousand new ConfigMaps cost one write each, and a handful for the Sync", async () => {
+  const app = appIn(world, "many");
+  const file = (version: string) => Array.from({ length: 1_000 }, (_, index) => configMap(`m${index}`, { k: version })).join("---\n");
+  app.source.commit({ "README.md": "x" });
+  await app.create();
+  await eventually(async () => ((await app.sync()).status?.conditions ? true : undefined), () => "the Sync was not seen");
+  const first = app.source.commit({ "all.yaml": file("1") });
+  world.requests.length = 0;
+  await app.poke();
+  await app.becomes(first, "True");
+  const made = () => world.requests.filter(({ namespace, verb, resource }) => namespace === "many" && verb !== "watch" && !/^(gitrepositories|syncs)$/.test(resource));
+  expect(made().filter(({ resource }) => resource === "configmaps")).toHaveLength(1_000);
+  expect(made().length).toBeLessThanOrEqual(1_010);
+});
+
+test("a change of which a run that was ended says nothing is nobody's drift", async () => {
+  const own = await startWorld();
+  try {
+    const app = appIn(own, "ended");
+    const first = app.source.commit({ "a.yaml": configMap("a", { k: "1" }) });
+    await app.create();
+    await app.becomes(first, "True");
+    await own.stopControllers();
+    // As if the process had been killed between the apply and the status.
+    const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "ended", name: "a" };
+    const a = await own.kube.get(ref, signal);
+    const metadata = { ...a.metadata, annotations: { "serin.dev/commit": "f".repeat(40) } };
+    const { resourceVersion: _, uid: __, creationTimestamp: ___, managedFields: ____, ...kept } = metadata;
+    const object = { apiVersion: "v1", kind: "ConfigMap", metadata: kept, data: { k: "2" } };
+    await own.kube.apply(object, { fieldManager: "serin-sync" }, signal);
+    own.startControllers();
+    await eventually(async () => ((await app.find("ConfigMap", "a"))?.["data"] as { k: string }).k === "1" || undefined, () => "a stays changed");
+    await eventually(async () => ((await app.events()).length > 1 ? true : undefined), () => "no event");
+    expect((await app.events()).filter((event) => event.includes("DriftCorrected"))).toEqual([]);
+  } finally {
+    await own.close();
+  }
 });
 
 test("drift is put back at once, and the event names the field and who did it", async () => {

@@ -1,6 +1,6 @@
 import { managers, names } from "../../api/meta.ts";
 import type { Sync } from "../../api/sync.ts";
-import { afterApply, isNew, isWrite, type Step, writeAhead } from "../../gitops/plan.ts";
+import { afterApply, isNew, isWrite, mustRecord, type Step, writeAhead } from "../../gitops/plan.ts";
 import type { Reconcile, ReconcileResult } from "../../kube/kube.ts";
 import { GitError } from "../../git/git.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
@@ -13,7 +13,7 @@ import { tellAdopted, tellApplied, tellDrift } from "./events.ts";
 import { type Observation, observe, type Planned } from "./observe.ts";
 import { refusalError } from "./refusal.ts";
 import { removeSync } from "./remove.ts";
-import { awaitDependencies, sourceOf } from "./source.ts";
+import { awaitDependencies, refuseCycle, sourceOf } from "./source.ts";
 import { applying, impersonated, withInventory } from "./status.ts";
 
 const unfetchedMs = 500;
@@ -32,8 +32,11 @@ export function syncReconciler(given: SyncDeps): Reconcile {
     if (!sync.metadata.finalizers?.includes(names.finalizer)) return addFinalizer(deps, sync, signal);
     const source = sourceOf(sync, deps.repositories);
     try {
-      awaitDependencies(sync, source.revision, deps.syncs);
-      if (sync.status.inventory === undefined) await deps.beforeFirstApply(sync, source.repository, signal);
+      refuseCycle(sync, deps.syncs);
+      if (sync.status.inventory === undefined) {
+        await awaitDependencies(deps, sync, source, signal);
+        await deps.beforeFirstApply(sync, source.repository, signal);
+      }
       const seen = await observe(deps, sync, source, signal);
       return await carryOut(deps, sync, seen, signal);
     } catch (cause) {
@@ -51,8 +54,8 @@ async function carryOut(deps: SyncDeps, sync: Sync, seen: Observation, signal: A
   if (!planned?.plan.steps.some(isWrite)) return conclude(deps, { sync, seen, wrote: false, inventory }, signal);
 
   const ahead = writeAhead(inventory, planned.plan);
-  // What only drifted is in the inventory already.
-  const recorded = planned.plan.steps.some(isNew)
+  // What is in the inventory already is tracked: should this run end half-way, the next one finds out by comparing.
+  const recorded = mustRecord(inventory, planned.plan)
     ? await deps.syncs.patchStatus(sync, applying(sync, { seen, inventory: ahead, nowMs: deps.clock.nowMs() }), signal)
     : sync;
   const startedMs = performance.now();
@@ -70,7 +73,7 @@ async function carryOut(deps: SyncDeps, sync: Sync, seen: Observation, signal: A
   tellAdopted(deps, sync, planned, told);
   if (refused.length === 0)
     return conclude(deps, { sync: recorded, seen, wrote: done.some(({ step }) => isNew(step)), inventory: after, waitingFor }, signal);
-  await deps.syncs.patchStatus(recorded, withInventory(recorded, after), signal);
+  await deps.syncs.patchStatus(recorded, withInventory(recorded, { seen, inventory: after }), signal);
   throw refusalError(sync, refused, planned.placeOf);
 }
 
@@ -80,7 +83,7 @@ function tellObserver(
   { done, startedMs }: { done: readonly { readonly step: Step }[]; startedMs: number },
 ): void {
   const corrected = done.filter(({ step }) => step.action === "correct" || step.action === "recreate").length;
-  syncObserver?.({ namespace, name }, { corrected, durationMs: performance.now() - startedMs });
+  syncObserver?.wrote({ namespace, name }, { corrected, durationMs: performance.now() - startedMs });
 }
 
 /** Two Syncs that apply the same object would take it from each other for ever. */

@@ -30,7 +30,12 @@ export interface Rendering {
   /** As `renderAt`, but never from memory: what cannot be rendered twice the same is not told apart by rendering. */
   readonly renderAnew: RenderAt;
   /** Digest of everything in the repository that the Sync's rendering depends on; equal digests give equal objects. */
-  readonly inputsAt: (sync: Sync, repository: GitRepository, commitOrTree: string, signal: AbortSignal) => Promise<string>;
+  readonly inputsAt: (
+    sync: Pick<Sync, "spec">,
+    repository: GitRepository,
+    commitOrTree: string,
+    signal: AbortSignal,
+  ) => Promise<string>;
 }
 
 /** Renderings are kept up to about this many characters of JSON. */

@@ -2,8 +2,10 @@ import { findCondition } from "../../api/conditions.ts";
 import { type GitRepository, parseRevision } from "../../api/git-repository.ts";
 import { keyOf } from "../../api/object.ts";
 import type { Sync } from "../../api/sync.ts";
+import { GitError } from "../../git/git.ts";
 import { StalledError, WaitingError } from "../../lib/errors.ts";
 import type { Resources } from "../resources.ts";
+import type { SyncDeps } from "./deps.ts";
 
 /** What is fetched and known of a source. */
 export interface Source {
@@ -31,24 +33,51 @@ export function sourceOf(sync: Sync, repositories: Resources<GitRepository>): So
   return { repository, revision, commit };
 }
 
-/** Throws WaitingError while a Sync that this one depends on is not Ready at its newest, and StalledError for a cycle. */
-export function awaitDependencies(sync: Sync, revision: string, syncs: Resources<Sync>): void {
+/** Throws StalledError when the Sync depends on itself, by way of others or not. */
+export function refuseCycle(sync: Sync, syncs: Resources<Sync>): void {
   const cycle = findCycle(sync, syncs);
   if (cycle) throw new StalledError("DependencyCycle", `spec.dependsOn goes in a circle: ${cycle.join(" → ")}; remove one of them`);
+}
+
+/** Throws WaitingError while a Sync that this one depends on is not Ready at its newest. */
+export async function awaitDependencies(
+  { syncs, rendering }: Pick<SyncDeps, "syncs" | "rendering">,
+  sync: Sync,
+  source: Source,
+  signal: AbortSignal,
+): Promise<void> {
   for (const { name } of sync.spec.dependsOn ?? []) {
     const key = keyOf({ namespace: sync.metadata.namespace, name });
-    const problem = notReady(syncs.find(key), sync, revision);
+    const dependency = syncs.find(key);
+    const behind = async (): Promise<boolean> => dependency !== undefined && !(await hasApplied(rendering, dependency, source, signal));
+    const sameSource = dependency?.spec.sourceRef.name === sync.spec.sourceRef.name;
+    const problem = notReady(dependency) ?? (sameSource && (await behind()) ? `has not applied ${source.revision} yet` : undefined);
     if (problem !== undefined) throw new WaitingError("DependencyNotReady", `Sync ${key}, which spec.dependsOn names, ${problem}`, waitMs);
   }
 }
 
-function notReady(dependency: Sync | undefined, sync: Sync, revision: string): string | undefined {
+function notReady(dependency: Sync | undefined): string | undefined {
   if (!dependency) return "does not exist";
   const ready = findCondition(dependency.status.conditions, "Ready");
   if (dependency.status.observedGeneration !== dependency.metadata.generation) return "was changed and has not been applied yet";
-  if (ready?.status !== "True") return "is not Ready";
-  const sameSource = dependency.spec.sourceRef.name === sync.spec.sourceRef.name;
-  return sameSource && dependency.status.lastAppliedRevision !== revision ? `has not applied ${revision} yet` : undefined;
+  return ready?.status === "True" ? undefined : "is not Ready";
+}
+
+/** Whether the revision is applied, or holds nothing new for the Sync: then its status still names an earlier one. */
+async function hasApplied(rendering: SyncDeps["rendering"], { spec, status }: Sync, source: Source, signal: AbortSignal): Promise<boolean> {
+  if (status.lastAppliedRevision === source.revision) return true;
+  try {
+    return sourceInputs(status) === (await rendering.inputsAt({ spec }, source.repository, source.commit, signal));
+  } catch (error) {
+    // What is wrong with its folder it says itself, and is not Ready then.
+    if (error instanceof StalledError || (error instanceof GitError && error.reason !== "HistoryUnavailable")) return false;
+    throw error;
+  }
+}
+
+/** The part of `status.inputs` that stands for the repository. */
+function sourceInputs({ inputs }: Sync["status"]): string | undefined {
+  return inputs?.split("-").at(0);
 }
 
 /** Names from the Sync back to itself, or `undefined`. Only cycles that it is part of count: others are theirs to tell. */
@@ -71,5 +100,10 @@ function findCycle(sync: Sync, syncs: Resources<Sync>): string[] | undefined {
 
 /** A dependency that does not fit its schema is reported on itself. */
 function findLeniently(syncs: Resources<Sync>, key: string): Sync | undefined {
-  return syncs.list().find(({ metadata }) => keyOf(metadata) === key);
+  try {
+    return syncs.find(key);
+  } catch (error) {
+    if (error instanceof StalledError) return undefined;
+    throw error;
+  }
 }

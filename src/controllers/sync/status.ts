@@ -21,9 +21,9 @@ export function applying(
   };
 }
 
-/** The status with another inventory and nothing else changed. */
-export function withInventory({ status }: Sync, entries: InventoryEntry[]): SyncStatus {
-  return { ...status, inventory: { entries } };
+/** The status of a run that was not finished, with what it did. */
+export function withInventory({ status }: Sync, { seen, inventory }: { seen: Observation; inventory: InventoryEntry[] }): SyncStatus {
+  return { ...status, lastAttemptedRevision: seen.source.revision, inputs: undefined, inventory: { entries: inventory } };
 }
 
 /** The status with this outcome. Does not say that a request was handled. */
@@ -31,13 +31,12 @@ function withOutcome({ status, metadata: { generation = 0 } }: Sync, outcome: Ou
   return { ...status, observedGeneration: generation, conditions: nextConditions(status.conditions, outcome, { generation, nowMs }) };
 }
 
-/** The status after everything was applied. */
+/** The status after everything was applied: of this revision, which is that of the source unless it brought nothing new. */
 export function applied(
   sync: Sync,
-  done: { seen: Observation; inventory: InventoryEntry[]; wrote: boolean; outcome: Outcome; nowMs: number },
+  done: { seen: Observation; revision: string; inventory: InventoryEntry[]; wrote: boolean; outcome: Outcome; nowMs: number },
 ): SyncStatus {
-  const { seen, inventory, wrote, outcome, nowMs } = done;
-  const { revision } = seen.source;
+  const { seen, revision, inventory, wrote, outcome, nowMs } = done;
   const holding = seen.planned ? seen.planned.holding : (sync.status.holding ?? []);
   const requestedAt = sync.metadata.annotations?.[names.requestedAt];
   return {

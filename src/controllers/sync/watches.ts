@@ -1,30 +1,28 @@
 import { names } from "../../api/meta.ts";
 import { keyOf, type KubeObject } from "../../api/object.ts";
-import type { Sync } from "../../api/sync.ts";
 import type { Watched } from "../../kube/controller.ts";
 import type { Change, Informer } from "../../kube/kube.ts";
 import type { SyncDeps } from "./deps.ts";
+import { indexCanaries } from "./observe.ts";
 
-/** What wakes the Sync controller beside its own objects: sources, dependencies and everything that Syncs applied. */
-export function syncWatches({ syncs, repositories, live }: Pick<SyncDeps, "syncs" | "repositories" | "live">): Watched[] {
-  const using = (matches: (sync: Sync) => boolean): string[] => syncs.list().filter(matches).map(({ metadata }) => keyOf(metadata));
+const sourceIndex = "sync: source";
+const dependencyIndex = "sync: dependency";
+
+/**
+ * What wakes the Sync controller beside its own objects: sources, dependencies and everything that Syncs applied. Call once,
+ * at wiring: defines indexes.
+ */
+export function syncWatches(deps: Pick<SyncDeps, "syncs" | "repositories" | "canaries" | "live">): Watched[] {
+  const { syncs, repositories, live } = deps;
+  indexCanaries(deps);
+  syncs.addIndex(sourceIndex, ({ metadata: { namespace }, spec }) => [keyOf({ namespace, name: spec.sourceRef.name })]);
+  syncs.addIndex(dependencyIndex, ({ metadata: { namespace }, spec }) =>
+    (spec.dependsOn ?? []).map(({ name }) => keyOf({ namespace, name })),
+  );
+  const using = (index: string): Watched["keysOf"] => ({ key }) => syncs.byIndex(index, key).map(({ metadata }) => keyOf(metadata));
   return [
-    {
-      informer: repositories.informer,
-      keysOf: ({ before, after }) => {
-        const { name, namespace } = (after ?? before)?.metadata ?? {};
-        return using(({ spec, metadata }) => metadata.namespace === namespace && spec.sourceRef.name === name);
-      },
-    },
-    {
-      informer: syncs.informer,
-      keysOf: ({ before, after }) => {
-        const { name, namespace } = (after ?? before)?.metadata ?? {};
-        return using(
-          ({ spec, metadata }) => metadata.namespace === namespace && (spec.dependsOn ?? []).some((dependency) => dependency.name === name),
-        );
-      },
-    },
+    { informer: repositories.informer, keysOf: using(sourceIndex) },
+    { informer: syncs.informer, keysOf: using(dependencyIndex) },
     { informer: appliedObjects(live), keysOf: ({ before, after }) => [...new Set([...ownersOf(before), ...ownersOf(after)])] },
   ];
 }

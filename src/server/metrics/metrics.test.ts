@@ -134,7 +134,7 @@ test.each<[string, KubeObject, string[]]>([
   expect(told.filter((line) => line.includes('namespace="shop"')).toSorted()).toEqual(want.toSorted());
 });
 
-test("a Sync is up to date when it applied what its source has", async () => {
+test("a Sync is up to date when it applied what its source has, or found nothing new in it", async () => {
   const metrics = create();
   const spec = { sourceRef: { name: "source" } };
   metrics.objects.follow({
@@ -142,12 +142,15 @@ test("a Sync is up to date when it applied what its source has", async () => {
     Sync: source(
       object("Sync", "new", { spec, status: { lastAppliedRevision: "main@sha1:2" } }),
       object("Sync", "old", { spec, status: { lastAppliedRevision: "main@sha1:1" } }),
+      object("Sync", "same", { spec, status: { lastAppliedRevision: "main@sha1:1" } }),
       object("Sync", "lost", { spec: { sourceRef: { name: "other" } } }),
     ),
   });
+  metrics.objects.isAt({ namespace: "shop", name: "same" }, "main@sha1:2");
   expect(await lines(metrics, "serin_sync_up_to_date{")).toEqual([
     'serin_sync_up_to_date{namespace="shop",name="new"} 1',
     'serin_sync_up_to_date{namespace="shop",name="old"} 0',
+    'serin_sync_up_to_date{namespace="shop",name="same"} 1',
   ]);
 });
 

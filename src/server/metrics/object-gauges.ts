@@ -1,4 +1,4 @@
-import type { KubeObject } from "../../api/object.ts";
+import { keyOf, type KubeObject } from "../../api/object.ts";
 import { conditionOf, listAt, numberAt, secondsAt, textAt, valueAt } from "./fields.ts";
 
 /** One value of a gauge for one object. */
@@ -10,6 +10,9 @@ interface Sample {
 /** Finds another object: of this kind, by `namespace/name`. */
 export type FindObject = (kind: string, key: string) => KubeObject | undefined;
 
+/** The newest revision that the cluster is at, of a Sync by `namespace/name`; `undefined` before its first run. */
+export type ReachedRevision = (sync: string) => string | undefined;
+
 /** A gauge with the labels `namespace` and `name` for every object of a kind. */
 export interface ObjectGauge {
   readonly name: string;
@@ -17,7 +20,7 @@ export interface ObjectGauge {
   readonly kind: string;
   /** Beside namespace and name. */
   readonly labels: readonly string[];
-  readonly samples: (object: KubeObject, find: FindObject) => readonly Sample[];
+  readonly samples: (object: KubeObject, find: FindObject, reached: ReachedRevision) => readonly Sample[];
 }
 
 function plain(value: number | undefined): Sample[] {
@@ -47,12 +50,13 @@ function checks(object: KubeObject, sample: (metric: string, check: unknown) => 
   });
 }
 
-/** Of the Sync, whether what it applied last is what its source has. */
-function isUpToDate(object: KubeObject, find: FindObject): Sample[] {
+/** Of the Sync, whether the cluster is as its source says: its status names the last revision that brought something new. */
+function isUpToDate(object: KubeObject, find: FindObject, reached: ReachedRevision): Sample[] {
   const source = find("GitRepository", `${object.metadata.namespace ?? ""}/${textAt(object["spec"], "sourceRef", "name") ?? ""}`);
   const wanted = textAt(source?.["status"], "revision");
   if (wanted === undefined) return [];
-  return [{ value: textAt(object["status"], "lastAppliedRevision") === wanted ? 1 : 0 }];
+  const applied = textAt(object["status"], "lastAppliedRevision");
+  return [{ value: applied === wanted || reached(keyOf(object.metadata)) === wanted ? 1 : 0 }];
 }
 
 const canaries: readonly Omit<ObjectGauge, "kind">[] = [
@@ -104,7 +108,7 @@ const syncs: readonly Omit<ObjectGauge, "kind">[] = [
   { name: "serin_sync_ready", help: "1 when a Sync is Ready, else 0.", labels: [], samples: isReady },
   {
     name: "serin_sync_up_to_date",
-    help: "1 when the revision that a Sync applied last is the one that its source has, else 0.",
+    help: "1 when a Sync has applied what its source has, or found nothing new in it, else 0.",
     labels: [],
     samples: isUpToDate,
   },

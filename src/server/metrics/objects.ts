@@ -1,6 +1,6 @@
 import { Gauge, Histogram, type Registry } from "prom-client";
 import { kinds } from "../../api/kinds.ts";
-import type { KubeObject } from "../../api/object.ts";
+import { keyOf, type KubeObject } from "../../api/object.ts";
 import { changeMetrics, type ObjectChange } from "./changes.ts";
 import { type FindObject, objectGauges, stateGauges } from "./object-gauges.ts";
 
@@ -21,6 +21,8 @@ export interface ObjectMetrics {
   follow(sources: Readonly<Record<string, ObjectSource>>): () => void;
   /** A Sync carried out a plan: how long that took, and how many objects were put back to what Git says. */
   readonly applied: (sync: { namespace: string; name: string }, done: { corrected: number; durationMs: number }) => void;
+  /** The cluster is as this revision says, also when that brought nothing new for the Sync and its status names an earlier one. */
+  readonly isAt: (sync: { namespace: string; name: string }, revision: string) => void;
 }
 
 const applyBuckets = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
@@ -28,7 +30,9 @@ const applyBuckets = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 /** Registers the metrics about our objects. */
 export function objectMetrics(registry: Registry): ObjectMetrics {
   let sources: Readonly<Record<string, ObjectSource>> = {};
-  registerGauges(registry, () => sources);
+  /** Of each Sync, by `namespace/name`, the newest revision that the cluster is at. */
+  const reached = new Map<string, string>();
+  registerGauges(registry, () => sources, (key) => reached.get(key));
   const changes = changeMetrics(registry);
   const apply = new Histogram({
     name: "serin_sync_apply_duration_seconds",
@@ -39,10 +43,14 @@ export function objectMetrics(registry: Registry): ObjectMetrics {
   return {
     follow: (given) => {
       sources = given;
-      const stops = Object.entries(given).map(([kind, source]) => source.onChange((change) => changes.take(kind, change)));
+      const stops = Object.entries(given).map(([kind, source]) => source.onChange((change) => {
+        if (kind === "Sync" && !change.after && change.before) reached.delete(keyOf(change.before.metadata));
+        changes.take(kind, change);
+      }));
       return () => {
         for (const stop of stops) stop();
         sources = {};
+        reached.clear();
         changes.forget();
       };
     },
@@ -50,17 +58,22 @@ export function objectMetrics(registry: Registry): ObjectMetrics {
       apply.observe(durationMs / 1_000);
       changes.corrected(sync, corrected);
     },
+    isAt: (sync, revision) => void reached.set(keyOf(sync), revision),
   };
 }
 
-function registerGauges(registry: Registry, sources: () => Readonly<Record<string, ObjectSource>>): void {
+function registerGauges(
+  registry: Registry,
+  sources: () => Readonly<Record<string, ObjectSource>>,
+  reached: (sync: string) => string | undefined,
+): void {
   const listed = (kind: string): KubeObject[] => sources()[kind]?.list() ?? [];
   const find: FindObject = (kind, key) => sources()[kind]?.find(key);
   for (const { name, help, kind, labels, samples } of objectGauges) {
     const gauge = new Gauge({ name, help, labelNames: ["namespace", "name", ...labels], registers: [registry], collect });
     function collect(): void {
       gauge.reset();
-      for (const object of listed(kind)) for (const sample of samples(object, find)) gauge.set(labelsOf(object, sample), sample.value);
+      for (const object of listed(kind)) for (const sample of samples(object, find, reached)) gauge.set(labelsOf(object, sample), sample.value);
     }
   }
   for (const { name, help, labels, samples } of stateGauges) {
@@ -69,7 +82,7 @@ function registerGauges(registry: Registry, sources: () => Readonly<Record<strin
       gauge.reset();
       for (const { kind } of kinds)
         for (const object of listed(kind))
-          for (const sample of samples(object, find)) gauge.set({ kind, ...labelsOf(object, sample) }, sample.value);
+          for (const sample of samples(object, find, reached)) gauge.set({ kind, ...labelsOf(object, sample) }, sample.value);
     }
   }
   const count = new Gauge({
