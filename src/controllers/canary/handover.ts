@@ -4,8 +4,8 @@ import { isOurs } from "../../canary/owned.ts";
 import { apexName } from "../../canary/services.ts";
 import { primaryName } from "../../canary/workloads.ts";
 import { StalledError, WaitingError } from "../../lib/errors.ts";
+import type { Router } from "../../routing/router.ts";
 import { type Cluster, kindsRead } from "./cluster.ts";
-import type { Observation } from "./observe.ts";
 
 /** How long to wait for the garbage collector to remove what an earlier Canary left. */
 const collectedMs = 2_000;
@@ -14,7 +14,7 @@ const collectedMs = 2_000;
  * Throws when a name that this Canary needs is taken: StalledError naming both when it is somebody else's, WaitingError
  * while what a Canary that has gone owned is being removed. An apex Service that is there already is adopted.
  */
-export function claimNames(cluster: Cluster, canary: Canary, { router }: Observation, all: readonly Canary[]): void {
+export function claimNames(cluster: Cluster, canary: Canary, router: Router, all: readonly Canary[]): void {
   const { namespace } = canary.metadata;
   const made: ObjectRef[] = [
     { ...kindsRead.deployment, namespace, name: primaryName(canary) },

@@ -6,7 +6,7 @@ import type { MetricServer } from "../../metrics/metric-provider.ts";
 
 /** Credentials of a metric server from a Secret: `token`, or `username` and `password`. Throws StalledError when it has neither. */
 export async function metricAuth(
-  kube: Kube,
+  kube: Pick<Kube, "find">,
   ref: { namespace?: string | undefined; name: string },
   signal: AbortSignal,
 ): Promise<NonNullable<MetricServer["auth"]>> {

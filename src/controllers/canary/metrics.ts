@@ -3,6 +3,7 @@ import type { MetricSample } from "../../analysis/sample.ts";
 import { judge, type Judgement } from "../../analysis/threshold.ts";
 import type { Canary, CanaryMetric } from "../../api/canary.ts";
 import { type KindRef, keyOf } from "../../api/object.ts";
+import type { Kube } from "../../kube/kube.ts";
 import { StalledError } from "../../lib/errors.ts";
 import { isRecord } from "../../lib/json.ts";
 import { checkQuery, type CheckQuery } from "../../metrics/check-query.ts";
@@ -17,7 +18,12 @@ import { routerOf } from "./provider.ts";
 /** Limit of one query: shorter than any sensible interval is long. */
 const queryTimeoutMs = 5_000;
 
-type Deps = Pick<CanaryDeps, "kube" | "informers" | "templates" | "metricProviders" | "defaults" | "clock">;
+/** What measuring needs. */
+export interface MetricDeps extends Pick<CanaryDeps, "informers" | "metricProviders" | "defaults" | "clock"> {
+  readonly kube: Pick<Kube, "find">;
+  readonly templates: Pick<CanaryDeps["templates"], "find">;
+}
+type Deps = MetricDeps;
 
 /**
  * Measures these metrics of the canary, and of the primary where the canary fails, and judges them. What cannot be
@@ -28,12 +34,10 @@ export async function runCheck(deps: Deps, canary: Canary, due: readonly CanaryM
   return judge(samples, { failedChecks: canary.status.failedChecks ?? 0, threshold: canary.spec.analysis.threshold });
 }
 
-/** Throws StalledError when a metric of this Canary could never be measured: said before a run, not during it. */
-export async function validateMetrics(deps: Deps, canary: Canary, signal: AbortSignal): Promise<void> {
-  for (const metric of canary.spec.analysis.metrics) {
-    await providerOf(deps, canary, metric, signal);
-    await queryOf(deps, canary, metric, signal);
-  }
+/** Throws StalledError when this metric of a Canary could never be measured: said before a run, not during it. */
+export async function validateMetric(deps: Deps, canary: Canary, metric: CanaryMetric, signal: AbortSignal): Promise<void> {
+  await providerOf(deps, canary, metric, signal);
+  await queryOf(deps, canary, metric, signal);
 }
 
 async function sample(deps: Deps, canary: Canary, metric: CanaryMetric, signal: AbortSignal): Promise<MetricSample> {

@@ -9,16 +9,15 @@ import { nextStatus } from "../../canary/status.ts";
 import { msUntilNext } from "../../canary/steps.ts";
 import { apexName } from "../../canary/services.ts";
 import type { Reconcile } from "../../kube/kube.ts";
-import { StalledError } from "../../lib/errors.ts";
 import { createDigests } from "../digests.ts";
 import { createObserver, type Observer } from "./ask.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
 import { handOver } from "./failed.ts";
 import { addFinalizer, dropFinalizer, hasFinalizer, release } from "./finalizer.ts";
-import { claimNames, claimTarget } from "./handover.ts";
-import { runCheck, validateMetrics } from "./metrics.ts";
+import { runCheck } from "./metrics.ts";
 import type { Observation } from "./observe.ts";
+import { startChecks } from "./start-checks.ts";
 import { writeRoutes, writeWorkloads } from "./write.ts";
 
 /** Takes one decision for one Canary and makes the cluster follow it. */
@@ -57,20 +56,8 @@ async function take(parts: Parts, canary: Canary, signal: AbortSignal): Promise<
 /** Decisions that begin something: what can be known to be wrong is said before them, and never in the way of an end. */
 const beginsSomething = new Set<Decision["do"]>(["initialise", "start", "await"]);
 
-async function validateStart(parts: Parts, canary: Canary, seen: Observation, signal: AbortSignal): Promise<void> {
-  await validateMetrics(parts, canary, signal);
-  requireAutoscaler(parts.cluster, canary);
-  const all = parts.canaries.list();
-  claimTarget(canary, all);
-  claimNames(parts.cluster, canary, seen, all);
-  seen.router.routes(canary, { primary: 100, canary: 0 }, seen.inputs);
-}
-
-/** Without its autoscaler the primary would keep the replicas of this moment for ever. */
-function requireAutoscaler(cluster: Cluster, { metadata, spec: { autoscalerRef } }: Canary): void {
-  if (!autoscalerRef || cluster.find({ ...autoscalerRef, namespace: metadata.namespace })) return;
-  const autoscaler = `${autoscalerRef.kind} ${keyOf({ namespace: metadata.namespace, name: autoscalerRef.name })}`;
-  throw new StalledError("AutoscalerMissing", `${autoscaler}: not found, though spec.autoscalerRef of Canary ${keyOf(metadata)} names it; create it or remove the reference`);
+async function validateStart(parts: Parts, canary: Canary, { router, inputs, target }: Observation, signal: AbortSignal): Promise<void> {
+  for (const check of startChecks({ ...parts, all: parts.canaries.list(), router, inputs, target }, canary)) await check.run(signal);
 }
 
 /**
