@@ -5,7 +5,10 @@ import { type Facts, type PartName, partNames } from "./facts.ts";
 
 /** Stops and starts the parts of the control plane that this process runs in. */
 export interface Control {
-  /** Ends a part and waits until it has ended. */
+  /**
+   * Ends a part and waits until it has ended. On SIGTERM the API server first lets its watches run out, which takes it a minute;
+   * the node takes the processes of its pods with it.
+   */
   stop(part: PartName, signal: "SIGTERM" | "SIGKILL"): Promise<void>;
   /** Starts a stopped part again, with its old data and flags, and waits until it answers. */
   start(part: PartName): Promise<void>;
@@ -25,7 +28,9 @@ export function createControl({ control }: Pick<Facts, "control">): Control {
   const dispatcher = new Agent({ connect: { socketPath: control }, headersTimeout: limitMs });
   const ask = async (asked: ControlRequest): Promise<unknown> => {
     const signal = AbortSignal.timeout(limitMs);
-    const { statusCode, body } = await request("http://control/", { dispatcher, method: "POST", body: JSON.stringify(asked), signal });
+    // A connection for each: tests that block for seconds would find an idle one closed.
+    const how = { dispatcher, method: "POST", body: JSON.stringify(asked), reset: true, signal } as const;
+    const { statusCode, body } = await request("http://control/", how);
     const text = await body.text();
     if (statusCode !== 200) throw new Error(`${asked.do}${"part" in asked ? ` ${asked.part}` : ""}: ${text}`);
     return JSON.parse(text) as unknown;
