@@ -108,9 +108,10 @@ function contour({ settings, layout }: PartsInput): PartSpec {
 }
 
 function envoy({ settings, layout }: PartsInput): PartSpec {
-  const flags = ["-c", layout.envoy, "--concurrency", "2", "--service-cluster", "gateway", "--service-node", "envoy", "--log-level", "warn"];
+  // Hot restart would share memory with the Envoys of other runs on this machine.
+  const flags = ["-c", layout.envoy, "--concurrency", "2", "--disable-hot-restart", "--service-cluster", "gateway", "--service-node", "envoy"];
   // Contour sends the listener that answers here, so an answer means that it has been heard.
-  return { name: "envoy", command: [binary(settings, "envoy"), ...flags], ready: answers(`http://${addresses.envoyMetrics}/ready`) };
+  return { name: "envoy", command: [binary(settings, "envoy"), ...flags, "--log-level", "warn"], ready: answers(`http://${addresses.envoyMetrics}/ready`) };
 }
 
 function prometheus({ settings, layout }: PartsInput): PartSpec {
