@@ -49,6 +49,8 @@ const status = z.object({
     .optional()
     .describe("The pull request on the Git host."),
   conflicts: z.array(z.string()).optional().describe("Paths for which no clean inverse exists."),
+  mergeCommit: z.string().optional().describe("The commit by which the pull request was merged, as the Git host says."),
+  undone: z.boolean().optional().describe("Merged, but a later commit had brought the failed values back before that was fetched: they are refused."),
   endedAt: z.string().optional().describe("When it was merged, declined or superseded."),
 });
 

@@ -29,6 +29,9 @@ describe("rule 7: how it ends", () => {
     ["it is open", {}, "stay"],
     ["nothing is proposed yet", { proposal: "none" }, "stay"],
     ["it was merged, but what is merged has not been fetched yet", { proposal: "merged" }, "stay"],
+    ["it was merged, and a later commit brought the values back", { proposal: "undone" }, "Merged"],
+    ["it was merged, and a later commit says that it reverts that", { proposal: "reapplied" }, "Declined"],
+    ["it was merged and undone, and a person deleted it", { proposal: "undone", deleted: true }, "Declined"],
     ["the host does not answer", { proposal: "unknown" }, "stay"],
     ["Git does not answer", { atHead: "unknown", proposal: "closedByPerson" }, "stay"],
   ])("%s: %o → %s", (_, over, want) => {

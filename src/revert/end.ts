@@ -3,8 +3,21 @@ import type { RevertPhase } from "../api/revert.ts";
 /** What the deciding fields say at HEAD, rendered without any hold. */
 export type AtHead = "promoted" | "third" | "failed" | "unknown";
 
-/** What the Git host and the repository say of the proposal. `unknown`: they do not answer, or answer 401 or 404. */
-export type Proposal = "none" | "open" | "merged" | "closedByPerson" | "closedByBot" | "branchMissing" | "unknown";
+/**
+ * What the Git host and the repository say of the proposal. `unknown`: they do not answer, or answer 401 or 404. `merged`: what
+ * was merged may not have been fetched yet; `undone`: it was, and a later commit brought the failed values back; `reapplied`:
+ * and its message says that it reverts ours.
+ */
+export type Proposal =
+  | "none"
+  | "open"
+  | "merged"
+  | "undone"
+  | "reapplied"
+  | "closedByPerson"
+  | "closedByBot"
+  | "branchMissing"
+  | "unknown";
 
 /** How things stand with one Revert that still holds. */
 export interface Standing {
@@ -36,6 +49,9 @@ const rows: readonly { readonly when: (standing: Standing) => boolean; readonly 
   { when: ({ atHead }) => atHead === "promoted", outcome: { do: "end", phase: "Merged" } },
   { when: ({ atHead }) => atHead === "third", outcome: { do: "end", phase: "Superseded" } },
   { when: ({ deleted }) => deleted, outcome: { do: "end", phase: "Declined" } },
+  { when: ({ proposal }) => proposal === "reapplied", outcome: { do: "end", phase: "Declined" } },
+  // What was refused stays refused: the Canary holds it from now on (design rule 8).
+  { when: ({ proposal }) => proposal === "undone", outcome: { do: "end", phase: "Merged" } },
   { when: ({ proposal, branchIsOurs }) => proposal === "closedByPerson" && branchIsOurs, outcome: { do: "end", phase: "Declined" } },
   { when: ({ proposal, reopened }) => vanished(proposal) && !reopened, outcome: { do: "reopen" } },
   { when: ({ proposal }) => vanished(proposal), outcome: { do: "branchDeleted" } },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isStorm, msUntilProposal, shouldRebuild } from "./limits.ts";
+import { isStorm, msUntilProposal, msUntilRebuild } from "./limits.ts";
 
 const minute = 60_000;
 const failure = (minutes: number, commits: string, canary = commits) => ({ canary, failedAtMs: minutes * minute, commits });
@@ -25,14 +25,14 @@ describe("rule 3: storms", () => {
 
 describe("rule 6: when the branch is made anew", () => {
   const rebuild = { mergesCleanly: true, passesCheck: true, approved: false, pushedAtMs: 0, nowMs: 20 * minute };
-  test.each<[string, Partial<typeof rebuild>, boolean]>([
-    ["it merges cleanly and passes", {}, false],
-    ["it conflicts", { mergesCleanly: false }, true],
-    ["it no longer passes the check", { passesCheck: false }, true],
-    ["it conflicts, but was written five minutes ago", { mergesCleanly: false, nowMs: 5 * minute }, false],
-    ["it no longer passes, but a person approved it", { passesCheck: false, approved: true }, false],
-    ["a person approved it, but it conflicts", { mergesCleanly: false, approved: true }, true],
+  test.each<[string, Partial<typeof rebuild>, number | undefined]>([
+    ["it merges cleanly and passes: never", {}, undefined],
+    ["it conflicts: now", { mergesCleanly: false }, 0],
+    ["it no longer passes the check: now", { passesCheck: false }, 0],
+    ["it conflicts, but was written five minutes ago: in ten", { mergesCleanly: false, nowMs: 5 * minute }, 10 * minute],
+    ["it no longer passes, but a person approved it: never", { passesCheck: false, approved: true }, undefined],
+    ["a person approved it, but it conflicts: now", { mergesCleanly: false, approved: true }, 0],
   ])("%s", (_, over, want) => {
-    expect(shouldRebuild({ ...rebuild, ...over })).toBe(want);
+    expect(msUntilRebuild({ ...rebuild, ...over })).toBe(want);
   });
 });

@@ -46,8 +46,8 @@ export interface Rebuild {
   readonly nowMs: number;
 }
 
-/** Whether the branch is made anew on HEAD (design rule 6). */
-export function shouldRebuild({ mergesCleanly, passesCheck, approved, pushedAtMs, nowMs }: Rebuild): boolean {
-  if (mergesCleanly && (passesCheck || approved)) return false;
-  return nowMs - pushedAtMs >= rebuildIntervalMs;
+/** Milliseconds until the branch is made anew on HEAD (design rule 6); `undefined`: it stays as it is. */
+export function msUntilRebuild({ mergesCleanly, passesCheck, approved, pushedAtMs, nowMs }: Rebuild): number | undefined {
+  if (mergesCleanly && (passesCheck || approved)) return undefined;
+  return Math.max(0, pushedAtMs + rebuildIntervalMs - nowMs);
 }

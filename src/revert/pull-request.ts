@@ -58,6 +58,11 @@ export function changeComment(canary: string, commit: CommitFacts): string {
   return `${what}, changes ${code(canary)} too. It ships on top of the promoted values, without what is held back here. If this is meant as the fix, close this pull request.`;
 }
 
+/** What the pull request is told when it cannot be merged and not be made anew either. Markdown. */
+export function conflictComment(why: string): string {
+  return `This no longer merges, and Serin cannot make it anew: ${escape(why)}. The change is held back in the cluster all the same. Resolve the conflict here, push a fix, or close this pull request to let the change out.`;
+}
+
 function canarySection({ canaryChanges }: Proposal): string[] {
   if (canaryChanges.length === 0) return [];
   return [`> **The Canary itself changed in between:** ${canaryChanges.map(code).join(", ")}. Read its verdict with that in mind.`];

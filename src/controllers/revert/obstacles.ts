@@ -17,8 +17,10 @@ import { type Scene, valuesAt } from "./scene.ts";
 export interface Obstacle {
   readonly reason: string;
   readonly message: string;
-  readonly phase?: NoPlan["phase"];
+  readonly phase?: NoPlan["phase"] | "Proposed";
   readonly conflicts?: readonly string[] | undefined;
+  /** The one that is open all the same. */
+  readonly pullRequest?: { readonly number: number; readonly url: string };
   /** When it goes by itself. */
   readonly waitMs?: number | undefined;
   /** Others have said the same already: one alert is enough. */

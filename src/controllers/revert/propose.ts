@@ -1,15 +1,17 @@
 import { keyOf } from "../../api/object.ts";
 import type { RevertPhase } from "../../api/revert.ts";
 import { GitError } from "../../git/git.ts";
-import { type GitHost, GitHostError } from "../../githost/git-host.ts";
+import { type GitHost, GitHostError, type PullRequest } from "../../githost/git-host.ts";
 import { standingOf } from "../../revert/culprits.ts";
-import { shouldRebuild } from "../../revert/limits.ts";
+import { msUntilRebuild } from "../../revert/limits.ts";
 import type { RevertDeps } from "./deps.ts";
 import type { Memory } from "./memory.ts";
+import type { NoPlan } from "./no-plan.ts";
 import { type Obstacle, obstacleTo, withdraw } from "./obstacles.ts";
 import { type Plan, planRevert } from "./plan.ts";
+import { conflictComment } from "../../revert/pull-request.ts";
 import { publish, type Route } from "./publish.ts";
-import { say, sayProposed, sayPushed } from "./say.ts";
+import { say, sayOutdated, sayProposed, sayPushed } from "./say.ts";
 import { type Published, type Scene, valuesAt } from "./scene.ts";
 
 type Deps = RevertDeps & { readonly memory: Memory };
@@ -32,11 +34,11 @@ export async function propose(deps: Deps, scene: Scene, place: Place, signal: Ab
     await say(deps, revert, { reason: "BranchTakenOver", message: `someone else pushed to ${revert.status.branch ?? ""}: it is theirs` }, signal);
     return undefined;
   }
-  if (isDone(scene, published) && !(await isOutdated(deps, scene, place, signal))) {
-    await confirm(deps, scene, published, signal);
-    return undefined;
-  }
-  return make(deps, scene, place, signal);
+  const rebuild = isDone(scene, published) ? await rebuildOf(deps, scene, place, signal) : { waitMs: 0 };
+  if (rebuild.waitMs === 0) return make(deps, scene, place, signal);
+  if (rebuild.waitMs !== undefined && published.pullRequest) await sayOutdated(deps, revert, published.pullRequest, signal);
+  else await confirm(deps, scene, published, signal);
+  return rebuild.waitMs;
 }
 
 async function make(deps: Deps, scene: Scene, place: Place, signal: AbortSignal): Promise<number | undefined> {
@@ -51,8 +53,11 @@ async function make(deps: Deps, scene: Scene, place: Place, signal: AbortSignal)
   const plan = await planRevert(deps, scene, baseOf(scene, place.published), signal);
   if (plan.outcome === "plan") return publishOrSay(deps, scene, { plan, place }, signal);
   withdraw(deps, scene);
-  await say(deps, revert, plan, signal);
-  deps.memory.planless.set(key, inputsOf(scene, plan.phase));
+  const { proposal, pullRequest } = place.published;
+  const obstructed = proposal === "open" && pullRequest ? conflictOf(pullRequest, plan) : plan;
+  const told = obstructed === plan || (await tellConflict(deps, scene, { ...place, plan }, signal));
+  await say(deps, revert, obstructed, signal);
+  if (told) deps.memory.planless.set(key, inputsOf(scene, obstructed.phase));
   return undefined;
 }
 
@@ -81,19 +86,49 @@ function baseOf({ revert, head }: Scene, { branchCommit }: Published): string {
   return phase !== "Proposed" && commit !== undefined && branchCommit === commit && base !== undefined ? base : head;
 }
 
-/** Whether a standing branch must be made anew because HEAD has moved under it (design rule 6). */
-async function isOutdated(deps: RevertDeps, scene: Scene, { published }: Place, signal: AbortSignal): Promise<boolean> {
+/** When a standing branch must be made anew because HEAD has moved under it (design rule 6); without `waitMs`: never. */
+async function rebuildOf(deps: RevertDeps, scene: Scene, { published }: Place, signal: AbortSignal): Promise<{ waitMs?: number | undefined }> {
   const { status } = scene.revert;
-  if (!status.base || !status.commit || status.base === scene.head || published.proposal !== "open") return false;
+  if (!status.base || !status.commit || status.base === scene.head || published.proposal !== "open") return {};
   const merged = await deps.git.merge(scene.remote, { base: status.base, ours: scene.head, theirs: status.commit }, signal);
   const passesCheck = merged.outcome === "clean" && (await undoes(deps, scene, merged.tree, signal));
-  return shouldRebuild({
+  const waitMs = msUntilRebuild({
     mergesCleanly: merged.outcome !== "conflict",
     passesCheck,
     approved: published.pullRequest?.approved === true,
     pushedAtMs: Date.parse(status.pushedAt ?? "1970-01-01T00:00:00Z"),
     nowMs: deps.clock.nowMs(),
   });
+  return { waitMs };
+}
+
+/** A pull request that can neither be merged nor be made anew stays open, and the Revert proposed: a person may resolve it there. */
+function conflictOf({ number, url }: PullRequest, { reason, message, conflicts }: NoPlan): Obstacle {
+  return {
+    phase: "Proposed",
+    reason: reason === "Blocked" ? "Conflict" : reason,
+    message: `${url} no longer merges and cannot be made anew: ${message}`,
+    conflicts,
+    pullRequest: { number, url },
+  };
+}
+
+/** Tells the pull request, once for each commit of ours. False: the host did not take it now. */
+async function tellConflict(
+  deps: RevertDeps,
+  { revert }: Scene,
+  { host, published, plan }: Place & { readonly plan: NoPlan },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const comment = { marker: `serin:conflict:${revert.status.commit ?? ""}`, body: conflictComment(plan.message) };
+  try {
+    await host?.comment(published.pullRequest?.number ?? 0, comment, signal);
+    return true;
+  } catch (error) {
+    if (!(error instanceof GitHostError)) throw error;
+    deps.log.debug({ revert: keyOf(revert.metadata), error: error.message }, "pull request could not be told of its conflict");
+    return false;
+  }
 }
 
 async function undoes(deps: RevertDeps, scene: Scene, tree: string, signal: AbortSignal): Promise<boolean> {

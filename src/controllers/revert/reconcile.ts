@@ -2,13 +2,13 @@ import { findCondition, isoSeconds } from "../../api/conditions.ts";
 import type { CanaryStatus } from "../../api/canary.ts";
 import { managers, names } from "../../api/meta.ts";
 import { keyOf, refOf } from "../../api/object.ts";
-import type { Revert, RevertPhase } from "../../api/revert.ts";
-import type { GitHost } from "../../githost/git-host.ts";
+import type { Revert, RevertPhase, RevertStatus } from "../../api/revert.ts";
+import type { GitHost, PullRequest } from "../../githost/git-host.ts";
 import type { Reconcile, ReconcileResult } from "../../kube/kube.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import { StalledError, WaitingError } from "../../lib/errors.ts";
 import { neverInGit } from "./blame.ts";
-import { endOf } from "../../revert/end.ts";
+import { endOf, type Proposal } from "../../revert/end.ts";
 import { withOwnWrites } from "../own-writes.ts";
 import { tellOfChanges } from "./comments.ts";
 import type { RevertDeps } from "./deps.ts";
@@ -17,6 +17,7 @@ import { createMemory, forget, type Memory } from "./memory.ts";
 import { held, statusWith } from "./outcome.ts";
 import { propose } from "./propose.ts";
 import { say, tellCanary } from "./say.ts";
+import { afterMerge } from "./undone.ts";
 import { observe, observeHead, observeProposal, type Published, type Scene } from "./scene.ts";
 import { releaseOnly, tidyUp } from "./tidy.ts";
 
@@ -47,7 +48,7 @@ export function revertReconciler(given: RevertDeps): Reconcile {
 async function actOn(deps: Deps, revert: Revert, signal: AbortSignal): Promise<ReconcileResult> {
   if (!isDeleted(revert) && !revert.metadata.finalizers?.includes(names.finalizer)) return addFinalizer(deps, revert, signal);
   const scene = await look(deps, revert, signal);
-  return scene ? step(deps, scene, signal) : finish(deps, revert, "Declined", signal);
+  return scene ? step(deps, scene, signal) : finish(deps, revert, { phase: "Declined" }, signal);
 }
 
 function isDeleted({ metadata }: Revert): boolean {
@@ -76,11 +77,12 @@ async function step(deps: Deps, scene: Scene, signal: AbortSignal): Promise<Reco
   const [says, place] = await Promise.all([observeHead(deps, scene, signal), observePlace(deps, scene, signal)]);
   // What Git never said cannot be merged away: it is held until a person says otherwise (design rule 3).
   const atHead = says === "promoted" && (await neverInGit(deps, scene, signal)) ? "failed" : says;
-  const { proposal, branchIsOurs } = place.published;
+  const { branchIsOurs, pullRequest } = place.published;
+  const proposal = await afterMerge(deps, scene, { atHead, published: place.published }, signal);
   const end = endOf({ atHead, proposal, branchIsOurs, deleted: isDeleted(revert), reopened: revert.status.reopened === true });
   switch (end.do) {
     case "end":
-      return finish(deps, revert, end.phase, signal);
+      return finish(deps, revert, { phase: end.phase, ...mergeOf(end.phase, proposal, pullRequest) }, signal);
     case "branchDeleted":
       return branchDeleted(deps, revert, signal);
     case "reopen":
@@ -90,6 +92,15 @@ async function step(deps: Deps, scene: Scene, signal: AbortSignal): Promise<Reco
     default:
       return end satisfies never;
   }
+}
+
+type Ending = Extract<RevertPhase, "Merged" | "Declined" | "Superseded">;
+
+/** How it was merged, and whether that was undone before we looked. */
+function mergeOf(phase: Ending, proposal: Proposal, pullRequest: PullRequest | undefined): Pick<RevertStatus, "mergeCommit" | "undone"> {
+  if (phase !== "Merged") return {};
+  const mergeCommit = pullRequest?.state === "merged" ? pullRequest.mergeCommit : undefined;
+  return { ...(mergeCommit === undefined ? {} : { mergeCommit }), ...(proposal === "undone" ? { undone: true } : {}) };
 }
 
 /** Credentials that are missing say nothing about the pull request: a Revert can still end by what HEAD says. */
@@ -134,7 +145,7 @@ async function branchDeleted(deps: RevertDeps, revert: Revert, signal: AbortSign
 async function finish(
   deps: RevertDeps,
   revert: Revert,
-  phase: Extract<RevertPhase, "Merged" | "Declined" | "Superseded">,
+  { phase, ...merge }: { phase: Ending } & ReturnType<typeof mergeOf>,
   signal: AbortSignal,
 ): Promise<ReconcileResult> {
   await remember(deps, revert, phase === "Declined", signal);
@@ -146,10 +157,10 @@ async function finish(
   };
   const ended = await deps.reverts.patchStatus(
     revert,
-    statusWith(deps, revert, { phase, endedAt: isoSeconds(deps.clock.nowMs()) }, outcome),
+    statusWith(deps, revert, { phase, ...merge, endedAt: isoSeconds(deps.clock.nowMs()) }, outcome),
     signal,
   );
-  deps.events.normal({ ...ended }, phase, endings[phase]);
+  deps.events.normal({ ...ended }, phase, merge.undone ? "merged, but a later commit brings the failed values back: they are refused" : endings[phase]);
   const tidied = await tidyUp(deps, ended, signal);
   if (phase !== "Declined") await tellCanary(deps, revert, undefined, signal);
   return tidied;

@@ -15,13 +15,21 @@ import { digested, digestFor } from "./secrets.ts";
 /** What telling refused values apart needs. */
 export type RefusedDeps = Pick<RevertDeps, "kube" | "reverts" | "canaries" | "repositories" | "git" | "remoteOf" | "renderAt" | "digests">;
 
-/** Refused values that a rendering names again, and nobody took back. */
-export interface RefusedAgain {
-  readonly canary: Canary;
+/** Values that a Revert keeps out. */
+interface Refused {
+  /** Of the Canary and its Revert. */
+  readonly namespace: string;
   readonly revert: string;
   readonly fields: readonly CauseField[];
   /** Stands for the values of Secrets in them. */
   readonly digest: Digest;
+  /** The commit that merged our revert, where its Revert does not say so yet. */
+  readonly mergeCommit?: string | undefined;
+}
+
+/** Refused values that a rendering names again, and nobody took back. */
+export interface RefusedAgain extends Refused {
+  readonly canary: Canary;
 }
 
 /** How far back the commit is looked for that brought the values back. */
@@ -61,23 +69,24 @@ async function backAgain(
   if (refused.length === 0) return [];
   const digest = await digestFor(deps, namespace, refused.flatMap(({ fields }) => fields), signal);
   return refused
-    .map(({ revert, fields }): RefusedAgain => ({ canary, revert, fields: decidingOf(fields, digest), digest }))
+    .map(({ revert, fields }): RefusedAgain => ({ canary, namespace, revert, fields: decidingOf(fields, digest), digest }))
     .filter((again) => isBack(again, rendered));
 }
 
-function isBack({ canary, fields, digest }: RefusedAgain, rendered: readonly KubeObject[]): boolean {
-  const values = valuesOf(fields, canary.metadata.namespace ?? "", digested(rendered, digest));
+function isBack({ namespace, fields, digest }: Refused, rendered: readonly KubeObject[]): boolean {
+  const values = valuesOf(fields, namespace, digested(rendered, digest));
   return fields.length > 0 && fields.every((field, position) => standingOf([field], [values[position]]) === "failed");
 }
 
+/** What HEAD names again, in which Sync's rendering. */
 interface Question {
   readonly sync: Sync;
   readonly repository: GitRepository;
-  readonly refused: RefusedAgain;
+  readonly refused: Refused;
 }
 
 /** Whether one of the commits since the values came back says that it reverts ours: a person wants the change again. */
-async function isTakenBack(deps: RefusedDeps, question: Question, signal: AbortSignal): Promise<boolean> {
+export async function isTakenBack(deps: RefusedDeps, question: Question, signal: AbortSignal): Promise<boolean> {
   const remote = await deps.remoteOf(question.repository, signal);
   let oid = headOf(question.repository);
   for (let step = 0; oid !== undefined && step < maxSteps; step += 1) {
@@ -111,13 +120,14 @@ async function wasBackAt(deps: RefusedDeps, { sync, repository, refused }: Quest
 /** By the id of our commit or of the merge that brought it in, by the number of our pull request, or by the Revert's name. */
 async function saysSo(
   deps: RefusedDeps,
-  { remote, commit, refused }: { remote: Remote; commit: Commit; refused: RefusedAgain },
+  { remote, commit, refused }: { remote: Remote; commit: Commit; refused: Refused },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { canary, revert } = refused;
-  const { pullRequest, commit: ours } = deps.reverts.find(keyOf({ namespace: canary.metadata.namespace, name: revert }))?.status ?? {};
+  const { namespace, revert } = refused;
+  const { pullRequest, ...status } = deps.reverts.find(keyOf({ namespace, name: revert }))?.status ?? {};
+  const ours = [status.commit, status.mergeCommit, refused.mergeCommit];
   const undone = revertedCommits(commit.message);
-  if (commit.message.includes(`Reapply ${revert}`) || namesPullRequest(commit.message, pullRequest) || (ours && undone.includes(ours)))
+  if (commit.message.includes(`Reapply ${revert}`) || namesPullRequest(commit.message, pullRequest) || undone.some((oid) => ours.includes(oid)))
     return true;
   for (const oid of undone) if (await isOurs(deps, { remote, oid, revert }, signal)) return true;
   return false;

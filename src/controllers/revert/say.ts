@@ -8,10 +8,14 @@ import { held, statusWith } from "./outcome.ts";
 
 /** Says in the status why nothing is proposed, with an event when the reason is new. The same again writes nothing. */
 export async function say(deps: RevertDeps, revert: Revert, obstacle: Obstacle, signal: AbortSignal): Promise<Revert> {
-  const { reason, message, phase, conflicts, quiet } = obstacle;
+  const { reason, message, phase, conflicts, pullRequest, quiet } = obstacle;
   const before = findCondition(revert.status.conditions, "Ready")?.reason;
   const next = phase ?? (revert.status.phase === "Proposed" ? "Proposed" : "Planned");
-  const change: Partial<RevertStatus> = { phase: next, ...(conflicts === undefined ? {} : { conflicts: [...conflicts] }) };
+  const change: Partial<RevertStatus> = {
+    phase: next,
+    ...(conflicts === undefined ? {} : { conflicts: [...conflicts] }),
+    ...(pullRequest === undefined ? {} : { pullRequest }),
+  };
   const said = await deps.reverts.patchStatus(revert, statusWith(deps, revert, change, held(reason, message)), signal);
   if (before !== reason && !quiet) deps.events.warning({ ...revert }, reason, message);
   if (missing.has(reason)) await tellCanary(deps, revert, { reason, message }, signal);
@@ -43,11 +47,22 @@ export async function sayProposed(
   };
   const said = await deps.reverts.patchStatus(
     revert,
-    statusWith(deps, revert, { phase: "Proposed", pullRequest: { number, url } }, outcome),
+    statusWith(deps, revert, { phase: "Proposed", pullRequest: { number, url }, conflicts: undefined }, outcome),
     signal,
   );
   await tellCanary(deps, revert, undefined, signal);
   return said;
+}
+
+/** That the pull request no longer fits HEAD and follows soon. */
+export async function sayOutdated(deps: RevertDeps, revert: Revert, { url }: { url: string }, signal: AbortSignal): Promise<Revert> {
+  const outcome: Outcome = {
+    ready: "Unknown",
+    reason: "Outdated",
+    message: `${url} no longer merges cleanly or no longer undoes the cause: it is made anew, at most every 15 minutes; the change is held back meanwhile`,
+    state: "reconciling",
+  };
+  return deps.reverts.patchStatus(revert, statusWith(deps, revert, { phase: "Proposed" }, outcome), signal);
 }
 
 /** That the revert is on the followed branch itself. */

@@ -36,7 +36,9 @@ function isOverdue({ clock }: RevertDeps, { metadata, status }: Revert): boolean
 }
 
 /** What an ended Revert says of itself. */
-export function messageOfEnd({ status }: Revert): string {
+export function messageOfEnd({ metadata, status }: Revert): string {
+  if (status.undone)
+    return `It was merged, but a later commit brings the failed values back: they are refused, and held without a Revert until a commit message says "Reapply ${metadata.name}"`;
   const said = {
     Merged: "Git names the promoted values again; nothing is held back",
     Declined: "A person declined it: the change goes out as Git says, once more as a canary",

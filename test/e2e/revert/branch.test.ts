@@ -104,6 +104,29 @@ describe("rule 6: the branch", () => {
     expect((await shop.team.api("POST", "/pulls/1/merge", { do: "merge" })).status).toBe(200);
   });
 
+  test("in conflict without another way, the pull request stays open and the Revert proposed; both say so, once", async () => {
+    const shop = await open("conflict");
+    const name = await shop.shipBad(bad, "Release 2");
+    await shop.runRevert(name);
+    const reformatted = deployment("shop", "2").replace("name: app\n          image: acme/shop:2", "image: 'acme/shop:2'\n          name: app");
+    await shop.ship({ "apps/shop.yaml": reformatted }, "Reformat");
+    const soon = await shop.runRevert(name);
+    expect([soon.status.phase, conditionText(soon)]).toEqual(["Proposed", expect.stringMatching(/^Unknown Outdated: http.*pulls\/1 no longer merges/)]);
+    cluster.clock.jump(16 * minute);
+    const stuck = await shop.runRevert(name, 2);
+    expect([stuck.status.phase, stuck.status.conflicts, conditionText(stuck)]).toEqual([
+      "Proposed",
+      ["apps/shop.yaml"],
+      expect.stringMatching(/^False Conflict: http.*pulls\/1 no longer merges and cannot be made anew: .*git revert --no-commit/),
+    ]);
+    expect([(await shop.team.pulls()).map(({ state }) => state), await shop.image()]).toEqual([["open"], "acme/shop:1"]);
+    expect((await shop.team.comments(1)).filter((text) => text.startsWith("This no longer merges"))).toHaveLength(1);
+    expect(cluster.events.filter((event) => event.startsWith("Warning Conflict"))).toHaveLength(1);
+    await shop.ship(bad, "Undo the reformatting");
+    const again = await shop.runRevert(name);
+    expect([again.status.conflicts, conditionText(again)]).toEqual([undefined, expect.stringMatching(/^True Proposed: /)]);
+  });
+
   test("a branch that someone else pushed to is theirs: left alone, also at the end", async () => {
     const shop = await open("theirs");
     const name = await shop.shipBad(bad, "Release 2");

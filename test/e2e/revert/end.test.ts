@@ -71,6 +71,29 @@ describe("rule 7: how a Revert ends", () => {
     ]);
   });
 
+  test("Merged, and refused from then on, when a later commit brings the values back before the merge was even seen", async () => {
+    const { shop, name } = await proposed("undone");
+    await mergeBy("merge")(shop);
+    await shop.ship({ "apps/shop.yaml": deployment("shop", "2") }, "Bump shop to 2");
+    const revert = await shop.runRevert(name, 2);
+    expect([revert.status.phase, await shop.image(), shop.team.branches()]).toEqual(["Merged", "acme/shop:1", []]);
+    expect(conditionText(revert)).toMatch(/^True Merged: It was merged, but a later commit brings the failed values back: .*"Reapply /);
+    expect((await shop.find("Sync", "apps", "serin.dev/v1beta1"))?.["status"]).toMatchObject({
+      revision: expect.stringContaining("holding shop") as string,
+    });
+  });
+
+  test("Declined when that commit says that it reverts ours: the change goes out and is tried once more", async () => {
+    const { shop, name } = await proposed("reapplied");
+    await mergeBy("squash")(shop);
+    await shop.ship({ "apps/shop.yaml": deployment("shop", "2") }, `Revert "Revert"\n\nThis reverts commit ${shop.team.bare("rev-parse", "main")}.`);
+    const revert = await shop.runRevert(name, 2);
+    expect([revert.status.phase, await shop.image()]).toEqual(["Declined", "acme/shop:2"]);
+    expect((await shop.find("Canary", "shop", "serin.dev/v1beta1"))?.["status"]).toMatchObject({
+      refused: [{ revert: name, declined: true }],
+    });
+  });
+
   test("Superseded by a third value: the pull request is closed with a word why, and the fix goes out", async () => {
     const { shop, name } = await proposed("superseded");
     await shop.ship({ "apps/shop.yaml": deployment("shop", "3") }, "Fix it");
