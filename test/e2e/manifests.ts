@@ -77,7 +77,7 @@ ${options.revertOnDeletion ? "  revertOnDeletion: true\n" : ""}${options.autosca
         thresholdRange: { min: 99 }
       - name: request-duration
         interval: 20s
-        thresholdRange: { max: 500 }
+        thresholdRange: { max: 1000 }
   revert: { strategy: ${strategy}, scope: ${scope} }
 `;
 }

@@ -32,6 +32,8 @@ export interface Sight {
   tag(deployment: string): string | undefined;
   /** Why something is or is not Ready, as `Status Reason: message`. */
   ready(kind: KindRef, name: string): string;
+  /** Warning events, oldest first. */
+  warnings(): Promise<{ reason: string; message: string }[]>;
   /** Deployments by generation, and the pods of them: the same again means that nothing was restarted or changed. */
   running(): Record<string, unknown>;
   /**
@@ -77,8 +79,12 @@ export function sightOf({ informers, kube }: Pick<Place, "informers" | "kube">, 
   const find: Sight["find"] = (kind, name) => informers.of(kind).find(kind.kind === "Namespace" ? name : keyOf({ namespace, name }));
   const list: Sight["list"] = (kind) => informers.of(kind).list().filter(({ metadata }) => metadata.namespace === namespace);
   const statusOf = <T>(kind: KindRef, name: string): Partial<T> => (find(kind, name)?.["status"] ?? {}) as Partial<T>;
+  const warnings: Sight["warnings"] = async () => {
+    const events = await kube.list({ apiVersion: "v1", kind: "Event" }, { namespace }, AbortSignal.timeout(5_000));
+    return events.filter(({ type }) => type === "Warning").map(({ reason, message }) => ({ reason: String(reason), message: String(message) }));
+  };
   const describe = async (): Promise<string> => {
-    const events = await kube.list({ apiVersion: "v1", kind: "Event" }, { namespace }, AbortSignal.timeout(5_000)).catch(() => []);
+    const last = (await warnings().catch(() => [])).slice(-12);
     return JSON.stringify(
       {
         canaries: list(seen.canary).map(({ metadata, status }) => ({ name: metadata.name, ...brief(status) })),
@@ -87,7 +93,7 @@ export function sightOf({ informers, kube }: Pick<Place, "informers" | "kube">, 
         repositories: list(seen.repository).map(({ metadata, status }) => ({ name: metadata.name, ...brief(status) })),
         deployments: list(seen.deployment).map(({ metadata }) => `${metadata.name} ${tagIn(find(seen.deployment, metadata.name)) ?? ""}`),
         pods: list(seen.pod).map(({ metadata, status }) => `${metadata.name} ${podWord(status)}`),
-        warnings: events.filter(({ type }) => type === "Warning").map(({ reason, message }) => `${String(reason)} ${String(message)}`).slice(-12),
+        warnings: last.map(({ reason, message }) => `${reason} ${message}`),
       },
       undefined,
       1,
@@ -110,6 +116,7 @@ export function sightOf({ informers, kube }: Pick<Place, "informers" | "kube">, 
       const ready = findCondition(conditions, "Ready");
       return ready ? `${ready.status} ${ready.reason}: ${ready.message}` : "";
     },
+    warnings,
     running: () => {
       const deployments = list(seen.deployment).map(({ metadata }) => [metadata.name, metadata.generation ?? 0] as const);
       return { ...Object.fromEntries(deployments), pods: list(seen.pod).map(({ metadata }) => metadata.uid ?? "").sort() };

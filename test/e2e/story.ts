@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { request } from "undici";
 import { afterAll, beforeAll, expect, type TestContext } from "vitest";
-import type { CanaryStatus } from "../../src/api/canary.ts";
 import { apiVersion, names } from "../../src/api/meta.ts";
 import type { KubeObject, ObjectRef } from "../../src/api/object.ts";
 import type { Revert, RevertPhase } from "../../src/api/revert.ts";
@@ -59,13 +58,15 @@ export interface Team extends Sight {
   users(service: string): Load;
   /** Waits until the primary runs this tag and the Canary is at rest. */
   promoted(service: string, tag: string): Promise<void>;
-  /** Waits until the Canary has failed and all traffic is back. */
-  rolledBack(service: string): Promise<NonNullable<CanaryStatus["failure"]>>;
+  /** Waits until the Canary has failed and all traffic is back. Returns why, e.g. `CheckFailed, the commit's fault: …`. */
+  rolledBack(service: string): Promise<string>;
   /** Waits until the target says the promoted tag again although Git says another. */
   held(service: string, tag: string): Promise<void>;
+  /** Waits until no Sync of the team holds anything back. */
+  nothingHeld(): Promise<void>;
   /**
    * Waits for the Revert to be in this phase. Many teams of this suite fail within minutes of each other, which Serin takes for
-   * an outage and proposes nothing: the platform team, which knows better, releases what is waited for to be proposed.
+   * an outage and proposes nothing: the platform team, which knows better, releases what is waited for to leave Git.
    */
   revertIs(service: string, phase: RevertPhase, reason?: string): Promise<Revert>;
   /** Says that a Revert which is only held shall be proposed. */
@@ -175,7 +176,7 @@ async function startTeam({ place, eyes, name, signal }: Setting, options: TeamOp
       if (!found) return undefined;
       const ready = sight.ready(seen.revert, found.metadata.name);
       const released = found.metadata.annotations?.[names.release] !== undefined;
-      if (phase === "Proposed" && ready.includes("Storm") && !released) await team.releasesRevert(found);
+      if (phase !== "Planned" && ready.includes("Storm") && !released) await team.releasesRevert(found);
       return found.status.phase === phase && ready.includes(reason) ? found : undefined;
     });
   const pulls: Team["pulls"] = async () =>
@@ -212,13 +213,16 @@ async function startTeam({ place, eyes, name, signal }: Setting, options: TeamOp
     rolledBack: (service) =>
       sight.until(`${service} to be rolled back`, () => {
         const { phase, canaryWeight, failure } = sight.canary(service);
-        return phase === "Failed" && canaryWeight === 0 ? failure : undefined;
+        if (phase !== "Failed" || canaryWeight !== 0 || !failure) return undefined;
+        return `${failure.reason}, ${failure.propose ? "" : "not "}the commit's fault: ${failure.message}`;
       }),
     held: async (service, tag) => {
       await sight.until(`${service} to be held at ${tag}`, () => {
-        const holding = sight.list(seen.sync).some(({ status }) => JSON.stringify((status as { holding?: unknown }).holding ?? []).includes(`"${service}"`));
-        return holding && sight.tag(service) === tag;
+        return sight.list(seen.sync).flatMap(holdingOf).includes(service) && sight.tag(service) === tag;
       });
+    },
+    nothingHeld: async () => {
+      await sight.until("nothing to be held", () => sight.list(seen.sync).flatMap(holdingOf).length === 0);
     },
     pullRequest: async (service) => {
       const { status } = await revertIs(service, "Proposed");
@@ -276,10 +280,19 @@ async function startTeam({ place, eyes, name, signal }: Setting, options: TeamOp
   return team;
 }
 
+function holdingOf({ status }: KubeObject): string[] {
+  return (status as { holding?: string[] } | undefined)?.holding ?? [];
+}
+
 async function answers(gateway: string, host: string): Promise<boolean> {
-  const { statusCode, body } = await request(gateway, { headers: { host }, signal: limit() });
-  await body.dump();
-  return statusCode === 200;
+  try {
+    const { statusCode, body } = await request(gateway, { headers: { host }, signal: limit() });
+    await body.dump();
+    return statusCode === 200;
+  } catch {
+    // A gateway may listen only from its first route on.
+    return false;
+  }
 }
 
 /** Fails when any request of these users got an error or no answer, saying which. */
