@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { hasTool } from "../../test/tools.ts";
-import { parseYaml, YamlError } from "./yaml.ts";
+import { parseLocated, parseYaml, YamlError } from "./yaml.ts";
 
 /** Scalars and what kubectl 1.32 made of them (`kubectl label --local -o json`). */
 const scalars: [string, unknown][] = [
@@ -89,4 +89,14 @@ describe("errors name the file and the line counted from its start", () => {
     const levels = Array.from({ length: 12 }, (_, level) => `l${level + 1}: &l${level + 1} [${Array(10).fill(`*l${level}`).join(", ")}]`);
     expect(() => parseYaml(`l0: &l0 [x]\n${levels.join("\n")}\n`, "f.yaml")).toThrow(/expands to more than/);
   });
+});
+
+test("the line of every field is known, or that of the nearest that is there", () => {
+  const text = "# x\n---\na: 1\nb: { c: [1,\n  2] }\nd: &d\n  - name: x\n    e: 1\nf: *d\n---\nz: 1\n";
+  const [first, second] = parseLocated(text, "f.yaml");
+  const lines = (...paths: (string | number)[][]) => paths.map((path) => first!.lineOf(path));
+  expect(lines([], ["a"], ["b", "c", 0], ["b", "c", 1], ["d", 0, "e"], ["d", 0, "nope"], ["d", 5], ["f", 0, "e"], ["a", "b"])).toEqual([
+    3, 3, 4, 5, 8, 7, 6, 9, 3,
+  ]);
+  expect([second!.line, second!.lineOf(["z"])]).toEqual([11, 11]);
 });

@@ -21,6 +21,12 @@ interface YamlDocument {
   readonly line: number;
 }
 
+/** One document that also knows where its fields are. */
+export interface LocatedDocument extends YamlDocument {
+  /** Line of the value at a path of keys and indexes, or of the nearest that is there and not brought in by an alias or `<<`. */
+  lineOf(path: readonly (string | number)[]): number;
+}
+
 /** The text is not YAML that can be read without guessing. The message names file and line. */
 export class YamlError extends Error {
   readonly file: string;
@@ -46,6 +52,11 @@ const maxDepth = 100;
  * @param file how messages name it
  */
 export function parseYaml(content: string | Uint8Array, file: string): YamlDocument[] {
+  return parseLocated(content, file).map(({ value, line }) => ({ value, line }));
+}
+
+/** As {@link parseYaml}, for messages about single fields. Holds the whole syntax tree in memory. */
+export function parseLocated(content: string | Uint8Array, file: string): LocatedDocument[] {
   const text = decode(content, file);
   refuseUnreadable(text, file);
   const lines = new LineCounter();
@@ -113,10 +124,24 @@ function startReading(file: string, lines: LineCounter): Reading {
   };
 }
 
-function readDocument(reading: Reading, { contents }: Document.Parsed): YamlDocument[] {
+function readDocument(reading: Reading, { contents }: Document.Parsed): LocatedDocument[] {
   reading.anchors = new Map();
   const value = contents === null ? null : read(reading, contents, 0);
-  return value === null ? [] : [{ value, line: reading.lineOf(contents) }];
+  const lineOf = (path: readonly (string | number)[]): number => lineAtPath(reading, contents, path);
+  return value === null ? [] : [{ value, line: reading.lineOf(contents), lineOf }];
+}
+
+function lineAtPath(reading: Reading, root: unknown, path: readonly (string | number)[]): number {
+  let node = root;
+  let line = reading.lineOf(root);
+  for (const step of path) {
+    const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && key.value === step) : undefined;
+    const item = isSeq(node) && typeof step === "number" ? node.items[step] : undefined;
+    if (!pair && item === undefined) break;
+    line = reading.lineOf(pair ? pair.key : item);
+    node = pair ? pair.value : item;
+  }
+  return line;
 }
 
 function count(reading: Reading, node: unknown, added: number): void {

@@ -18,7 +18,7 @@ export function metricTemplateReconciler({ templates, clock }: MetricTemplateDep
   return async (key, signal) => {
     const template = templates.find(key);
     if (!template || template.metadata.deletionTimestamp !== undefined) return {};
-    checkQuery(`MetricTemplate ${keyOf(template.metadata)}`, template.spec.query);
+    checkTemplate(`MetricTemplate ${keyOf(template.metadata)}`, template.spec.query);
     const { generation = 0, annotations } = template.metadata;
     const requestedAt = annotations?.[names.requestedAt];
     const conditions = nextConditions(
@@ -42,8 +42,11 @@ export function metricTemplateReconciler({ templates, clock }: MetricTemplateDep
 
 const exampleNames = { name: "x", namespace: "x", target: "x", service: "x", ingress: "x", route: "x" };
 
-/** Throws StalledError for a query that no Canary could use; which variables there are only the Canary knows. */
-function checkQuery(label: string, query: string): void {
+/**
+ * The query with an example in place of each variable. Throws StalledError for one that no Canary could use; which variables
+ * there are only the Canary knows.
+ */
+export function checkTemplate(label: string, query: string): string {
   const variables = Object.fromEntries([...query.matchAll(/variables\.([\w-]+)/g)].map(([, key]) => [key, "1"]));
-  renderTemplate({ label, query }, { names: exampleNames, interval: "1m", variables, side: "canary" });
+  return renderTemplate({ label, query }, { names: exampleNames, interval: "1m", variables, side: "canary" });
 }

@@ -76,8 +76,8 @@ function hostCredentials(name: string, text: SecretText): GitHostOptions["creden
   throw new StalledError("HostCredentialsInvalid", `Secret ${name} of spec.host.secretRef has neither "token" nor githubAppID, githubAppInstallationID and githubAppPrivateKey`);
 }
 
-/** A password for Git over HTTP is most often an access token that the API takes as well. */
-function credentialsOfRemote({ metadata }: GitRepository, { auth }: Remote): GitHostOptions["credentials"] {
+/** A password for Git over HTTP is most often an access token that the API takes as well. Throws StalledError when there is none. */
+export function credentialsOfRemote({ metadata }: Pick<GitRepository, "metadata">, { auth }: Pick<Remote, "auth">): GitHostOptions["credentials"] {
   if (!auth) throw new StalledError("HostCredentialsMissing", `GitRepository ${keyOf(metadata)} has no credentials for its host: set spec.host.secretRef`);
   return { token: "bearerToken" in auth ? auth.bearerToken : auth.password };
 }

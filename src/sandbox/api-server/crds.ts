@@ -50,7 +50,8 @@ function withdraw({ registry, store }: Cluster, crd: KubeObject): void {
   }
 }
 
-function typesOf(crd: KubeObject, metadataSchema: Schema): ResourceType[] {
+/** What a CustomResourceDefinition lets be served: one type a version. */
+export function typesOf(crd: KubeObject, metadataSchema: Schema): ResourceType[] {
   const names = recordAt(crd, "spec", "names");
   const kind = textAt(names, "kind");
   const group = textAt(crd, "spec", "group");
