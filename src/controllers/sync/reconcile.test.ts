@@ -146,7 +146,7 @@ test("a change of which a run that was ended says nothing is nobody's drift", as
     const object = { apiVersion: "v1", kind: "ConfigMap", metadata: kept, data: { k: "2" } };
     await own.kube.apply(object, { fieldManager: "serin-sync" }, signal);
     own.startControllers();
-    await eventually(async () => ((await app.find("ConfigMap", "a"))?.["data"] as { k: string }).k === "1" || undefined, () => "a stays changed");
+    await eventually(async () => ((await own.kube.get(ref, signal))["data"] as { k: string }).k === "1" || undefined, () => "a stays changed");
     await eventually(async () => ((await app.events()).length > 1 ? true : undefined), () => "no event");
     expect((await app.events()).filter((event) => event.includes("DriftCorrected"))).toEqual([]);
   } finally {
