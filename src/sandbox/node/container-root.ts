@@ -49,13 +49,26 @@ for name in $(ls /); do
     fi ;;
   esac
 done
+# Where the machine's own folder belongs to another user, one more layer gives it to us.
+provide() {
+  above=$1
+  while [ ! -e "$above" ]; do above=$(dirname "$above"); done
+  if [ "$above" = "$1" ]; then return; fi
+  if ! mkdir -p "$1" 2> /dev/null; then
+    own=$(mktemp -d "/.machine$scratch/own.XXXXXX")
+    mkdir "$own/upper" "$own/work"
+    chmod 755 "$own/upper"
+    mount -t overlay overlay -o "lowerdir=$above,upperdir=$own/upper,workdir=$own/work" "$above"
+    mkdir -p "$1"
+  fi
+}
 mkdir root/.machine
 cd root
 pivot_root . .machine
 cd /
 while [ "$1" != -- ]; do
   from=/.machine$2 to=$3
-  if [ "$1" = bind ] && [ ! -d "$from" ]; then mkdir -p "$(dirname "$to")"; [ -e "$to" ] || : > "$to"; else mkdir -p "$to"; fi
+  if [ "$1" = bind ] && [ ! -d "$from" ]; then provide "$(dirname "$to")"; [ -e "$to" ] || : > "$to"; else provide "$to"; fi
   if [ "$1" = memory ]; then mount -t tmpfs -o "size=$2" tmpfs "$to"; else mount --bind "$from" "$to"; fi
   volumes="$volumes $to "
   shift 3
