@@ -77,7 +77,11 @@ async function fill(layout: Layout, settings: Settings): Promise<void> {
     const crds = customResources(folders);
     await applyAll(kube, crds, options, signal);
     await whenServed(kube, crds.length, signal);
-    for (const object of gatewayObjects()) await kube.apply(object, options, signal);
+    for (const object of gatewayObjects()) {
+      // On a busy machine discovery lags behind the definition.
+      while (!(await kube.resource(object, signal))) await new Promise((resolve) => setTimeout(resolve, 200));
+      await kube.apply(object, options, signal);
+    }
   } finally {
     await kube.close();
   }
