@@ -56,8 +56,9 @@ async function take(parts: Parts, canary: Canary, signal: AbortSignal): Promise<
 /** Decisions that begin something: what can be known to be wrong is said before them, and never in the way of an end. */
 const beginsSomething = new Set<Decision["do"]>(["initialise", "start", "await"]);
 
-async function validateStart(parts: Parts, canary: Canary, { router, inputs, target }: Observation, signal: AbortSignal): Promise<void> {
-  for (const check of startChecks({ ...parts, all: parts.canaries.list(), router, inputs, target }, canary)) await check.run(signal);
+async function validateStart(parts: Parts, canary: Canary, { router, ...seen }: Observation, signal: AbortSignal): Promise<void> {
+  const start = { ...parts, all: parts.canaries.list(), router, inputs: () => seen.inputs, target: () => seen.target };
+  for (const check of startChecks(start, canary)) await check.run(signal);
 }
 
 /**

@@ -22,8 +22,8 @@ interface Start extends MetricDeps {
   readonly all: readonly Canary[];
   readonly router: Router;
   /** The user's objects that the router needs. */
-  readonly inputs: readonly KubeObject[];
-  readonly target: KubeObject | undefined;
+  readonly inputs: () => readonly KubeObject[];
+  readonly target: () => KubeObject | undefined;
 }
 
 /** What can be known to be wrong with a Canary before it begins anything, in the order in which it is said. */
@@ -40,10 +40,14 @@ export function startChecks(start: Start, canary: Canary): StartCheck[] {
     { field: "metadata.name", run: () => claimNames(cluster, canary, router, all) },
     {
       field: canary.spec.ingressRef ? "spec.ingressRef" : "spec.service",
-      run: () => void router.routes(canary, { primary: 100, canary: 0 }, inputs),
+      run: () => void router.routes(canary, { primary: 100, canary: 0 }, inputs()),
     },
-    { field: "spec.targetRef", run: () => void (target && selectorsOf(target)) },
+    { field: "spec.targetRef", run: () => requireSelector(target()) },
   ];
+}
+
+function requireSelector(target: KubeObject | undefined): void {
+  if (target) selectorsOf(target);
 }
 
 /** Without its autoscaler the primary would keep the replicas of this moment for ever. */

@@ -19,7 +19,7 @@ export interface Source {
 const waitMs = 30_000;
 
 /** The Sync's source. Throws WaitingError until it was fetched and its revert branches are known: before that nothing may be written. */
-export function sourceOf(sync: Sync, repositories: Resources<GitRepository>): Source {
+export function sourceOf(sync: Sync, repositories: Pick<Resources<GitRepository>, "find">): Source {
   const { name } = sync.spec.sourceRef;
   const key = keyOf({ namespace: sync.metadata.namespace, name });
   const repository = repositories.find(key);
@@ -34,7 +34,7 @@ export function sourceOf(sync: Sync, repositories: Resources<GitRepository>): So
 }
 
 /** Throws StalledError when the Sync depends on itself, by way of others or not. */
-export function refuseCycle(sync: Sync, syncs: Resources<Sync>): void {
+export function refuseCycle(sync: Sync, syncs: Pick<Resources<Sync>, "find">): void {
   const cycle = findCycle(sync, syncs);
   if (cycle) throw new StalledError("DependencyCycle", `spec.dependsOn goes in a circle: ${cycle.join(" → ")}; remove one of them`);
 }
@@ -81,7 +81,7 @@ function sourceInputs({ inputs }: Sync["status"]): string | undefined {
 }
 
 /** Names from the Sync back to itself, or `undefined`. Only cycles that it is part of count: others are theirs to tell. */
-function findCycle(sync: Sync, syncs: Resources<Sync>): string[] | undefined {
+function findCycle(sync: Sync, syncs: Pick<Resources<Sync>, "find">): string[] | undefined {
   const { namespace, name: start } = sync.metadata;
   const seen = new Set<string>();
   const walk = (name: string, path: readonly string[]): string[] | undefined => {
@@ -99,7 +99,7 @@ function findCycle(sync: Sync, syncs: Resources<Sync>): string[] | undefined {
 }
 
 /** A dependency that does not fit its schema is reported on itself. */
-function findLeniently(syncs: Resources<Sync>, key: string): Sync | undefined {
+function findLeniently(syncs: Pick<Resources<Sync>, "find">, key: string): Sync | undefined {
   try {
     return syncs.find(key);
   } catch (error) {
