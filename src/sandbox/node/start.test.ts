@@ -6,8 +6,9 @@ import type { TestCluster } from "../../../test/sandbox-cluster.ts";
 import { kinds } from "../kinds.ts";
 import { realPorts } from "./addresses.ts";
 import type { Images, Program } from "./images.ts";
-import { imageTable } from "./images.ts";
+import { anyOf, imageTable } from "./images.ts";
 import { shop } from "./programs.ts";
+import { scenarioImages } from "./scenario-images.ts";
 
 const answer: Program = ({ files, env }) => ({
   serve: (_, response) => void response.end(JSON.stringify({ file: files.get("/etc/app/text"), env: env["A"] })),
@@ -38,7 +39,7 @@ const images: Images = imageTable({
 
 let cluster: TestCluster;
 beforeAll(async () => {
-  cluster = await startTestCluster({ images, timings: { drainMs: 100 } });
+  cluster = await startTestCluster({ images: anyOf(images, scenarioImages()), timings: { drainMs: 100 } });
 });
 afterAll(async () => await cluster.close());
 
@@ -102,6 +103,16 @@ test("a startup probe holds the others back", async () => {
   );
   const pod = await cluster.until(kinds.pod, "starting", isReady);
   expect(JSON.stringify(pod["status"])).toContain('"restartCount":0');
+});
+
+test("the idle image is ready without a port, whatever its probes ask, until its pod goes", async () => {
+  await cluster.apply(aPod("idle", { image: "serin.dev/idle:1", readinessProbe: { httpGet: { path: "/", port: 8080 }, ...fast } }));
+  const pod = await cluster.until(kinds.pod, "idle", isReady);
+  expect(realPorts(pod.metadata.annotations).size).toBe(0);
+  await cluster.kube.delete({ ...kinds.pod, namespace: "shop", name: "idle" }, {}, cluster.signal);
+  await expect
+    .poll(async () => await cluster.kube.find({ ...kinds.pod, namespace: "shop", name: "idle" }, cluster.signal), { timeout: 10_000 })
+    .toBeUndefined();
 });
 
 test("a job ends, and an init container runs before the rest", async () => {
