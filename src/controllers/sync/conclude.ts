@@ -86,7 +86,7 @@ interface Ripe {
 async function pruneWhenHealthy(deps: SyncDeps, { done, verdict, kept, stale }: Ripe, signal: AbortSignal): ReturnType<typeof prune> {
   const { sync, seen } = done;
   if (verdict.state !== "healthy" || !sync.spec.prune || stale.length === 0) return { gone: new Set(), outcome: undefined };
-  return prune(deps, { sync, desired: kept.map((entry) => refOfEntry(entry)), stale, revision: seen.source.revision }, signal);
+  return prune(deps, { sync, desired: kept.map((entry) => refOfEntry(entry)), stale, source: seen.source }, signal);
 }
 
 function nextMs({ spec: { interval, retryInterval } }: Sync, verdict: Verdict, outcome: Outcome): number {

@@ -313,3 +313,77 @@ test("two Syncs that apply the same object are told of each other", async () => 
   const { message } = await app.becomes(commit, "False", "OwnedByAnother");
   expect(message).toContain("ConfigMap/twice/a (a.yaml:1) is also applied by Sync twice/thief");
 });
+
+describe("an object that one commit moves to another Sync of the same source", () => {
+  const inA = (...names: string[]) => Object.fromEntries(names.map((name) => [`a/${name}.yaml`, configMap(name, { k: "1" })]));
+  const inB = (...names: string[]) => Object.fromEntries(names.map((name) => [`b/${name}.yaml`, configMap(name, { k: "2" })]));
+  const other = (namespace: string, spec: object = {}) =>
+    world.kube.apply(
+      {
+        apiVersion,
+        kind: "Sync",
+        metadata: { namespace, name: "other" },
+        spec: { sourceRef: { name: "app" }, path: "./b", interval: "1h", prune: true, targetNamespace: namespace, ...spec },
+      },
+      { fieldManager: "test" },
+      signal,
+    );
+
+  /** Waits until exactly these objects wait for the other Sync. */
+  const left = (app: ReturnType<typeof appIn>, commit: string, objects: string) =>
+    eventually(
+      async () => (await app.becomes(commit, "Unknown")).message.endsWith(`: not deleted, but left to be taken over: ${objects}`) || undefined,
+      () => `nothing said of ${objects}`,
+    );
+
+  test("is left for it, however late that one comes, and is never deleted", async () => {
+    const app = appIn(world, "moved");
+    app.source.commit({ ...inA("stays", "moves"), ...inB("own") });
+    await app.create({ path: "./a" });
+    await other("moved", { suspend: true });
+    const before = await eventually(() => app.find("ConfigMap", "moves"), () => "never applied");
+    const second = app.source.commit({ ...inA("stays"), ...inB("own", "moves") });
+    await app.poke();
+    await left(app, second, "ConfigMap/moved/moves for Sync moved/other");
+    await other("moved", { suspend: false });
+    const { status } = await app.becomes(second, "True");
+    expect(status.inventory?.entries.map(({ id }) => id)).toEqual(["moved_stays__ConfigMap"]);
+    const after = await app.find("ConfigMap", "moves");
+    expect([after?.metadata.uid, after?.metadata.labels?.["serin.dev/sync-name"], after?.["data"]]).toEqual([
+      before.metadata.uid,
+      "other",
+      { k: "2" },
+    ]);
+  });
+
+  test("waits for one that cannot be rendered only when its folder names the object", async () => {
+    const app = appIn(world, "unmoved");
+    app.source.commit({ ...inA("named", "gone"), ...inB("own") });
+    await app.create({ path: "./a" });
+    await other("unmoved");
+    await eventually(() => app.find("ConfigMap", "own"), () => "never applied");
+    await eventually(() => app.find("ConfigMap", "gone"), () => "never applied");
+    const second = app.source.commit({ "a/x.yaml": configMap("x", {}), "b/broken.yaml": "kind: ConfigMap\nmetadata: {name: named\n" });
+    await app.poke();
+    await left(app, second, "ConfigMap/unmoved/named for Sync unmoved/other");
+    expect([await app.find("ConfigMap", "gone"), (await app.find("ConfigMap", "named"))?.metadata.name]).toEqual([undefined, "named"]);
+    const third = app.source.commit({ "a/x.yaml": configMap("x", {}), ...inB("own") });
+    await app.poke();
+    await app.becomes(third, "True");
+    expect(await app.find("ConfigMap", "named")).toBeUndefined();
+  });
+
+  test("outlives its old Sync when that is deleted", async () => {
+    const app = appIn(world, "inherited");
+    app.source.commit({ ...inA("moves", "goes"), ...inB("own") });
+    await app.create({ path: "./a" });
+    await other("inherited", { suspend: true });
+    const before = await eventually(() => app.find("ConfigMap", "moves"), () => "never applied");
+    const second = app.source.commit({ "a/x.yaml": configMap("x", {}), ...inB("own", "moves") });
+    await app.poke();
+    await left(app, second, "ConfigMap/inherited/moves for Sync inherited/other");
+    await world.kube.delete({ apiVersion, kind: "Sync", namespace: "inherited", name: "app" }, {}, signal);
+    await eventually(async () => ((await app.find("Sync", "app", apiVersion)) ? undefined : true), () => "the Sync stays");
+    expect([(await app.find("ConfigMap", "moves"))?.metadata.uid, await app.find("ConfigMap", "x")]).toEqual([before.metadata.uid, undefined]);
+  });
+});

@@ -14,7 +14,7 @@ import { type Observation, observe, type Planned } from "./observe.ts";
 import { refusalError } from "./refusal.ts";
 import { removeSync } from "./remove.ts";
 import { awaitDependencies, refuseCycle, sourceOf } from "./source.ts";
-import { applying, impersonated, withInventory } from "./status.ts";
+import { applying, heldRevision, impersonated, withInventory } from "./status.ts";
 
 const unfetchedMs = 500;
 
@@ -68,7 +68,7 @@ async function carryOut(deps: SyncDeps, sync: Sync, seen: Observation, signal: A
   const after = afterApply(ahead, done);
   tellObserver(deps, sync, { done, startedMs });
   const told = { done, revision: seen.source.revision };
-  tellApplied(deps, sync, told);
+  tellApplied(deps, sync, { done, revision: heldRevision(seen.source.revision, planned.holding) });
   tellDrift(deps, sync, told);
   tellAdopted(deps, sync, planned, told);
   if (refused.length === 0)

@@ -36,6 +36,8 @@ export interface Rendering {
     commitOrTree: string,
     signal: AbortSignal,
   ) => Promise<string>;
+  /** What is written in the Sync's folder, for what cannot be rendered; empty when there is no such folder. */
+  readonly textAt: (sync: Pick<Sync, "spec">, repository: GitRepository, commitOrTree: string, signal: AbortSignal) => Promise<string>;
 }
 
 /** Renderings are kept up to about this many characters of JSON. */
@@ -85,7 +87,12 @@ export function createRendering({ git, kube, remoteOf, renderers }: RenderDeps):
   };
   const renderAnew: RenderAt = async (sync, repository, commitOrTree, signal) =>
     place(sync, await run(sync, repository, commitOrTree, signal), signal);
-  return { renderAt, renderAnew, inputsAt };
+  const textAt: Rendering["textAt"] = async (sync, repository, commitOrTree, signal) => {
+    const tree = await treeOf(repository, commitOrTree, signal);
+    const files = await tree.files(repositoryPath(sync.spec.path), signal);
+    return files.map(({ content }) => new TextDecoder().decode(content)).join("\n");
+  };
+  return { renderAt, renderAnew, inputsAt, textAt };
 }
 
 /** The objects where they belong, as the cluster and the CustomResourceDefinitions among them say. */

@@ -63,8 +63,16 @@ function notReady(dependency: Sync | undefined): string | undefined {
   return ready?.status === "True" ? undefined : "is not Ready";
 }
 
+/** Syncs by the key of their source. */
+export const sourceIndex = "sync: source";
+
 /** Whether the revision is applied, or holds nothing new for the Sync: then its status still names an earlier one. */
-async function hasApplied(rendering: SyncDeps["rendering"], { spec, status }: Sync, source: Source, signal: AbortSignal): Promise<boolean> {
+export async function hasApplied(
+  rendering: SyncDeps["rendering"],
+  { spec, status }: Sync,
+  source: Source,
+  signal: AbortSignal,
+): Promise<boolean> {
   if (status.lastAppliedRevision === source.revision) return true;
   try {
     return sourceInputs(status) === (await rendering.inputsAt({ spec }, source.repository, source.commit, signal));

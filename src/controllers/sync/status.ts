@@ -52,8 +52,8 @@ export function applied(
   };
 }
 
-/** `main@sha1:9f00… holding checkout`. */
-function heldRevision(revision: string, holding: readonly string[]): string {
+/** `main@sha1:9f00… holding checkout`: the revision as it runs, with what is held back from it. */
+export function heldRevision(revision: string, holding: readonly string[]): string {
   return holding.length > 0 ? `${revision} holding ${holding.join(", ")}` : revision;
 }
 

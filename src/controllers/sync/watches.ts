@@ -4,8 +4,8 @@ import type { Watched } from "../../kube/controller.ts";
 import type { Change, Informer } from "../../kube/kube.ts";
 import type { SyncDeps } from "./deps.ts";
 import { indexCanaries } from "./observe.ts";
+import { sourceIndex } from "./source.ts";
 
-const sourceIndex = "sync: source";
 const dependencyIndex = "sync: dependency";
 
 /**

@@ -119,7 +119,8 @@ describe("rule 2: hold", () => {
       expect.stringMatching(/^main@sha1:[0-9a-f]{40} holding shop$/),
     ]);
     await shop.runRevert(name);
-    await shop.ship({ "apps/cart.yaml": deployment("cart", "7") }, "Another team's release");
+    const other = await shop.ship({ "apps/cart.yaml": deployment("cart", "7") }, "Another team's release");
+    expect(cluster.events).toContain(`Normal Applied main@sha1:${other} holding shop: changed Deployment/hold-ships/cart`);
     const fix = await shop.ship(
       { "apps/shop.yaml": deployment("shop", "2", { env: ["{ name: PATIENCE, value: more }"] }) },
       "Be more patient",
