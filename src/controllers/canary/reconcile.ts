@@ -6,10 +6,11 @@ import { isUrgent } from "../../canary/checks.ts";
 import { type Decision, decide } from "../../canary/decide.ts";
 import { eventsOf } from "../../canary/events.ts";
 import { nextStatus } from "../../canary/status.ts";
-import { msUntilNext } from "../../canary/steps.ts";
+import { msUntilNext, notLater } from "../../canary/steps.ts";
 import { apexName } from "../../canary/services.ts";
 import type { Reconcile } from "../../kube/kube.ts";
 import { createDigests } from "../digests.ts";
+import { withOwnWrites } from "../own-writes.ts";
 import { createObserver, type Observer } from "./ask.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
@@ -21,7 +22,9 @@ import { startChecks } from "./start-checks.ts";
 import { writeRoutes, writeWorkloads } from "./write.ts";
 
 /** Takes one decision for one Canary and makes the cluster follow it. */
-export function canaryReconciler(deps: CanaryDeps): Reconcile {
+export function canaryReconciler(given: CanaryDeps): Reconcile {
+  // A copy that is older than our last step would give the traffic back that was just taken away.
+  const deps: CanaryDeps = { ...given, canaries: withOwnWrites(given.canaries) };
   const cluster = clusterOf(deps.informers);
   const observer = createObserver({ ...deps, digests: createDigests(deps) }, cluster, (canary, due, signal) => runCheck(deps, canary, due, signal));
   return async (key, signal) => {
@@ -39,9 +42,10 @@ export function canaryReconciler(deps: CanaryDeps): Reconcile {
 type Parts = CanaryDeps & { readonly cluster: Cluster; readonly observer: Observer };
 
 async function take(parts: Parts, canary: Canary, signal: AbortSignal): Promise<{ requeueAfterMs?: number | undefined }> {
-  const { observer, canaries } = parts;
-  const seen = await observer.look(canary, signal); // read
-  const { spec, status: before } = canary;
+  const { observer, canaries, clock } = parts;
+  const { spec } = canary;
+  const before = notLater(canary.status, clock.nowMs());
+  const seen = await observer.look({ ...canary, status: before }, signal); // read
   const decision = decide({ spec, status: before, seen: seen.seen }); // think
   if (decision.do === "release") return release(parts, canary, signal);
   if (beginsSomething.has(decision.do) && !isUrgent(decision, before)) await validateStart(parts, canary, seen, signal);

@@ -46,9 +46,10 @@ export function ensureRevert(deps: Deps): EnsureRevert {
     );
     const name = knownName(canary, cause, existing) ?? revertName(canary.metadata.name, cause);
     const same = existing.find(({ metadata }) => metadata.name === name);
-    if (same) await holdAgain(deps, same as Existing, failure, signal);
-    else await create(deps, revertObject(failure, { name, fields, syncRef }), failure, signal);
-    return name;
+    const held = same
+      ? await holdAgain(deps, same as Existing, failure, signal)
+      : await create(deps, revertObject(failure, { name, fields, syncRef }), failure, signal);
+    return held ? name : undefined;
   };
 }
 
@@ -116,30 +117,45 @@ function wasDeclined({ status }: Failure["canary"], name: string): boolean {
   return (status.refused ?? []).some(({ revert, declined }) => revert === name && declined === true);
 }
 
-async function create(deps: Deps, wanted: KubeObject, failure: Failure, signal: AbortSignal): Promise<void> {
+/** False: see {@link holdAgain}. */
+async function create(deps: Deps, wanted: KubeObject, failure: Failure, signal: AbortSignal): Promise<boolean> {
   try {
     await deps.kube.create(wanted, { fieldManager: managers.canary }, signal);
+    return true;
   } catch (error) {
     if (!(error instanceof KubeError && error.reason === "AlreadyExists")) throw error;
     const { name, namespace } = wanted.metadata;
-    await holdAgain(deps, (await deps.kube.get({ apiVersion, kind: "Revert", namespace, name }, signal)) as Existing, failure, signal);
+    const existing = (await deps.kube.get({ apiVersion, kind: "Revert", namespace, name }, signal)) as Existing;
+    return holdAgain(deps, existing, failure, signal);
   }
 }
 
-/** A Revert that ended holds again when its cause failed again; one that still holds is left alone. */
+/**
+ * A Revert that ended holds again when its cause failed again; one that still holds is left alone. False for one that is being
+ * deleted: what it left in Git goes first, and its end brings the Canary back here.
+ */
 async function holdAgain(
   { kube }: Pick<Deps, "kube">,
   existing: Existing,
   failure: Failure,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const phase = existing.status?.phase;
-  if (!isEnded(phase)) return;
+  if (existing.metadata.deletionTimestamp !== undefined) return false;
+  if (!isEnded(phase)) return true;
   const ref = { ...existing, namespace: existing.metadata.namespace, name: existing.metadata.name };
   const propose = failure.propose && phase !== "Declined" && !wasDeclined(failure.canary, ref.name);
   // That a person released it was said of the failure before.
   const unreleased = { annotations: { [names.release]: null } };
   await kube.patch(ref, { metadata: unreleased, spec: { evidence: failure.evidence, propose } }, { fieldManager: managers.canary }, signal);
   const cleared = Object.fromEntries(Object.keys(existing.status).map((field) => [field, null]));
-  await kube.patch(ref, { status: { ...cleared, phase: "Planned" } }, { fieldManager: managers.status, subresource: "status" }, signal);
+  const status = { ...cleared, ...leftInGit(existing.status), phase: "Planned" };
+  await kube.patch(ref, { status }, { fieldManager: managers.status, subresource: "status" }, signal);
+  return true;
+}
+
+/** The branch of before may still be there: it is ours to replace or to delete. */
+function leftInGit({ branch, commit, replaces }: Revert["status"]): Partial<Revert["status"]> {
+  const last = commit ?? replaces;
+  return branch === undefined || last === undefined ? {} : { branch, replaces: last };
 }

@@ -1,9 +1,11 @@
+import type { Obstacle } from "./obstacles.ts";
+
 /** What one process remembers between two runs. Losing it costs work, never correctness. */
 export interface Memory {
   /** Per repository: which Revert was let pass the hourly limit and when. Two that run at once must not pass together. */
   readonly proposing: Map<string, Map<string, number>>;
-  /** Per Revert: for what no plan was found. The same inputs would give the same answer. */
-  readonly planless: Map<string, string>;
+  /** Per Revert: for what no plan was found, and why. The same inputs would give the same answer. */
+  readonly planless: Map<string, { readonly inputs: string; readonly why: Obstacle }>;
   /** Per Revert: commit up to which its pull request was told of changes to the held workload. */
   readonly toldUpTo: Map<string, string>;
 }

@@ -44,7 +44,12 @@ export async function propose(deps: Deps, scene: Scene, place: Place, signal: Ab
 async function make(deps: Deps, scene: Scene, place: Place, signal: AbortSignal): Promise<number | undefined> {
   const { revert } = scene;
   const key = keyOf(revert.metadata);
-  if (deps.memory.planless.get(key) === inputsOf(scene, revert.status.phase)) return undefined;
+  const known = deps.memory.planless.get(key);
+  if (known?.inputs === inputsOf(scene, revert.status.phase)) {
+    // Said again, for something else may have gone wrong and been said meanwhile.
+    await say(deps, revert, known.why, signal);
+    return undefined;
+  }
   const obstacle = await obstacleTo(deps, scene, place.host, signal);
   if (obstacle) {
     await say(deps, revert, obstacle, signal);
@@ -57,7 +62,7 @@ async function make(deps: Deps, scene: Scene, place: Place, signal: AbortSignal)
   const obstructed = proposal === "open" && pullRequest ? conflictOf(pullRequest, plan) : plan;
   const told = obstructed === plan || (await tellConflict(deps, scene, { ...place, plan }, signal));
   await say(deps, revert, obstructed, signal);
-  if (told) deps.memory.planless.set(key, inputsOf(scene, obstructed.phase));
+  if (told) deps.memory.planless.set(key, { inputs: inputsOf(scene, obstructed.phase), why: obstructed });
   return undefined;
 }
 

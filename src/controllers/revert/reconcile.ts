@@ -35,6 +35,8 @@ type Deps = RevertDeps & { readonly memory: Memory };
 export function revertReconciler(given: RevertDeps): Reconcile {
   const deps: Deps = { ...given, reverts: withOwnWrites(given.reverts), memory: createMemory() };
   return async (key, signal) => {
+    // After a start what is not known yet must not count as gone.
+    await Promise.all([deps.syncs, deps.repositories, deps.canaries].map(({ informer }) => informer.whenSynced(signal)));
     const revert = deps.reverts.find(key);
     const over = !revert || isEnded(revert.status.phase);
     if (over) forget(deps.memory, key);
