@@ -7,14 +7,20 @@ import { messageOf } from "./lib/errors.ts";
 import { createLogger } from "./lib/log.ts";
 import { version } from "./version.ts";
 
+type Valued = Pick<Flag, "name" | "description"> & { readonly short?: string };
+
 interface Command {
   readonly summary: string;
-  readonly flags: readonly Pick<Flag, "name" | "description">[];
+  /** What is written after the flags, e.g. `FILE…`; missing: nothing. */
+  readonly operands?: string;
+  readonly flags: readonly Valued[];
   readonly switches: readonly Pick<Flag, "name" | "description">[];
-  run(given: Given, signal: AbortSignal): Promise<void>;
+  /** Gives what the process exits with; nothing is 0. */
+  run(given: Given, signal: AbortSignal): Promise<number | void>;
 }
 
 interface Given {
+  readonly operands: readonly string[];
   readonly values: Readonly<Record<string, string>>;
   readonly switches: ReadonlySet<string>;
 }
@@ -44,6 +50,23 @@ const commands: Readonly<Record<string, Command>> = {
       await demoCommand({ once: switches.has("once"), output: process.stdout, config: readConfig(), gitWorker }, signal);
     },
   },
+  lint: {
+    summary: "Check manifests without a cluster: files, folders, or - for standard input. Exits with 1 when something is wrong.",
+    operands: "FILE…",
+    flags: [
+      ...flags.filter(({ name }) => ["mesh-provider", "metrics-server"].includes(name)),
+      { name: "namespace", short: "n", description: "Namespace of objects that name none. Default: default." },
+      { name: "output", short: "o", description: "text: one line a problem; json: all that was found. Default: text." },
+    ],
+    switches: [],
+    run: async ({ values: { namespace = "default", output = "text", ...config }, operands: paths }) => {
+      if (output !== "text" && output !== "json") return misused(`--output is ${output}, not text or json`, "serin lint --help");
+      const { lintCommand } = await import("./cli/lint/lint.ts");
+      const { provider, metricsServer } = readConfig(config);
+      const { stdin, stdout, stderr: notes } = process;
+      return lintCommand({ paths, json: output === "json", namespace, defaults: { provider, metricsServer }, stdin, output: stdout, notes });
+    },
+  },
 };
 
 async function main(args: readonly string[]): Promise<number> {
@@ -68,8 +91,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(commandUsage(name, command));
     return 0;
   }
-  await command.run(given, untilTold());
-  return 0;
+  return (await command.run(given, untilTold())) ?? 0;
 }
 
 /** What a shell expects of a command line that is not understood. */
@@ -94,18 +116,18 @@ function untilTold(): AbortSignal {
   return told.signal;
 }
 
-/** `undefined`: help was asked for. Throws on an unknown flag. */
+/** `undefined`: help was asked for. Throws on an unknown flag, and on operands of a command that has none. */
 function parse(command: Command, args: string[]): Given | undefined {
   const options = {
     help: { type: "boolean" as const, short: "h" },
-    ...Object.fromEntries(command.flags.map(({ name }) => [name, { type: "string" as const }])),
+    ...Object.fromEntries(command.flags.map(({ name, short }) => [name, { type: "string" as const, ...(short ? { short } : {}) }])),
     ...Object.fromEntries(command.switches.map(({ name }) => [name, { type: "boolean" as const }])),
   };
-  const { values } = parseArgs({ args, options, strict: true });
+  const { values, positionals: operands } = parseArgs({ args, options, strict: true, allowPositionals: command.operands !== undefined });
   if (values["help"] === true) return undefined;
   const given: [string, string | boolean | undefined][] = Object.entries(values);
   const texts = given.flatMap(([name, value]) => (typeof value === "string" ? [[name, value] as const] : []));
-  return { values: Object.fromEntries(texts), switches: new Set(given.filter(([, value]) => value === true).map(([name]) => name)) };
+  return { operands, values: Object.fromEntries(texts), switches: new Set(given.filter(([, value]) => value === true).map(([name]) => name)) };
 }
 
 function usage(): string {
@@ -113,14 +135,16 @@ function usage(): string {
   return `Progressive delivery for Kubernetes in which Git stays true.\n\nUsage: serin COMMAND [flags]\n\n${lines.join("\n")}\n\nserin COMMAND --help lists a command's flags, serin --version says which Serin this is.\n`;
 }
 
-function commandUsage(name: string, { summary, flags: valued, switches }: Command): string {
+function commandUsage(name: string, { summary, operands, flags: valued, switches }: Command): string {
   const lines = [
-    ...valued.map((flag) => [`--${flag.name} VALUE`, flag.description]),
+    ...valued.map((flag) => [`${flag.short === undefined ? "" : `-${flag.short}, `}--${flag.name} VALUE`, flag.description]),
     ...switches.map((flag) => [`--${flag.name}`, flag.description]),
   ];
   const described = lines.map(([flag = "", description = ""]) => `  ${flag.padEnd(35)} ${description}`).join("\n");
-  const variables = valued.length === 0 ? "" : "\nEach flag is also read from the environment, e.g. --log-level from SERIN_LOG_LEVEL and --kubeconfig from KUBECONFIG.\n";
-  return `${summary}\n\nUsage: serin ${name} [flags]\n\n${described}\n${variables}`;
+  const settings = valued.flatMap((flag) => flags.find((each) => each.name === flag.name) ?? []);
+  const examples = settings.slice(0, 2).map((flag) => `--${flag.name} from ${flag.variable}`).join(" and ");
+  const variables = settings.length === 0 ? "" : `\n${settings.length === valued.length ? "Each flag is" : "Some flags are"} also read from the environment: ${examples}.\n`;
+  return `${summary}\n\nUsage: serin ${name} [flags]${operands === undefined ? "" : ` ${operands}`}\n\n${described}\n${variables}`;
 }
 
 try {

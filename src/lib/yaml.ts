@@ -24,7 +24,7 @@ interface YamlDocument {
 /** One document that also knows where its fields are. */
 export interface LocatedDocument extends YamlDocument {
   /** Line of the value at a path of keys and indexes, or of the nearest that is there and not brought in by an alias or `<<`. */
-  lineOf(path: readonly (string | number)[]): number;
+  readonly lineOf: (path: readonly (string | number)[]) => number;
 }
 
 /** The text is not YAML that can be read without guessing. The message names file and line. */

@@ -1,0 +1,65 @@
+import { crdOf } from "../../api/crd.ts";
+import { kinds } from "../../api/kinds.ts";
+import { apiVersion, type Kind } from "../../api/meta.ts";
+import { type Schema, structuralSchema } from "../../api/structural.ts";
+import { isRecord } from "../../lib/json.ts";
+import { type Admission, admissionOf } from "../../sandbox/api-server/admission.ts";
+import { type GivenObject, type Problem, problemOf } from "./problem.ts";
+import { nearest } from "./suggest.ts";
+
+/** Judges an object of ours as the API server would when it is created. */
+export type Judge = (given: GivenObject) => Problem[];
+
+/** Makes the judge of all our kinds. */
+export function createJudge(): Judge {
+  const known = new Map(kinds.map((kind) => [kind.kind, { kind, admission: admissionOf(crdOf(kind)).get(apiVersion) }]));
+  return (given) => {
+    const { object } = given;
+    const found = known.get(object.kind);
+    if (!found?.admission || object.apiVersion !== apiVersion) return [unknownKind(given, [...known.keys()])];
+    return refusals(given, found.kind, found.admission);
+  };
+}
+
+function unknownKind(given: GivenObject, names: readonly string[]): Problem {
+  const { apiVersion: version, kind } = given.object;
+  const meant = nearest(kind, names);
+  const hint = meant === undefined ? `; there are ${names.join(", ")} in ${apiVersion}` : `; did you mean ${meant} in ${apiVersion}?`;
+  return problemOf(given, version === apiVersion ? "kind" : "apiVersion", { message: `there is no kind ${kind} in ${version}${hint}` });
+}
+
+const unchecked = /some validation rules were not checked/;
+
+function refusals(given: GivenObject, kind: Kind, admit: Admission): Problem[] {
+  const errors = admit(given.object).filter(({ why }) => !unchecked.test(why));
+  const placed = errors.map(({ field, why }) => ({ field: field === "<nil>" ? placeIn(why) : field, why }));
+  // Of a number that does not fit its format the server speaks twice.
+  const first = placed.filter(({ field }, index) => placed.findIndex((other) => other.field === field) === index);
+  return first.map(({ field, why }) => problemOf(given, field, { message: why + hintFor(kind, field, why) }));
+}
+
+/** The field that the server names in the text alone. */
+function placeIn(why: string): string {
+  return / in (\S+)$/.exec(why)?.[1] ?? "";
+}
+
+function hintFor(kind: Kind, field: string, why: string): string {
+  if (why !== "field not declared in schema") return "";
+  const dot = field.lastIndexOf(".");
+  const siblings = fieldsAt(kind, field.slice(0, Math.max(dot, 0)));
+  const meant = nearest(field.slice(dot + 1), siblings);
+  if (meant !== undefined) return `; did you mean ${meant}?`;
+  return siblings.length === 0 ? "" : `; there are ${siblings.join(", ")}`;
+}
+
+/** Names of the fields that an object has at a path such as `spec.analysis.metrics[0]`. */
+function fieldsAt(kind: Kind, path: string): string[] {
+  const [root, ...steps] = path.replaceAll(/\[[^\]]*\]/g, ".[]").split(".").filter((step) => step !== "");
+  if (root === undefined) return ["metadata", "spec"];
+  if (root !== "spec") return [];
+  const schema = steps.reduce<Schema | undefined>((at, step) => {
+    const inner = step === "[]" ? at?.["items"] : isRecord(at?.["properties"]) ? at["properties"][step] : undefined;
+    return isRecord(inner) ? inner : undefined;
+  }, structuralSchema(kind.spec));
+  return Object.keys(isRecord(schema?.["properties"]) ? schema["properties"] : {});
+}
