@@ -6,6 +6,20 @@ type Analysis = CanarySpec["analysis"];
 /** How long pods stay after their last traffic, so that the data plane has heard of it and requests under way end. */
 export const drainMs = 3_000;
 
+/**
+ * The same status with no step and no first traffic later than now. A clock that was set back, or another replica's that went
+ * ahead, must not make a run wait for the time to come again.
+ */
+export function notLater<Status extends Pick<CanaryStatus, "steppedAt" | "firstTrafficAt">>(status: Status, nowMs: number): Status {
+  const isLater = (time: string | undefined): boolean => time !== undefined && Date.parse(time) > nowMs;
+  const now = new Date(nowMs).toISOString();
+  return {
+    ...status,
+    ...(isLater(status.steppedAt) ? { steppedAt: now } : {}),
+    ...(isLater(status.firstTrafficAt) ? { firstTrafficAt: now } : {}),
+  };
+}
+
 /** Time until the next step or check may be taken; 0: now. The first step of a run is due at once. */
 export function msUntilStep(spec: CanarySpec, { steppedAt }: CanaryStatus, nowMs: number): number {
   return steppedAt === undefined ? 0 : Math.max(0, Date.parse(steppedAt) + parseDurationMs(spec.analysis.interval) - nowMs);

@@ -37,6 +37,7 @@ test.for(troubles)("the Git host %s for a while: what runs stays, and the next g
   const url = `${proxy.url}/${git.organization}/${team.repository}.git`;
   await team.patches(seen.repository, "apps", { spec: { url, timeout: "5s" } });
   await team.until("the repository to be read through the proxy", () => team.ready(seen.repository, "apps").startsWith("True"));
+  await team.atRest("shop");
   const before = team.running();
   proxy.trouble(trouble);
   const commit = await team.ada.push("A commit in trouble", { "apps/late.yaml": lateConfig });

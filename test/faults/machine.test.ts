@@ -34,7 +34,10 @@ test("a hook that is delivered twice and out of order: the newest commit is appl
 test("the disk is full when a commit has to be fetched: Ready says so, what runs stays, and room is enough to go on", async (context) => {
   const cache = join(here.place.dir, "cache-kept");
   const team = await here.aTeam(context, "full");
+  await team.atRest("shop");
+  await here.controller.kill();
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", cache]);
+  await here.controller.restart();
   context.onTestFinished(async () => {
     await here.controller.kill();
     execFileSync("umount", [cache]);

@@ -70,6 +70,18 @@ describe.concurrent("a canary", () => {
     expect(imageOf(await world.get(deployment, `${name}-primary`))).toBe("serin.dev/shop:2");
   });
 
+  test("goes on when its last step is later than now, as after a clock that was set back", async () => {
+    const name = "ahead";
+    await world.underCanary(name, { analysis: { metrics: [always], stepWeight: 20, maxWeight: 60 } });
+    await world.release(name, "2");
+    await world.phase(name, "Progressing", ({ canaryWeight = 0 }) => canaryWeight > 0);
+    const later = new Date(Date.now() + 3_600_000).toISOString();
+    const ref = { ...canary, namespace: "shop", name };
+    const status = { steppedAt: later, firstTrafficAt: later };
+    await world.kube.patch(ref, { status }, { fieldManager: "test", subresource: "status" }, world.signal);
+    await world.phase(name, "Succeeded");
+  });
+
   test("makes a primary that somebody deleted after a failure again from the promoted revision, not from the failed one", async () => {
     const name = "remade";
     await world.underCanary(name, { analysis: { metrics: [never] } });
