@@ -64,17 +64,18 @@ export interface RunStart {
 /** A rollout whose canary is given its first traffic now. */
 export function startRun({ past, boundsMs, weight, atMs }: RunStart): RunState {
   const share = newShare(past, { bounds: boundsMs.length, atMs });
+  const evidence = logEvidence(share);
   return {
     share,
     boundsMs,
     startedMs: atMs,
-    steps: [stepRecord(0, { weight, atMs, logEvidence: logEvidence(share) })],
+    steps: [stepRecord(0, { weight, atMs, logEvidence: evidence })],
     scrapesInStep: 0,
     silentScrapes: 0,
     missedRequests: 0,
     lastRequestMs: atMs,
     heldMs: 0,
-    peak: -Infinity,
+    peak: evidence,
   };
 }
 

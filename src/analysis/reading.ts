@@ -1,0 +1,156 @@
+import type { RawSeries } from "../lib/series.ts";
+import { countersOf, slowOf } from "./cumulative.ts";
+import { type Births, type Growth, growthOf, type Scrapes, scrapesOf } from "./growth.ts";
+import type { Scrape } from "./share.ts";
+import type { Source, Subject } from "./sources.ts";
+import type { Comparison, Tally } from "./stream.ts";
+
+/**
+ * How far a rollout's samples have been read. Nothing but times: the counters themselves stay with the metric server, so that
+ * whoever stores this together with the evidence neither loses nor counts twice, however long it was away. JSON.
+ */
+export interface ReadState {
+  /** Since when requests count: the canary's first traffic. */
+  readonly sinceMs: number;
+  /** Newest sample of all that were read. */
+  readonly newestMs: number;
+  /** And of each target, as they are scraped one after another. */
+  readonly through: Readonly<Record<string, number>>;
+  /** Time between two scrapes of a target, learnt from its samples. */
+  readonly scrapeMs: number;
+}
+
+/** Until two samples have been seen: Prometheus deployments scrape every 15 or 30 s, and a shorter wait costs only a query. */
+const assumedScrapeMs = 15_000;
+const shortestScrapeMs = 1_000;
+const longestScrapeMs = 5 * 60_000;
+
+/** Nothing read yet. `sinceMs`: when the canary was first given traffic. */
+export function startReading(sinceMs: number): ReadState {
+  return { sinceMs, newestMs: sinceMs, through: {}, scrapeMs: assumedScrapeMs };
+}
+
+/** A target that has not been seen for as long is gone. */
+const forgottenMs = 60 * 60_000;
+const shortestWindowMs = 2 * 60_000;
+
+/** How far back the samples have to be asked for, so that each new one has one before it to be compared with. */
+export function windowMs({ newestMs, through, scrapeMs }: ReadState, nowMs: number): number {
+  const shortest = Math.max(shortestWindowMs, 4 * scrapeMs);
+  const alive = Object.values(through).filter((atMs) => newestMs - atMs <= shortest);
+  const oldest = Math.min(...alive, newestMs, nowMs);
+  return Math.min(Math.max(nowMs - oldest + 3 * scrapeMs, shortest), forgottenMs);
+}
+
+/** Prometheus stores a scrape when it is over. */
+const settleMs = 1_000;
+
+/** When the next scrape can be read. */
+export function nextReadMs({ newestMs, scrapeMs }: ReadState, nowMs: number): number {
+  const next = newestMs + scrapeMs + settleMs;
+  return next > nowMs ? next : nowMs + Math.min(scrapeMs, assumedScrapeMs);
+}
+
+/** What one poll has brought. */
+export interface Samples {
+  /** Series of {@link Source.requests}. */
+  readonly requests: readonly RawSeries[];
+  /** Series of {@link Source.latency}; none where latency is not known. */
+  readonly latency: readonly RawSeries[];
+  /** Series of {@link Source.alive}. */
+  readonly alive: readonly RawSeries[];
+  readonly startedMs?: Births["startedMs"];
+}
+
+/** Where they are from, and what is wanted of them. */
+export interface ReadInput {
+  readonly source: Source;
+  readonly subject: Subject;
+  readonly boundsMs: readonly number[];
+}
+
+/** Scrapes that are new since the last reading, oldest first, and how far has been read now. Pure. */
+export function readSamples(
+  state: ReadState,
+  samples: Samples,
+  { source, subject, boundsMs }: ReadInput,
+): { readonly scrapes: readonly Scrape[]; readonly state: ReadState } {
+  const times = scrapesOf([...samples.requests, ...samples.alive]);
+  const births = { sinceMs: state.sinceMs, scrapes: times, startedMs: samples.startedMs };
+  const fresh = ({ target, atMs }: Growth) => atMs > (state.through[target] ?? state.sinceMs);
+  const errors = growthOf(countersOf(samples.requests, source, subject), births).filter(fresh);
+  const slow = growthOf(slowOf(samples.latency, { source, subject, boundsMs }), births).filter(fresh);
+  const newest = Math.max(state.newestMs, ...[...times.values()].map((scrapes) => scrapes.at(-1) ?? 0));
+  const scrapeMs = spacingOf([...times.values()]) ?? state.scrapeMs;
+  // What comes late waits for the next scrape, so that time never goes back.
+  if (newest <= state.newestMs) return { scrapes: [], state: { ...state, scrapeMs } };
+  const rounds = roundsBetween(state.newestMs, { newest, scrapeMs }).filter((round) => isScraped(round, times));
+  const scrapes = rounds.map((round, index) => {
+    // What came later than its time belongs to the first.
+    const within = ({ atMs }: Growth) => (index === 0 || atMs > round.fromMs) && atMs <= round.throughMs;
+    return scrapeOf(round, { errors: errors.filter(within), slow: slow.filter(within), bounds: boundsMs.length });
+  });
+  return { scrapes, state: { ...state, newestMs: newest, scrapeMs, through: readThrough(state, times, newest) } };
+}
+
+function readThrough({ through }: ReadState, times: Scrapes, newest: number): Record<string, number> {
+  const read = new Map(Object.entries(through));
+  for (const [target, scrapes] of times) read.set(target, Math.max(read.get(target) ?? 0, scrapes.at(-1) ?? 0));
+  return Object.fromEntries([...read].filter(([, atMs]) => newest - atMs <= forgottenMs));
+}
+
+/** The median gap between two samples of a target. */
+function spacingOf(times: readonly (readonly number[])[]): number | undefined {
+  const gaps = times.flatMap((scrapes) => scrapes.slice(1).map((atMs, index) => atMs - (scrapes[index] ?? 0))).toSorted((a, b) => a - b);
+  const median = gaps[Math.floor(gaps.length / 2)];
+  return median === undefined ? undefined : Math.min(Math.max(median, shortestScrapeMs), longestScrapeMs);
+}
+
+interface Round {
+  readonly fromMs: number;
+  readonly throughMs: number;
+}
+
+/** Cuts the time since the last reading into rounds of about one scrape. */
+function roundsBetween(before: number, { newest, scrapeMs }: { newest: number; scrapeMs: number }): Round[] {
+  const count = Math.max(1, Math.round((newest - before) / scrapeMs));
+  const width = (newest - before) / count;
+  return Array.from({ length: count }, (_, index) => ({
+    fromMs: before + index * width,
+    throughMs: index === count - 1 ? newest : before + (index + 1) * width,
+  }));
+}
+
+/** A round in which nobody was scraped says nothing; one without requests says that there were none. */
+function isScraped({ fromMs, throughMs }: Round, times: Scrapes): boolean {
+  return [...times.values()].some((scrapes) => scrapes.some((atMs) => atMs > fromMs && atMs <= throughMs));
+}
+
+/** The round's growth as one scrape. */
+function scrapeOf(
+  { fromMs, throughMs }: Round,
+  { errors, slow, bounds }: { errors: readonly Growth[]; slow: readonly Growth[]; bounds: number },
+): Scrape {
+  return {
+    fromMs: Math.min(fromMs, ...errors.map((growth) => growth.fromMs)),
+    atMs: throughMs,
+    errors: comparisonOf(errors, 0),
+    slow: Array.from({ length: bounds }, (_, bound) => comparisonOf(slow, bound)),
+  };
+}
+
+function comparisonOf(grown: readonly Growth[], kind: number): Comparison {
+  return { canary: tallyOf(grown, "canary", kind), stable: tallyOf(grown, "stable", kind) };
+}
+
+/** Requests and bad ones come from the same samples: what does not say one does not count for the other. */
+function tallyOf(grown: readonly Growth[], side: Growth["side"], kind: number): Tally {
+  const tally = { requests: 0, bad: 0 };
+  for (const { side: own, requests, bad } of grown) {
+    const some = bad[kind] ?? Number.NaN;
+    if (own !== side || Number.isNaN(some)) continue;
+    tally.requests += requests;
+    tally.bad += Math.min(some, requests);
+  }
+  return tally;
+}

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { startReading } from "./reading.ts";
+import { observeScrape, startRun, takeStep } from "./run.ts";
+import { defaultRules } from "./share.ts";
+import { restore, store, type Stored } from "./stored.ts";
+
+const tally = (requests: number, bad: number) => ({ requests, bad });
+
+/** A rollout of twenty scrapes over seven steps, stored and read back after each when `restarts`. */
+function rollout(restarts: boolean) {
+  const past = { tally: tally(360_000, 377), dispersion: 1.3, measured: true };
+  const reading = { ...startReading(0), through: { "envoy/10.0.0.1:8002/": 15_000.5 } };
+  let stored: Stored = { run: startRun({ past, boundsMs: [100, 250, 500], weight: 5, atMs: 0 }), reading };
+  for (let at = 1; at <= 20; at++) {
+    const errors = { canary: tally(70 + at, at % 3), stable: tally(1_330 + at, at % 2) };
+    const side = (requests: number, rate: number) => tally(requests, Math.round(requests * rate));
+    const slow = [0.31, 0.11, 0.013].map((rate) => ({ canary: side(70, rate), stable: side(1_330, rate) }));
+    observeScrape(stored.run, { fromMs: (at - 1) * 15_000, atMs: at * 15_000, errors, slow, weight: 5 }, defaultRules);
+    if (at % 3 === 0) takeStep(stored.run, { weight: 5 + at, atMs: at * 15_000 });
+    if (restarts) stored = restore(store(stored))!;
+  }
+  return stored;
+}
+
+test("a restart after every scrape changes not one number", () => {
+  expect(rollout(true)).toEqual(rollout(false));
+});
+
+test("it fits into a status", () => {
+  expect(store(rollout(false)).length).toBeLessThan(8_192);
+});
+
+test("a fresh one can be stored", () => {
+  const fresh = { run: startRun({ past: rollout(false).run.share.past, boundsMs: [], weight: 5, atMs: 0 }), reading: startReading(0) };
+  expect(restore(store(fresh))).toEqual(fresh);
+});
+
+test.each<[string, string]>([
+  ["nothing", ""],
+  ["no JSON", "{"],
+  ["another version", store(rollout(false)).replace('"version":1', '"version":2')],
+  ["a number that is missing", store(rollout(false)).replace('"heldMs"', '"helt"')],
+  ["a stream cut short", JSON.stringify({ ...(JSON.parse(store(rollout(false))) as object), run: {} })],
+])("%s is not taken for a rollout", (_, text) => {
+  expect(restore(text)).toBeUndefined();
+});

@@ -1,0 +1,72 @@
+import { z } from "zod";
+import type { ReadState } from "./reading.ts";
+import type { RunState } from "./run.ts";
+
+const tally = z.object({ requests: z.number(), bad: z.number() });
+const stream = z.array(z.number()).min(8).max(48);
+
+const share = z.object({
+  past: z.object({ tally, dispersion: z.number(), measured: z.boolean() }),
+  throughMs: z.number(),
+  firstRequestMs: z.number().optional(),
+  errors: stream,
+  slow: z.array(stream).max(3),
+  guard: z.array(z.number()).length(8),
+  split: z.object({ more: stream, less: stream }),
+  canary: tally,
+  stable: tally,
+  slowCanary: z.array(tally).max(3),
+  slowStable: z.array(tally).max(3),
+  recent: z.array(z.number()).length(24),
+  stableAnomalous: z.boolean(),
+});
+
+const step = z.object({
+  number: z.int(),
+  weight: z.number(),
+  fromMs: z.number(),
+  canary: tally,
+  stable: tally,
+  logEvidence: z.number(),
+  peak: z.number(),
+});
+
+const run = z.object({
+  share,
+  boundsMs: z.array(z.number()).max(3),
+  startedMs: z.number(),
+  steps: z.array(step).min(1).max(40),
+  scrapesInStep: z.int(),
+  silentScrapes: z.int(),
+  missedRequests: z.number(),
+  lastRequestMs: z.number(),
+  heldMs: z.number(),
+  peak: z.number(),
+});
+
+const reading = z.object({ sinceMs: z.number(), newestMs: z.number(), through: z.record(z.string(), z.number()), scrapeMs: z.number() });
+
+/** Changed with every change of what the numbers mean. */
+const version = 1;
+const stored = z.object({ version: z.literal(version), run, reading });
+
+/** A rollout's evidence and how far its samples have been read: only together they lose nothing and count nothing twice. */
+export interface Stored {
+  readonly run: RunState;
+  readonly reading: ReadState;
+}
+
+/** As text for the status of a Canary: some kilobytes. Written in the same patch as the decision that rests on it. */
+export function store({ run, reading }: Stored): string {
+  return JSON.stringify({ version, run, reading });
+}
+
+/** What {@link store} wrote; `undefined` for the text of another version or of somebody else: the rollout then starts anew. */
+export function restore(text: string): Stored | undefined {
+  try {
+    const found = stored.safeParse(JSON.parse(text)).data;
+    return found && { run: found.run, reading: found.reading };
+  } catch {
+    return undefined;
+  }
+}
