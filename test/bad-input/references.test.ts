@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { apiVersion } from "../../src/api/meta.ts";
-import type { KubeObject } from "../../src/api/object.ts";
-import { type CanaryInput, canaryInput } from "../builders.ts";
 import { shopDeployment } from "../sandbox-cluster.ts";
+import { stringify } from "yaml";
+import type { KubeObject } from "../../src/api/object.ts";
+import { lint, type LintResult } from "../../src/cli/lint/lint.ts";
+import { canary, edits, namespace, neighbours, rows } from "./reference-rows.ts";
 import { type ControllersWorld, startControllers } from "./world.ts";
 
 let world: ControllersWorld;
@@ -11,139 +12,20 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const namespace = "shop";
-const gatewayApi = "gateway.networking.k8s.io/v1";
-const serin = (kind: string, name: string, spec: object): KubeObject => ({ apiVersion, kind, metadata: { namespace, name }, spec });
-const metricsServer = "http://prometheus.invalid";
-
-/** A Canary of this name that is as good as it gets, but for what the row says. Its Gateway is `<name>`, of class `<name>`. */
-function canary(name: string, { service, analysis, ...rest }: CanaryInput = {}): KubeObject {
-  const input = canaryInput({
-    metricsServer,
-    targetRef: { kind: "Deployment", name },
-    service: { hosts: [`${name}.example`], gatewayRefs: [{ name }], ...service },
-    ...(analysis ? { analysis } : {}),
-    ...rest,
-  });
-  return serin("Canary", name, input);
+/** What `serin lint` says of these manifests. */
+async function linted(...objects: readonly KubeObject[]): Promise<LintResult> {
+  const text = [...objects, ...neighbours].map((object) => stringify(object)).join("---\n");
+  return lint([{ file: "all.yaml", text, found: false }], { defaults: {}, namespace: "default" });
 }
-
-const gateway = (name: string): KubeObject => ({
-  apiVersion: gatewayApi,
-  kind: "Gateway",
-  metadata: { namespace, name },
-  spec: { gatewayClassName: name, listeners: [{ name: "http", port: 80, protocol: "HTTP" }] },
-});
-const gatewayClass = (name: string, controllerName = "projectcontour.io/gateway-controller"): KubeObject => ({
-  apiVersion: gatewayApi,
-  kind: "GatewayClass",
-  metadata: { name },
-  spec: { controllerName },
-});
-const template = (name: string, query: string, provider: object = {}): KubeObject =>
-  serin("MetricTemplate", name, { provider: { type: "prometheus", address: metricsServer, ...provider }, query });
-const secret = (name: string): KubeObject => ({
-  apiVersion: "v1",
-  kind: "Secret",
-  metadata: { namespace, name },
-  stringData: { token: "t" },
-});
-const ingress = (name: string, service: string): KubeObject => ({
-  apiVersion: "networking.k8s.io/v1",
-  kind: "Ingress",
-  metadata: { namespace, name },
-  spec: {
-    rules: [{ http: { paths: [{ path: "/", pathType: "Prefix", backend: { service: { name: service, port: { number: 80 } } } }] } }],
-  },
-});
-const autoscaler = (name: string): KubeObject => ({
-  apiVersion: "autoscaling/v2",
-  kind: "HorizontalPodAutoscaler",
-  metadata: { namespace, name },
-  spec: { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name }, minReplicas: 1, maxReplicas: 3 },
-});
-const templated = (name: string): CanaryInput => ({
-  analysis: { metrics: [{ name: "errors", templateRef: { name }, thresholdRange: { max: 1 } }] },
-});
-const noService = { gatewayRefs: undefined, hosts: undefined };
-
-interface Row {
-  /** Objects beside the Deployment and the Canary. */
-  readonly given?: readonly KubeObject[];
-  readonly spec?: CanaryInput;
-  readonly reason: string;
-  /** What the message says: object, field, way out. */
-  readonly says: readonly string[];
-  /** What mends it without an edit of the Canary. */
-  readonly mend: readonly KubeObject[];
-}
-
-const rows: Readonly<Record<string, Row>> = {
-  "no-template": {
-    spec: templated("no-template"),
-    reason: "MetricTemplateMissing",
-    says: ["MetricTemplate shop/no-template", "Canary shop/no-template", "metric errors"],
-    mend: [template("no-template", "vector(0)")],
-  },
-  "bad-template": {
-    given: [template("bad-template", "vector({{ variables.limit }})")],
-    spec: templated("bad-template"),
-    reason: "InvalidQuery",
-    says: ["MetricTemplate shop/bad-template", "{{ variables.limit }}", "known are name, namespace, target"],
-    mend: [template("bad-template", "vector(0)")],
-  },
-  "no-secret": {
-    given: [template("no-secret", "vector(0)", { secretRef: { name: "no-secret" } })],
-    spec: templated("no-secret"),
-    reason: "SecretUnusable",
-    says: ["Secret shop/no-secret", "spec.provider.secretRef"],
-    mend: [secret("no-secret")],
-  },
-  "no-gateway": {
-    given: [gatewayClass("no-gateway")],
-    reason: "GatewayMissing",
-    says: ["Gateway shop/no-gateway", "spec.service.gatewayRefs", "Canary shop/no-gateway"],
-    mend: [gateway("no-gateway")],
-  },
-  "no-class": {
-    given: [gateway("no-class")],
-    reason: "GatewayClassMissing",
-    says: ["GatewayClass no-class", "Gateway shop/no-class"],
-    mend: [gatewayClass("no-class")],
-  },
-  "odd-class": {
-    given: [gateway("odd-class"), gatewayClass("odd-class", "example.com/unheard-of")],
-    reason: "MetricSourceUnknown",
-    says: ["GatewayClass odd-class", "example.com/unheard-of", "templateRef or a query"],
-    mend: [{ ...gatewayClass("odd-class") }],
-  },
-  "no-ingress": {
-    spec: { provider: "nginx", ingressRef: { name: "no-ingress" }, service: noService },
-    reason: "IngressMissing",
-    says: ["Ingress shop/no-ingress", "spec.ingressRef", "Canary shop/no-ingress"],
-    mend: [ingress("no-ingress", "no-ingress")],
-  },
-  "odd-ingress": {
-    given: [ingress("odd-ingress", "another")],
-    spec: { provider: "nginx", ingressRef: { name: "odd-ingress" }, service: noService },
-    reason: "IngressWithoutApex",
-    says: ["Ingress shop/odd-ingress", "Service odd-ingress"],
-    mend: [ingress("odd-ingress", "odd-ingress")],
-  },
-  "no-scaler": {
-    given: [gateway("no-scaler"), gatewayClass("no-scaler")],
-    spec: { autoscalerRef: { kind: "HorizontalPodAutoscaler", name: "no-scaler" } },
-    reason: "AutoscalerMissing",
-    says: ["HorizontalPodAutoscaler shop/no-scaler", "spec.autoscalerRef", "Canary shop/no-scaler"],
-    mend: [autoscaler("no-scaler")],
-  },
-};
 
 describe.concurrent("a Canary that names what is not there is Stalled, touches nothing, and goes on by itself once it is", () => {
   test.each(Object.entries(rows))("%s", async (name, { given = [], spec = {}, reason, says, mend }) => {
     await world.apply(...given, shopDeployment(name), canary(name, spec));
     const stalled = await world.told("Canary", { namespace, name }, { type: "Stalled", status: "True", reason });
     for (const words of says) expect(stalled.message).toContain(words);
+    const { problems, unchecked } = await linted(...given, shopDeployment(name), canary(name, spec));
+    if (reason === "SecretUnusable") expect(unchecked).toEqual([`Secret ${namespace}/${name} is not in the files`]);
+    else expect(problems).toEqual([expect.objectContaining({ kind: "Canary", name, reason, message: stalled.message })]);
     await world.told("Canary", { namespace, name }, { type: "Ready", status: "False", reason });
     const made = await world.kube.find(
       { apiVersion: "apps/v1", kind: "Deployment", namespace, name: `${name}-primary` },
@@ -151,41 +33,19 @@ describe.concurrent("a Canary that names what is not there is Stalled, touches n
     );
     expect(made).toBeUndefined();
     await world.apply(...mend);
+    const mended = given.filter(({ kind }) => !mend.some((other) => other.kind === kind));
+    expect(await linted(...mended, ...mend, shopDeployment(name), canary(name, spec))).toMatchObject({ problems: [], unchecked: [] });
     await world.told("Canary", { namespace, name }, { type: "Reconciling", status: "True" });
   });
 });
 
 describe.concurrent("what only an edit can mend", () => {
-  test.each<[string, KubeObject, string, readonly string[]]>([
-    [
-      "no provider",
-      canary("no-provider", { provider: undefined as never }),
-      "ProviderMissing",
-      ["Canary shop/no-provider", "spec.provider", "set one"],
-    ],
-    [
-      "no metric server",
-      canary("no-server", { metricsServer: undefined }),
-      "MetricsServerMissing",
-      ["Canary shop/no-server", "spec.metricsServer", "set one"],
-    ],
-    [
-      "a query with an unknown variable",
-      canary("bad-query", { analysis: { metrics: [{ name: "errors", query: "vector({{ what }})", thresholdRange: { max: 1 } }] } }),
-      "InvalidQuery",
-      ["bad-query", "{{ what }}", "known are"],
-    ],
-    [
-      "a template with an unknown variable",
-      template("unusable", "up{app='{{ what }}'}"),
-      "InvalidQuery",
-      ["MetricTemplate shop/unusable", "{{ what }}", "known are"],
-    ],
-    ["a template that is not closed", template("open", "up{{ name"), "InvalidQuery", ["MetricTemplate shop/open", "not closed"]],
-  ])("%s", async (_, object, reason, says) => {
+  test.each(edits)("%s", async (_, object, reason, says) => {
     const { name } = object.metadata;
     await world.apply(shopDeployment(name), object);
     const { message } = await world.told(object.kind, { namespace, name }, { type: "Stalled", status: "True", reason });
     for (const words of says) expect(message).toContain(words);
+    const { problems } = await linted(shopDeployment(name), object);
+    expect(problems).toContainEqual(expect.objectContaining({ kind: object.kind, name, reason, message }));
   });
 });
