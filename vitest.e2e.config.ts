@@ -12,8 +12,8 @@ export default defineConfig({
     // Scenarios of one file share a controller and go on side by side. Files have a sandbox each, but a cluster is one for all.
     fileParallelism: sandbox,
     maxWorkers: 2,
-    maxConcurrency: 8,
-    testTimeout: 240_000,
+    maxConcurrency: 6,
+    testTimeout: 300_000,
     hookTimeout: 120_000,
   },
 });

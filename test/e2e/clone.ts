@@ -15,6 +15,8 @@ export interface Clone {
   commit(message: string, files: Files): Promise<string>;
   /** Commits on top of the newest `main` and pushes, again when somebody else was faster. Returns the commit's id. */
   push(message: string, files: Files): Promise<string>;
+  /** What a file says on the newest `main` of the host. */
+  fileAtMain(path: string): Promise<string>;
 }
 
 /** Makes an empty clone. */
@@ -43,21 +45,34 @@ export async function startClone(options: { url: string; dir: string; account: A
   const catchUp = async (): Promise<void> => {
     await git("fetch", "--quiet", "origin", "main").then(() => git("reset", "--quiet", "--hard", "FETCH_HEAD"), () => {});
   };
-  return {
-    git,
-    commit,
-    push: async (message, files) => {
-      for (let attempt = 1; ; attempt += 1) {
-        await catchUp();
-        const oid = await commit(message, files);
-        try {
-          await git("push", "--quiet", "origin", "HEAD:refs/heads/main");
-          return oid;
-        } catch (error) {
-          if (attempt === 10) throw error;
-        }
+  // One folder, one command at a time.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
+    const next = last.then(act, act);
+    last = next;
+    return next;
+  };
+  const push = async (message: string, files: Files): Promise<string> => {
+    for (let attempt = 1; ; attempt += 1) {
+      await catchUp();
+      const oid = await commit(message, files);
+      try {
+        await git("push", "--quiet", "origin", "HEAD:refs/heads/main");
+        return oid;
+      } catch (error) {
+        if (attempt === 10) throw error;
       }
-    },
+    }
+  };
+  return {
+    git: (...args) => inTurn(() => git(...args)),
+    commit: (...args) => inTurn(() => commit(...args)),
+    push: (...args) => inTurn(() => push(...args)),
+    fileAtMain: (path) =>
+      inTurn(async () => {
+        await git("fetch", "--quiet", "origin", "main");
+        return git("show", `FETCH_HEAD:${path}`);
+      }),
   };
 }
 

@@ -43,7 +43,7 @@ export interface Sight {
   until<T>(what: string, look: () => T | undefined | false | Promise<T | undefined | false>): Promise<T>;
 }
 
-const patienceMs = 90_000;
+const patienceMs = 120_000;
 
 /** Watches a place for those who wait there. */
 export interface Eyes {

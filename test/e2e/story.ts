@@ -34,10 +34,10 @@ export interface TeamOptions {
   readonly syncs?: readonly string[];
   /** How often the repository is polled. Default: 2s. */
   readonly interval?: string;
-  /** Requests a second for each service. Default: 20. */
+  /** Requests a second for each service. Default: 10. */
   readonly traffic?: number;
-  /** Canaries to wait for, as `namespace/name` or `name`. Default: one a service. */
-  readonly canaries?: readonly string[];
+  /** Canaries that have users, when they are not those of the services. */
+  readonly users?: readonly string[];
 }
 
 /** People with a repository, a namespace and users of what they run. They have nothing in common with any other team. */
@@ -69,6 +69,10 @@ export interface Team extends Sight {
    * an outage and proposes nothing: the platform team, which knows better, releases what is waited for to leave Git.
    */
   revertIs(service: string, phase: RevertPhase, reason?: string): Promise<Revert>;
+  /** The Revert of a service, if there is one, released when it is held as part of a storm. */
+  releasedRevert(service: string): Promise<Revert | undefined>;
+  /** Waits until a Revert has nothing more to do by itself, and tells its phase and reason. */
+  revertSettles(service: string): Promise<string>;
   /** Says that a Revert which is only held shall be proposed. */
   releasesRevert(revert: Revert): Promise<void>;
   /** Waits for the pull request that proposes the revert. */
@@ -111,7 +115,12 @@ export function stage(options: ControllerOptions = {}): Stage {
   };
   beforeAll(async () => {
     const place = await openPlace();
-    open = { place, controller: await place.startController(options), eyes: await openEyes(place) };
+    try {
+      open = { place, controller: await place.startController(options), eyes: await openEyes(place) };
+    } catch (error) {
+      await place.close();
+      throw error;
+    }
   }, 120_000);
   afterAll(async () => {
     await Promise.all(leaving);
@@ -172,12 +181,8 @@ async function startTeam({ place, eyes, name, signal }: Setting, options: TeamOp
   };
   const revertIs: Team["revertIs"] = (service, phase, reason = "") =>
     sight.until(`the Revert of ${service} to be ${phase} ${reason}`, async () => {
-      const found = sight.revert(service);
-      if (!found) return undefined;
-      const ready = sight.ready(seen.revert, found.metadata.name);
-      const released = found.metadata.annotations?.[names.release] !== undefined;
-      if (phase !== "Planned" && ready.includes("Storm") && !released) await team.releasesRevert(found);
-      return found.status.phase === phase && ready.includes(reason) ? found : undefined;
+      const found = phase === "Planned" ? sight.revert(service) : await team.releasedRevert(service);
+      return found?.status.phase === phase && sight.ready(seen.revert, found.metadata.name).includes(reason) ? found : undefined;
     });
   const pulls: Team["pulls"] = async () =>
     ((await api("GET", "/pulls?state=all")).json as Pull[]).sort((a, b) => a.number - b.number);
@@ -193,6 +198,19 @@ async function startTeam({ place, eyes, name, signal }: Setting, options: TeamOp
     pulls,
     patches,
     revertIs,
+    releasedRevert: async (service) => {
+      const found = sight.revert(service);
+      const isStorm = found !== undefined && sight.ready(seen.revert, found.metadata.name).includes("Storm");
+      if (isStorm && found.metadata.annotations?.[names.release] === undefined) await team.releasesRevert(found);
+      return found;
+    },
+    revertSettles: (service) =>
+      sight.until(`the Revert of ${service} to settle`, async () => {
+        const found = await team.releasedRevert(service);
+        const [, reason = ""] = /^\S+ (\w+)/.exec(found ? sight.ready(seen.revert, found.metadata.name) : "") ?? [];
+        const settled = found && !["", "Storm", "Proposing", "Planned"].includes(reason);
+        return settled ? `${found.status.phase ?? ""} ${reason}` : undefined;
+      }),
     releasesRevert: (revert) => patches(seen.revert, revert.metadata.name, { metadata: { annotations: { [names.release]: "on-call" } } }),
     releases: (service, release, message) => {
       const wanted = typeof release === "string" ? { ...services[service], tag: release } : release;
@@ -242,10 +260,7 @@ async function startTeam({ place, eyes, name, signal }: Setting, options: TeamOp
       const refs = await ada.git("ls-remote", "origin", "refs/heads/serin/*");
       return refs.split("\n").filter((line) => line !== "").map((line) => line.replace(/^.*refs\/heads\//, ""));
     },
-    fileAtMain: async (path) => {
-      await ada.git("fetch", "--quiet", "origin", "main");
-      return ada.git("show", `FETCH_HEAD:${path}`);
-    },
+    fileAtMain: (path) => ada.fileAtMain(path),
     merges: async ({ number }, style = "merge") => {
       await sight.until(`pull request ${number} to be merged`, async () => {
         const { status, json } = await api("POST", `/pulls/${number}/merge`, { Do: style });
@@ -267,15 +282,11 @@ async function startTeam({ place, eyes, name, signal }: Setting, options: TeamOp
   };
   await ada.push("Start", { ...filesOf(team, services, options), ...options.files?.(team) });
   for (const object of clusterObjects(team, options)) await kube.apply(object, { fieldManager }, limit());
-  await Promise.all(
-    (options.canaries ?? Object.keys(services)).map((one) =>
-      sight.until(`${one} to be put under its Canary`, () => sight.canary(one).phase === "Initialized"),
-    ),
-  );
-  for (const service of Object.keys(services)) {
+  for (const service of options.users ?? Object.keys(services)) {
+    await sight.until(`${service} to be put under its Canary`, () => sight.canary(service).phase === "Initialized");
     // Initialized is the intent; the route follows at once, but the gateway has to hear of it before users come.
     await sight.until(`${service} to answer`, () => answers(place.gateway, host(service)));
-    users.set(service, startLoad({ url: place.gateway, host: host(service), ratePerSecond: options.traffic ?? 20, signal }));
+    users.set(service, startLoad({ url: place.gateway, host: host(service), ratePerSecond: options.traffic ?? 10, signal }));
   }
   return team;
 }

@@ -20,7 +20,7 @@ describe("kill -9 in the middle of a release", () => {
     const dead = good.canary("shop");
     const answered = (): number => good.users("shop").snapshot().answered;
     const atDeath = answered();
-    await good.until("users to go on for two seconds", () => answered() > atDeath + 40);
+    await good.until("users to go on for two seconds", () => answered() > atDeath + 20);
     expect(good.canary("shop")).toEqual(dead);
     await here.controller.restart();
 

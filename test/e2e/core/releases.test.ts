@@ -8,7 +8,7 @@ const answersOf = (team: Team, tag: string): number => team.users("shop").snapsh
 
 describe.concurrent.each(["gatewayapi:v1", "nginx"] as const)("with %s", (provider) => {
   const router = provider.replace(/:.*/, "");
-  const options: TeamOptions = { services: { shop: { replicas: 2 } }, canary: { provider } };
+  const options: TeamOptions = { services: { shop: { replicas: 2 } }, canary: { provider }, traffic: 20 };
   const isServed = (context: TestContext): void => context.skip(!here.place.routers.includes(provider), `${here.place.name} has no ${provider}`);
 
   test("a good release is promoted with real traffic and no failed request", async (context) => {
