@@ -15,6 +15,11 @@ const defaultRanges: Readonly<Record<string, Range>> = { "request-success-rate":
 
 const units: Readonly<Record<string, string>> = { "request-success-rate": " %", "request-duration": " ms" };
 
+/** Unit of a ready-made metric's values; `undefined` for a query of the user's own. */
+export function unitOf({ name, query, templateRef }: CanaryMetric): string | undefined {
+  return query !== undefined || templateRef !== undefined || !Object.hasOwn(units, name) ? undefined : units[name]?.trim();
+}
+
 /** The bounds this metric is held to; `undefined` for a metric of the user's own without `thresholdRange`: nothing can be said of it. */
 export function rangeOf({ name, thresholdRange, query, templateRef }: CanaryMetric): Range | undefined {
   if (thresholdRange) return thresholdRange;

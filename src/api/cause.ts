@@ -33,6 +33,7 @@ export const evidence = z.object({
         primary: z.number().optional().describe("What the primary measured in the same window."),
         min: z.number().optional().describe("Smallest good value."),
         max: z.number().optional().describe("Largest good value."),
+        unit: z.string().optional().describe("Of the values: %, ms. Missing for a query of the user's own."),
         passed: z.boolean().describe("Whether the canary's value was good."),
         primaryPassed: z.boolean().optional().describe("Missing when the query cannot tell primary and canary apart."),
       }),

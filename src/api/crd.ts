@@ -45,7 +45,7 @@ function rootSchema(kind: Kind): Schema {
       kind: { type: "string" },
       metadata: { type: "object" },
       spec: structuralSchema(kind.spec),
-      status: structuralSchema(kind.status),
+      status: { ...structuralSchema(kind.status), ...(kind.initialStatus === undefined ? {} : { default: kind.initialStatus }) },
     },
   };
   const problems = structuralProblems(schema);

@@ -95,6 +95,8 @@ export interface Kind<Spec extends z.ZodType = z.ZodType, Status extends z.ZodTy
   readonly description: string;
   readonly spec: Spec;
   readonly status: Status;
+  /** What the status says before any controller has looked at the object. */
+  readonly initialStatus?: object;
   readonly columns: readonly PrinterColumn[];
 }
 

@@ -63,6 +63,7 @@ export const revert = {
   description: "One bad change on its way out of Git. Held back in the cluster until it is.",
   spec,
   status,
+  initialStatus: { phase: "Planned" },
   columns: [
     { name: "Canary", type: "string", jsonPath: ".spec.canaryRef.name", description: "Whose release failed." },
     { name: "Commit", type: "string", jsonPath: ".status.commits[0]", description: "The newest commit that it undoes." },

@@ -131,10 +131,12 @@ function hold(reason: string, message: string): Decision {
   return { do: "hold", reason, message };
 }
 
-const targetMissing = hold("TargetMissing", "the target does not exist; the primary serves the promoted revision");
+function targetMissing({ targetRef }: CanarySpec, then = "the primary serves the promoted revision"): Decision {
+  return hold("TargetMissing", `${targetRef.kind} ${targetRef.name}, which spec.targetRef names, does not exist; ${then}`);
+}
 
 function initialize({ spec, status, seen }: Input): Decision {
-  if (seen.revision === undefined) return hold("TargetMissing", "the target does not exist yet");
+  if (seen.revision === undefined) return targetMissing(spec, "nothing is rolled out before it does");
   // A target that is mended while its first primary cannot start is what we want to run.
   if (seen.revision !== status.promotedRevision) return { do: "initialise" };
   if (seen.primary.state === "ready") return { do: "takeOver" };
@@ -143,8 +145,8 @@ function initialize({ spec, status, seen }: Input): Decision {
   return hold(reason, seen.primary.message);
 }
 
-function rest({ status, seen }: Input): Decision {
-  if (seen.revision === undefined) return targetMissing;
+function rest({ spec, status, seen }: Input): Decision {
+  if (seen.revision === undefined) return targetMissing(spec);
   if (seen.revision === status.promotedRevision) return hold("UpToDate", "the primary runs what the target says");
   return begin(seen);
 }
@@ -279,12 +281,12 @@ function finalise({ status, seen }: Input): Decision {
   return { do: "finish" };
 }
 
-function failed({ status, seen }: Input): Decision {
+function failed({ spec, status, seen }: Input): Decision {
   if (!withoutTraffic(status)) {
     if (seen.primaryServes || seen.canary.state !== "ready") return { do: "shift", weight: 0 };
     return hold("PrimaryNotServing", "the canary serves until the primary runs the promoted revision again");
   }
-  if (seen.revision === undefined) return targetMissing;
+  if (seen.revision === undefined) return targetMissing(spec);
   if (seen.revision === status.promotedRevision) return seen.held ? hold("ChangeHeld", "a Revert keeps the failed change out of the target") : { do: "settle" };
   if (seen.revision !== status.trackedRevision || (seen.declined && !seen.held)) return begin(seen);
   return hold("RevisionFailed", "this revision has failed; another one will be analysed");

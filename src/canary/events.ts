@@ -9,9 +9,16 @@ export interface CanaryEvent {
   readonly message: string;
 }
 
-/** What has changed between two statuses; the same status twice gives nothing. */
+/** What has changed between two statuses, one event for one moment; the same status twice gives nothing. */
 export function eventsOf(before: CanaryStatus, after: CanaryStatus): CanaryEvent[] {
-  return [...runEvents(before, after), ...phaseEvents(before, after), ...weightEvents(before, after), ...checkEvents(before, after)];
+  const moved = [...runEvents(before, after), ...phaseEvents(before, after)];
+  if (moved.length > 0) return moved.map((event) => ({ ...event, message: `${event.message}${weightChange(before, after)}` }));
+  const shifted = weightEvents(before, after);
+  return shifted.length > 0 ? shifted : checkEvents(before, after);
+}
+
+function weightChange({ canaryWeight: was = 0 }: CanaryStatus, { canaryWeight: is = 0 }: CanaryStatus): string {
+  return is === was ? "" : `; canary weight ${was} → ${is}`;
 }
 
 function normal(reason: string, message: string): CanaryEvent[] {
@@ -51,10 +58,12 @@ const onEnter: Partial<Record<Phase, (before: CanaryStatus, after: CanaryStatus)
   Terminating: () => normal("CanaryTerminating", "the target gets its pods and traffic back"),
 };
 
-function weightEvents({ canaryWeight: was = 0 }: CanaryStatus, { canaryWeight: is = 0, phase }: CanaryStatus): CanaryEvent[] {
+/** Each names the revision: those of two runs are not one and the same. */
+function weightEvents({ canaryWeight: was = 0 }: CanaryStatus, { canaryWeight: is = 0, phase, trackedRevision }: CanaryStatus): CanaryEvent[] {
   if (is === was) return [];
   const lost = is < was && phase === "Progressing";
-  return lost ? warning("TrafficReturned", `canary weight ${was} → ${is}: the canary does not serve`) : normal("WeightShifted", `canary weight ${was} → ${is}`);
+  const change = `${trackedRevision}: canary weight ${was} → ${is}`;
+  return lost ? warning("TrafficReturned", `${change}: the canary does not serve`) : normal("WeightShifted", change);
 }
 
 function checkEvents(before: CanaryStatus, after: CanaryStatus): CanaryEvent[] {

@@ -108,14 +108,14 @@ test("Reconciling stands only while something is under way", () => {
   expect(types(next(next(running, hold), rollBack))).toEqual(["Ready"]);
 });
 
-const reasons = (before: CanaryStatus, after: CanaryStatus) => eventsOf(before, after).map(({ reason }) => reason);
+const told = (before: CanaryStatus, after: CanaryStatus) => eventsOf(before, after).map(({ reason, message }) => `${reason}: ${message}`);
 
 test.each<[string, CanaryStatus, Decision, Partial<Seen>, string[]]>([
   ["a start", { ...running, phase: "Succeeded", canaryWeight: 0 }, { do: "start" }, {}, ["CanaryStarted"]],
-  ["a restart", running, { do: "start" }, { revision: "v3" }, ["AnalysisRestarted", "TrafficReturned"]],
-  ["a step", running, { do: "shift", weight: 40 }, {}, ["WeightShifted"]],
-  ["traffic lost to pods that are not ready", running, { do: "shift", weight: 0 }, {}, ["TrafficReturned"]],
-  ["a rollback", running, rollBack, { check: failing }, ["CanaryRolledBack", "WeightShifted"]],
+  ["a restart", running, { do: "start" }, { revision: "v3" }, ["AnalysisRestarted: a newer revision v3 of commit ccccccc takes the place of v2; canary weight 20 → 0"]],
+  ["a step", running, { do: "shift", weight: 40 }, {}, ["WeightShifted: v2: canary weight 20 → 40"]],
+  ["traffic lost to pods that are not ready", running, { do: "shift", weight: 0 }, {}, ["TrafficReturned: v2: canary weight 20 → 0: the canary does not serve"]],
+  ["a rollback", running, rollBack, { check: failing }, ["CanaryRolledBack: v2 failed (CheckFailed): m is 3; canary weight 20 → 0"]],
   ["a failed check below the threshold", running, hold, { check: failing }, ["CheckFailed"]],
   ["a promotion", { ...running, phase: "Finalising", canaryWeight: 0 }, { do: "finish" }, {}, ["CanaryPromoted"]],
   ["a wait for people", running, { do: "await", phase: "WaitingPromotion", message: "hook" }, {}, ["WaitingForPromotion"]],
@@ -123,6 +123,6 @@ test.each<[string, CanaryStatus, Decision, Partial<Seen>, string[]]>([
 ])("the events of %s", (_, before, decision, ...rest) => {
   const [seen, want] = rest;
   const after = next(before, decision, seen);
-  expect(reasons(before, after)).toEqual(want);
-  expect(reasons(after, after)).toEqual([]);
+  expect(told(before, after)).toEqual(want.map((text) => expect.stringMatching(new RegExp(`^${text.replaceAll(/[()]/g, "\\$&")}`)) as string));
+  expect(told(after, after)).toEqual([]);
 });

@@ -24,7 +24,11 @@ const proposal: Proposal = {
     failedAt: "2026-11-21T03:00:00Z",
     weight: 20,
     revision: "v1-0a1b2c3d4e",
-    checks: [{ name: "request-success-rate", value: 71.2345, primary: 100, min: 99, passed: false, primaryPassed: true }],
+    checks: [
+      { name: "request-success-rate", value: 71.2345, primary: 98.99987, min: 99, unit: "%", passed: false, primaryPassed: false },
+      { name: "request-duration", value: 1234.5678, primary: 20.00049, max: 500, unit: "ms", passed: false, primaryPassed: true },
+      { name: "queue", value: 0.000123456, min: 0.1, max: 3, passed: false },
+    ],
   },
   commits: [{ oid: "3f2a91c".padEnd(40, "0"), subject: "Ship <checkout> 3 for @everyone", author: "Ada", time: "2026-11-21T02:50:00Z" }],
   bystanders: [{ oid: "77aa00b".padEnd(40, "0"), subject: "Tune cart", author: "Bob", time: "2026-11-21T02:55:00Z" }],

@@ -75,7 +75,7 @@ function intro({ canary, cluster, sync }: Proposal): string {
 function evidenceSection({ evidence }: Proposal): string {
   if (!evidence) return "";
   const facts = `At ${evidence.weight} % of the traffic, ${evidence.failedAt}: ${escape(evidence.sentence)}`;
-  const rows = (evidence.checks ?? []).map((check) => `| ${code(check.name)} | ${measured(check.value)} | ${measured(check.primary)} | ${wanted(check)} | ${check.passed ? "passed" : "**failed**"} |`);
+  const rows = (evidence.checks ?? []).map((check) => `| ${code(check.name)} | ${measured(check, check.value)} | ${measured(check, check.primary)} | ${wanted(check)} | ${check.passed ? "passed" : "**failed**"} |`);
   const table = rows.length > 0 ? `\n\n| Check | Canary | Primary | Wanted | |\n|---|---|---|---|---|\n${rows.join("\n")}` : "";
   return `### What failed\n${facts}${table}`;
 }
@@ -125,14 +125,28 @@ function closingSection({ revert, canary, sync }: Proposal): string {
   ].join("\n");
 }
 
-function measured(value: number | undefined): string {
-  return value === undefined ? "–" : String(Math.round(value * 100) / 100);
+type EvidenceCheck = NonNullable<Evidence["checks"]>[number];
+
+/** Rounded, but never to the other side of what is wanted. */
+function measured(check: EvidenceCheck, value: number | undefined): string {
+  if (value === undefined) return "–";
+  const digits = [4, 6, 8, 12].find((count) => isGood(check, Number(value.toPrecision(count))) === isGood(check, value));
+  return withUnit(check, digits === undefined ? value : Number(value.toPrecision(digits)));
 }
 
-function wanted({ min, max }: { min?: number | undefined; max?: number | undefined }): string {
-  if (min !== undefined && max !== undefined) return `${min} to ${max}`;
-  if (min !== undefined) return `at least ${min}`;
-  return max === undefined ? "–" : `at most ${max}`;
+function isGood({ min = -Infinity, max = Infinity }: EvidenceCheck, value: number): boolean {
+  return value >= min && value <= max;
+}
+
+function wanted(check: EvidenceCheck): string {
+  const { min, max } = check;
+  if (min !== undefined && max !== undefined) return `${min} to ${withUnit(check, max)}`;
+  if (min !== undefined) return `at least ${withUnit(check, min)}`;
+  return max === undefined ? "–" : `at most ${withUnit(check, max)}`;
+}
+
+function withUnit({ unit }: EvidenceCheck, value: number): string {
+  return unit === undefined ? String(value) : `${value} ${unit}`;
 }
 
 /** Text as inline code, whatever it holds. */

@@ -1,4 +1,4 @@
-import { rangeOf } from "../../analysis/check.ts";
+import { rangeOf, unitOf } from "../../analysis/check.ts";
 import type { Canary, CanaryStatus } from "../../api/canary.ts";
 import type { CauseField, Evidence } from "../../api/cause.ts";
 import { earlierThan } from "../../canary/history.ts";
@@ -59,7 +59,7 @@ function evidenceOf({ spec, status }: Canary, failure: NonNullable<CanaryStatus[
   const { reason, message: sentence, failedAt, weight } = failure;
   const checks = (status.checks ?? []).map(({ name, verdict, value, primary, primaryPassed }) => {
     const metric = spec.analysis.metrics.find((each) => each.name === name);
-    return { name, value, primary, ...(metric ? rangeOf(metric) : {}), passed: verdict === "pass", primaryPassed };
+    return { name, value, primary, ...(metric ? { ...rangeOf(metric), unit: unitOf(metric) } : {}), passed: verdict === "pass", primaryPassed };
   });
   return {
     sentence,

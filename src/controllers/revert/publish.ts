@@ -42,15 +42,18 @@ export async function publish(deps: RevertDeps, publication: Publication, signal
   if (route.push) {
     await pushToBranch(deps, scene, { base: plan.base, commit }, signal);
     const { branch } = scene.repository.spec.ref;
+    const said = await sayPushed(deps, progress.revert, { branch, commit }, signal);
     deps.events.normal({ ...scene.revert }, "Pushed", `pushed ${commit.slice(0, 7)} to ${branch}, reverting ${undone}`);
-    return sayPushed(deps, progress.revert, { branch, commit }, signal);
+    return said;
   }
   progress.revert = await pushOwnBranch(deps, { scene, published, revert: progress.revert }, commit, signal);
   const pullRequest = await openPullRequest({ ...publication, scene: { ...scene, revert: progress.revert } }, signal);
+  // Told once it is recorded: a run that ends before that is repeated.
+  const said = await sayProposed(deps, progress.revert, pullRequest, signal);
   if (scene.revert.status.pullRequest?.number !== pullRequest.number) {
     deps.events.normal({ ...scene.revert }, "Proposed", `opened pull request ${pullRequest.url} to revert ${undone}`);
   }
-  return sayProposed(deps, progress.revert, pullRequest, signal);
+  return said;
 }
 
 async function makeCommit(deps: RevertDeps, { scene, plan, route }: Publication, signal: AbortSignal): Promise<string> {

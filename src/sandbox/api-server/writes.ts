@@ -95,7 +95,9 @@ export function storeNew(cluster: Cluster, type: ResourceType, object: Draft, dr
   const { metadata } = object;
   if (type.status) {
     delete object["status"];
-    if (type.schema.properties?.["status"]?.default !== undefined) object["status"] = {};
+    // Nobody can set it, but what its schema says for a missing one holds when the object is read again.
+    const schema = type.schema.properties?.["status"];
+    if (schema?.default !== undefined) object["status"] = applyDefaults(structuredClone(schema.default), schema);
   }
   type.strategy.prepareCreate?.(object);
   metadata.uid ??= randomUUID();

@@ -65,27 +65,34 @@ async function bad(name: string): Promise<{ shop: Shop; name: string; team: Team
 }
 
 /** Runs Revert and Sync in processes that die one after the other, each a write later than the one before, until one lives through. */
-async function throughDeaths(shop: Shop, run: (process: Cluster) => Promise<unknown>, answered: boolean): Promise<number> {
+async function throughDeaths(
+  shop: Shop,
+  run: (process: Cluster) => Promise<unknown>,
+  answered: boolean,
+): Promise<{ deaths: number; events: string[] }> {
+  const events: string[] = [];
   for (let at = 1; ; at += 1) {
     const death: Death = { at, answered, writes: 0, dead: false };
     const process = await cluster.restarted({ wrap: mortal(death) });
     await run(process);
     await process.close();
     await cluster.settle();
+    events.push(...process.events);
     // The hold never gaps.
     expect(await shop.image()).toBe("acme/shop:1");
-    if (!death.dead) return at - 1;
+    if (!death.dead) return { deaths: at - 1, events };
   }
 }
 
 describe.each([["before", false], ["after", true]])("killed %s its n-th write and run again, for every n", (when, answered) => {
   test("a proposal ends with one branch, one commit and one pull request", async () => {
     const { shop, name, team } = await bad(`propose-${when}`);
-    const deaths = await throughDeaths(shop, async (process) => {
+    const { deaths, events } = await throughDeaths(shop, async (process) => {
       await process.run("Revert", `${shop.namespace}/${name}`);
       await process.run("Sync", `${shop.namespace}/apps`);
     }, answered);
     expect(deaths).toBeGreaterThan(2);
+    expect(events.filter((event) => event.startsWith("Normal Proposed")).length).toBeLessThanOrEqual(1);
     const { status } = await shop.runRevert(name);
     expect([
       status.phase,

@@ -175,6 +175,8 @@ describe("rule 2: hold", () => {
   test("it needs no Git host, no branch and no plan: held while nothing can be proposed", async () => {
     const shop = await open("hold-alone", shopFiles("1"), { noHost: true });
     const name = await shop.shipBad({ "apps/shop.yaml": deployment("shop", "2") });
+    // Whoever looks at it before its controller does sees a phase already.
+    expect((await shop.revert(name)).status).toEqual({ phase: "Planned" });
     await shop.runRevert(name, 2);
     expect([await shop.image(), shop.team.branches()]).toEqual(["acme/shop:1", []]);
   });

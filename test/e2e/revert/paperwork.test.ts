@@ -85,7 +85,7 @@ describe("rule 10: the paperwork", () => {
     const commit = await shop.ship(bad, "Release <b>2</b> @everyone");
     await shop.runRevert(await shop.fail());
     const [pull] = await shop.team.pulls();
-    for (const text of ["| `request-success-rate` | 40 | 100 | at least 99 | **failed** |", `- ${commit} Release &lt;b>2&lt;/b> @\u200beveryone, by Ada`, "**Nothing.** The cluster runs this already.", "- **Close**: the change goes out as it is and is tried once more"]) {
+    for (const text of ["| `request-success-rate` | 40 % | 100 % | at least 99 % | **failed** |", `- ${commit} Release &lt;b>2&lt;/b> @\u200beveryone, by Ada`, "**Nothing.** The cluster runs this already.", "- **Close**: the change goes out as it is and is tried once more"]) {
       expect(pull?.body).toContain(text);
     }
   });
