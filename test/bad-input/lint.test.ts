@@ -95,6 +95,6 @@ test.each<[string, object, string, string]>([
   ["a number as label", { name: "a", labels: { app: 1 } }, "metadata", "cannot unmarshal number"],
   ["no name", { name: "" }, "metadata.name", "name or generateName is required"],
 ])("%s is told", (_, metadata, field, says) => {
-  const object = { ...leastOf("Sync", "a", "default"), metadata: { namespace: "default", ...metadata } } as KubeObject;
+  const object = { ...leastOf("Sync", "a", "default"), metadata: { namespace: "default", name: "", ...metadata } } as KubeObject;
   expect(linted(object)).toEqual([expect.objectContaining({ field, message: expect.stringContaining(says) as unknown })]);
 });
