@@ -6,7 +6,8 @@ import { parseYaml } from "../../src/lib/yaml.ts";
 
 /** The CRDs of the Gateway API and Contour, from Contour's source, and Serin's own. */
 export function customResources({ contour, serin }: { contour: string; serin: string }): KubeObject[] {
-  return [contour, serin].flatMap((folder) => readdirSync(folder).filter((file) => file.endsWith(".yaml")).sort().flatMap((file) => objectsIn(join(folder, file))));
+  const files = [contour, serin].flatMap((folder) => readdirSync(folder).sort().map((file) => join(folder, file)));
+  return files.filter((file) => file.endsWith(".yaml")).flatMap(objectsIn);
 }
 
 function objectsIn(file: string): KubeObject[] {

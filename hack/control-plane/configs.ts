@@ -71,7 +71,8 @@ export function prometheusConfig({ scrapeIntervalMs, podTargets }: { scrapeInter
 }
 
 /** Gitea on SQLite, without what nobody asks for here, allowed to call hooks on loopback and pod addresses. */
-export function giteaConfig({ dir, share, port, secrets }: { dir: string; share: string; port: number; secrets: readonly string[] }): string {
+export function giteaConfig(options: { dir: string; share: string; port: number; secrets: readonly string[] }): string {
+  const { dir, share, port, secrets } = options;
   const [secret = "", internal = ""] = secrets.map((seed) => hashJson(seed));
   const sections: Record<string, Record<string, string | number | boolean>> = {
     "": { APP_NAME: "Gitea of the control plane", RUN_MODE: "prod", WORK_PATH: dir },

@@ -31,11 +31,12 @@ export async function makeAccounts(settings: Settings, layout: Layout): Promise<
     signal: AbortSignal.timeout(limitMs),
   });
   const api = giteaApi(url, admin);
-  const accounts = await Promise.all(Object.entries(people).map(async ([role, { login }]) => [role, await account(api, url, login)] as const));
+  const made = Object.entries(people).map(async ([role, { login }]) => [role, await account(api, url, login)] as const);
+  const accounts = Object.fromEntries(await Promise.all(made)) as Facts["gitea"]["accounts"];
   await api("POST", "/orgs", { username: organization, repo_admin_change_team_access: true });
   const teams = await makeTeams(api);
   for (const { login, team } of Object.values(people)) await api("PUT", `/teams/${teams[team]}/members/${login}`);
-  return { url, organization, accounts: Object.fromEntries(accounts) as Facts["gitea"]["accounts"] };
+  return { url, organization, accounts };
 }
 
 type Api = (method: "GET" | "POST" | "PUT", path: string, body?: object) => Promise<unknown>;
@@ -46,7 +47,8 @@ async function account(api: Api, url: string, login: string): Promise<Account> {
   const email = `${login}@serin.dev`;
   await api("POST", "/admin/users", { username: login, email, password, must_change_password: false, visibility: "public" });
   const own = giteaApi(url, { login, password });
-  const { sha1 } = z.object({ sha1: z.string() }).parse(await own("POST", `/users/${login}/tokens`, { name: "control-plane", scopes: ["all"] }));
+  const made = await own("POST", `/users/${login}/tokens`, { name: "control-plane", scopes: ["all"] });
+  const { sha1 } = z.object({ sha1: z.string() }).parse(made);
   return { login, password, token: sha1 };
 }
 

@@ -57,10 +57,11 @@ async function run(settings: Settings, layout: Layout): Promise<number> {
   process.on("SIGINT", () => void (interrupts++ > 0 && stop()));
   process.on("SIGTERM", stop);
   process.on("SIGHUP", stop);
-  inside.on("message", () => void publish(settings, layout).catch((error: unknown) => {
+  const unpublished = (error: unknown): void => {
     tell(messageOf(error));
     stop();
-  }));
+  };
+  inside.on("message", () => void publish(settings, layout).catch(unpublished));
   return await new Promise<number>((resolve, reject) => {
     inside.once("error", reject);
     inside.once("exit", (code) => resolve(code ?? 1));
@@ -70,8 +71,9 @@ async function run(settings: Settings, layout: Layout): Promise<number> {
 /** Opens the relays and says how to use what is there. */
 async function publish(settings: Settings, layout: Layout): Promise<void> {
   const ports = {} as Record<Relayed, number>;
-  for (const name of relayed) ports[name] = await startHostRelay(layout.relay(name), name === "gitea" ? settings.giteaPort : wishedPorts[name]);
-  if (ports.gitea !== settings.giteaPort) throw new Error(`port ${settings.giteaPort} was taken while the control plane started; start it again`);
+  const wished = { ...wishedPorts, gitea: settings.giteaPort };
+  for (const name of relayed) ports[name] = await startHostRelay(layout.relay(name), wished[name]);
+  if (ports.gitea !== wished.gitea) throw new Error(`port ${wished.gitea} was taken while the control plane started; start it again`);
   const facts = readFacts({ SERIN_CONTROL_PLANE: layout.facts });
   if (!facts) throw new Error("the control plane says nothing of itself");
   const file = join(settings.dir, "kubeconfig-host");

@@ -109,9 +109,17 @@ function contour({ settings, layout }: PartsInput): PartSpec {
 
 function envoy({ settings, layout }: PartsInput): PartSpec {
   // Hot restart would share memory with the Envoys of other runs on this machine.
-  const flags = ["-c", layout.envoy, "--concurrency", "2", "--disable-hot-restart", "--service-cluster", "gateway", "--service-node", "envoy"];
+  const flags = {
+    "config-path": layout.envoy,
+    concurrency: 2,
+    "disable-hot-restart": true,
+    "service-cluster": "gateway",
+    "service-node": "envoy",
+    "log-level": "warn",
+  } as const;
   // Contour sends the listener that answers here, so an answer means that it has been heard.
-  return { name: "envoy", command: [binary(settings, "envoy"), ...flags, "--log-level", "warn"], ready: answers(`http://${addresses.envoyMetrics}/ready`) };
+  const ready = answers(`http://${addresses.envoyMetrics}/ready`);
+  return { name: "envoy", command: [binary(settings, "envoy"), ...separateFlags(flags)], ready };
 }
 
 function prometheus({ settings, layout }: PartsInput): PartSpec {
@@ -153,6 +161,11 @@ export function binary({ dir }: Settings, name: string): string {
 
 function flagList(flags: Readonly<Record<string, string | number | boolean>>): string[] {
   return Object.entries(flags).map(([name, value]) => (value === true ? `--${name}` : `--${name}=${value}`));
+}
+
+/** Envoy wants a flag and its value apart. */
+function separateFlags(flags: Readonly<Record<string, string | number | true>>): string[] {
+  return Object.entries(flags).flatMap(([name, value]) => (value === true ? [`--${name}`] : [`--${name}`, String(value)]));
 }
 
 function answers(url: string): (signal: AbortSignal) => Promise<void> {

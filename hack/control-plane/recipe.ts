@@ -162,7 +162,10 @@ const giteaReplaces = [
 /** The go.mod that a bundle's pins grow from: `go mod tidy` adds the rest. */
 export const goMods = {
   kubernetes: goMod("kubernetes", {
-    tools: [...["kube-apiserver", "kube-controller-manager", "kubectl"].map((tool) => `k8s.io/kubernetes/cmd/${tool}`), "go.etcd.io/etcd/server/v3"],
+    tools: [
+      ...["kube-apiserver", "kube-controller-manager", "kubectl"].map((tool) => `k8s.io/kubernetes/cmd/${tool}`),
+      "go.etcd.io/etcd/server/v3",
+    ],
     requires: [`k8s.io/kubernetes v${versions.kubernetes}`, `go.etcd.io/etcd/server/v3 v${versions.etcd}`],
     replaces: staging.map((name) => `k8s.io/${name} => k8s.io/${name} v0.${versions.kubernetes.slice(2)}`),
   }),

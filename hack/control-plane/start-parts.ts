@@ -42,8 +42,8 @@ export async function startParts(settings: Settings, layout: Layout, supervisor:
 }
 
 function prepareNetwork(): void {
-  for (const args of [["link", "set", "lo", "up"], ["addr", "add", addresses.pods, "dev", "lo"], ["addr", "add", `${addresses.node}/32`, "dev", "lo"]])
-    execFileSync("ip", args);
+  execFileSync("ip", ["link", "set", "lo", "up"]);
+  for (const address of [addresses.pods, `${addresses.node}/32`]) execFileSync("ip", ["addr", "add", address, "dev", "lo"]);
 }
 
 interface ClusterInput {

@@ -16,9 +16,12 @@ interface Tool {
 
 const debian = (...packages: string[]): string => `apt-get install ${packages.join(" ")}`;
 
+function exists(command: string, ...args: string[]): () => Promise<unknown> {
+  return async () => await run(command, args);
+}
+
 /** What every run needs. */
 function toRun(): Tool[] {
-  const exists = (command: string, ...args: string[]) => async () => await run(command, args);
   return [
     { name: "ip", check: exists("ip", "-Version"), install: debian("iproute2") },
     { name: "unshare (2.38 or newer)", check: mapsUsers, install: debian("util-linux") },
@@ -32,11 +35,15 @@ function toRun(): Tool[] {
 function toBuild(missing: readonly BundleName[]): Tool[] {
   const uses = (how: "go" | "python"): boolean => missing.some((name) => recipes[name].from === how);
   const needsC = missing.some((name) => "cgo" in recipes[name] && recipes[name].cgo);
+  const go = { name: `Go ${versions.go} or newer`, check: newEnoughGo, install: `${debian("golang-go")}, or https://go.dev/dl` };
+  const pip = { name: "Python with pip", check: exists("python3", "-m", "pip", "--version"), install: debian("python3-pip") };
+  const compiler = { name: "a C compiler", check: exists("cc", "--version"), install: debian("gcc", "libc6-dev") };
+  const flock = { name: "flock", check: exists("flock", "--version"), install: debian("util-linux") };
   return [
-    ...(uses("go") ? [{ name: `Go ${versions.go} or newer`, check: newEnoughGo, install: `${debian("golang-go")}, or https://go.dev/dl` }] : []),
-    ...(uses("python") ? [{ name: "Python with pip", check: () => run("python3", ["-m", "pip", "--version"]), install: debian("python3-pip") }] : []),
-    ...(needsC ? [{ name: "a C compiler", check: () => run("cc", ["--version"]), install: debian("gcc", "libc6-dev") }] : []),
-    ...(missing.length > 0 ? [{ name: "flock", check: () => run("flock", ["--version"]), install: debian("util-linux") }] : []),
+    ...(uses("go") ? [go] : []),
+    ...(uses("python") ? [pip] : []),
+    ...(needsC ? [compiler] : []),
+    ...(missing.length > 0 ? [flock] : []),
   ];
 }
 

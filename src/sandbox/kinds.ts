@@ -103,11 +103,10 @@ const volumeSource = {
     .looseObject({ name: z.string().optional(), secretName: z.string().optional(), items: keyToPath, optional: z.boolean().optional() })
     .optional(),
 };
+const fieldPath = z.looseObject({ path: z.string(), fieldRef: z.looseObject({ fieldPath: z.string() }).optional() });
 const projectedSource = z.looseObject({
   ...volumeSource,
-  downwardAPI: z
-    .looseObject({ items: z.array(z.looseObject({ path: z.string(), fieldRef: z.looseObject({ fieldPath: z.string() }).optional() })).default([]) })
-    .optional(),
+  downwardAPI: z.looseObject({ items: z.array(fieldPath).default([]) }).optional(),
   serviceAccountToken: z
     .looseObject({ path: z.string(), audience: z.string().optional(), expirationSeconds: z.int().optional() })
     .optional(),

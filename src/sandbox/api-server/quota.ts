@@ -14,7 +14,8 @@ function takes(pod: Draft | KubeObject, resource: string): number {
   if (resource === "pods" || resource === "count/pods") return 1;
   const [kind, name = kind] = resource.split(".");
   const list = kind === "limits" ? "limits" : "requests";
-  return recordsAt(pod, "spec", "containers").reduce((sum, container) => sum + quantity(scalarText(recordAt(container, "resources", list)[name ?? ""])), 0);
+  const asked = recordsAt(pod, "spec", "containers").map((container) => scalarText(recordAt(container, "resources", list)[name ?? ""]));
+  return asked.reduce((sum, text) => sum + quantity(text), 0);
 }
 
 function podsIn({ store, registry }: Cluster, namespace: string | undefined): KubeObject[] {

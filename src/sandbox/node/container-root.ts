@@ -88,5 +88,6 @@ exec env "PATH=$search" setpriv --pdeathsig KILL "$@"
 export function inContainerRoot({ hostname, scratch, mounts, readOnly, user = 0 }: ContainerRoot, command: readonly string[]): string[] {
   const flat = mounts.flatMap((mount) => [mount.kind, mount.kind === "bind" ? mount.from : mount.size, mount.to]);
   const settings = [hostname, scratch, readOnly ? "ro" : "rw", String(user)];
-  return ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--uts", "--", "sh", "-c", script, "container", ...settings, ...flat, "--", ...command];
+  const enter = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--uts", "--", "sh", "-c", script, "container"];
+  return [...enter, ...settings, ...flat, "--", ...command];
 }

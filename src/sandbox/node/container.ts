@@ -159,7 +159,8 @@ async function runOnce(slot: Slot, program: Program, environment: Environment & 
   return { exitCode, message, reason, startedAtMs: run.startedAtMs, finishedAtMs: clock.nowMs() };
 }
 
-async function startProgram(slot: Slot, program: Program, { environment, startedAtMs, listeners, killed, exit }: Run): Promise<RunningProgram> {
+async function startProgram(slot: Slot, program: Program, run: Run): Promise<RunningProgram> {
+  const { environment, startedAtMs, listeners, killed, exit } = run;
   const { pod, container, address, clock, stopping } = slot;
   const command = [...(container.command ?? []), ...(container.args ?? [])];
   const { env, files } = environment;

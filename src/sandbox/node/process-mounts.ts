@@ -16,6 +16,7 @@ export interface VolumeInput {
   readonly mintToken: (ask: { readonly audience?: string | undefined; readonly expirationSeconds?: number | undefined }) => Promise<string>;
 }
 
+const knownVolumes = "emptyDir, configMap, secret and projected";
 type VolumeMount = Container["volumeMounts"][number];
 
 /** Writes the volumes that a container mounts, and says where it sees them. Throws on a volume that is of another kind. */
@@ -31,7 +32,7 @@ async function prepareVolume(input: VolumeInput, mount: VolumeMount): Promise<Mo
   const { emptyDir } = volume ?? {};
   // `mount` writes 8Mi as 8M.
   if (emptyDir?.medium === "Memory") return { kind: "memory", size: (emptyDir.sizeLimit ?? "50%").replace(/i$/, ""), to: mountPath };
-  if (!volume || !isKnown(volume)) throw new Error(`volume ${name}: this node knows emptyDir, configMap, secret and projected volumes only`);
+  if (!volume || !isKnown(volume)) throw new Error(`volume ${name}: this node knows ${knownVolumes} volumes only`);
   const folder = join(input.dir, name);
   await mkdir(folder, { recursive: true });
   for (const [path, text] of await contentOf(input, volume, mount)) await write(join(folder, path), text);

@@ -57,7 +57,8 @@ function rightsOf({ spec }: Pod, { securityContext }: Container): { readOnly: bo
 }
 
 /** @param path where its log and process id go, without the ending */
-async function launch([command = "", ...args]: readonly string[], env: Readonly<Record<string, string>>, path: string): Promise<ChildProcess> {
+async function launch(argv: readonly string[], env: Readonly<Record<string, string>>, path: string): Promise<ChildProcess> {
+  const [command = "", ...args] = argv;
   const log = openSync(`${path}.log`, "a");
   try {
     const child = spawn(command, args, { cwd: "/", detached: true, stdio: ["ignore", log, log], env: { ...env } });

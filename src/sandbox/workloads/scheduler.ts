@@ -13,8 +13,8 @@ import { statusWrites } from "./writes.ts";
 export function planScheduling({ pod, nodes, nowMs }: { pod: Pod; nodes: readonly KubeObject[]; nowMs: number }): Plan {
   const { name, namespace, deletionTimestamp } = pod.metadata;
   if (pod.spec.nodeName !== undefined || deletionTimestamp !== undefined) return { writes: [] };
-  const fitting = nodes.filter((node) => isUsable(node) && fits(pod, node) && lacking(pod, node).length === 0).map(({ metadata }) => metadata.name);
-  const [node] = fitting.sort();
+  const fitting = nodes.filter((node) => isUsable(node) && fits(pod, node) && lacking(pod, node).length === 0);
+  const [node] = fitting.map(({ metadata }) => metadata.name).sort();
   if (node === undefined)
     return { writes: statusWrites(pod, { ...pod.status, phase: "Pending", conditions: [unschedulable(pod, nodes, nowMs)] }) };
   const binding = {
