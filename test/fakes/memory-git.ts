@@ -1,6 +1,6 @@
 import { writeCommit } from "../../src/git/commit.ts";
 import { editTree, type Leaf } from "../../src/git/edit-tree.ts";
-import { filesAt, objectAt, rootTree } from "../../src/git/files.ts";
+import { contentsOf, filesAt, listAt, objectAt, rootTree } from "../../src/git/files.ts";
 import { type Git, GitError, type Person, type Ref, type Remote } from "../../src/git/git.ts";
 import { changesOf, firstParents } from "../../src/git/history.ts";
 import { type GitObject, objectName, type ObjectStore } from "../../src/git/objects.ts";
@@ -37,6 +37,8 @@ export interface MemoryRemote {
   onMoved(listener: (move: RefMove) => void): void;
   /** Contents by path of a commit or tree. */
   files(commitOrTree: string): Map<string, string>;
+  /** Another repository that begins as this one is now. */
+  fork(): MemoryRemote;
 }
 
 const ada = { name: "Ada", email: "ada@example.test" };
@@ -57,8 +59,10 @@ function memoryObjects(): ObjectStore {
 
 /** An empty repository. */
 export function memoryRemote(url = "https://git.example/acme/apps.git"): MemoryRemote {
-  const store = memoryObjects();
-  const refs = new Map<string, string>();
+  return remoteOn(url, memoryObjects(), new Map());
+}
+
+function remoteOn(url: string, store: ObjectStore, refs: Map<string, string>): MemoryRemote {
   const listeners: ((move: RefMove) => void)[] = [];
   const move = (ref: string, after: string | undefined): void => {
     const before = refs.get(ref);
@@ -73,6 +77,8 @@ export function memoryRemote(url = "https://git.example/acme/apps.git"): MemoryR
     refs,
     move,
     onMoved: (listener) => void listeners.push(listener),
+    // Objects are only ever added, and equal ones are the same.
+    fork: () => remoteOn(url, store, new Map(refs)),
     commit: (files, { message = "change", branch = "main", author = ada, atMs = 0 } = {}) => {
       const ref = `refs/heads/${branch}`;
       const parent = refs.get(ref);
@@ -137,6 +143,10 @@ export function memoryGit(...remotes: readonly MemoryRemote[]): Git {
     },
     commit: async (remote, oid) => readCommit(at(remote).store, peelToCommit(at(remote).store, oid)),
     objectAt: async (remote, oid, path) => objectAt(at(remote).store, rootTree(at(remote).store, oid), path),
+    objectsAt: async (remote, oid, paths) =>
+      paths.map((path) => objectAt(at(remote).store, rootTree(at(remote).store, oid), path)),
+    list: async (remote, oid, path) => listAt(at(remote).store, rootTree(at(remote).store, oid), path),
+    contents: async (remote, files) => contentsOf(at(remote).store, files),
     files: async (remote, oid, path) => filesAt(at(remote).store, rootTree(at(remote).store, oid), path),
     history: async (remote, range) => deepening(at(remote), ({ store }) => firstParents(store, range)),
     changes: async (remote, commit) => deepening(at(remote), ({ store }) => changesOf(store, commit)),

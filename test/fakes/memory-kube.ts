@@ -20,7 +20,7 @@ export interface StoredChange {
   readonly by: string;
 }
 
-/** An API server in memory, as far as controllers see it: no schemas, no defaults, no validation. */
+/** An API server in memory, as far as controllers see it: no schemas, no defaults, no validation, and nobody owns a status. */
 export interface MemoryKube extends Kube, KubeWatch {
   /** Every write that was asked for, e.g. `patch Sync/shop/a status`. */
   readonly writes: string[];
@@ -32,6 +32,8 @@ export interface MemoryKube extends Kube, KubeWatch {
   objects(kind: KindRef): KubeObject[];
   /** Calls the listener with each change as soon as it is stored. */
   onStored(listener: (change: StoredChange) => void): void;
+  /** Another API server that begins as this one is now. */
+  fork(nowMs: () => number): MemoryKube;
   /** Set to make a call fail: called before each with e.g. `find Sync/shop/a`; what it throws is thrown. */
   before: (call: string) => void | Promise<void>;
 }
@@ -58,7 +60,10 @@ export function resourceOf(apiVersion: string, kind: string, namespaced = true):
 /** An empty API server in memory that knows these kinds. */
 export function memoryKube(resources: readonly ApiResource[], nowMs: () => number = () => 0): MemoryKube {
   const shelves = new Map(resources.map((resource) => [kindKey(resource), { resource, objects: new Map(), log: [] }]));
-  const state: State = { shelves, nowMs, listeners: new Set(), version: 0 };
+  return kubeOn({ shelves, nowMs, listeners: new Set(), version: 0 });
+}
+
+function kubeOn(state: State): MemoryKube {
   const kube: MemoryKube = {
     writes: [],
     before: () => {},
@@ -66,6 +71,13 @@ export function memoryKube(resources: readonly ApiResource[], nowMs: () => numbe
     changes: (kind) => shelfOf(state, kind).log,
     objects: (kind) => [...shelfOf(state, kind).objects.values()],
     onStored: (listener) => void state.listeners.add(listener),
+    fork: (nowMs) => {
+      const shelves = [...state.shelves].map(([key, { resource, objects, log }]): [string, Shelf] => [
+        key,
+        { resource, objects: new Map(objects), log: [...log] },
+      ]);
+      return kubeOn({ shelves: new Map(shelves), nowMs, listeners: new Set(), version: state.version });
+    },
     ...readsOf(state, async (call) => kube.before(call)),
     ...writesOf(state, async (call) => {
       kube.writes.push(call);
@@ -125,7 +137,7 @@ function writesOf(state: State, hook: Hook): Pick<Kube, "create" | "apply" | "pa
     time: timeOf(state),
   });
   const update = (before: KubeObject | undefined, next: KubeObject, options: WriteOptions): KubeObject =>
-    put(state, updated(before, next, writer("Update", options)), options);
+    put(state, options.subresource === "status" ? next : updated(before, next, writer("Update", options)), options);
   return {
     patch: async (ref, change, options) => {
       await hook(`patch ${describeRef(ref)}${options.subresource ? ` ${options.subresource}` : ""}`);

@@ -1,0 +1,92 @@
+import type { KubeObject, ObjectRef } from "../../src/api/object.ts";
+import type { StoredChange } from "../fakes/memory-kube.ts";
+import { checkPulls, onMoved, onRevert, revertOf } from "./proposal-promises.ts";
+import { afterRun, onCanary, onDeployment, onRoute } from "./release-promises.ts";
+import type { Replica } from "./replica.ts";
+import { onApplied, onDelete, onSync, onTarget } from "./sync-promises.ts";
+import { type Broken, holds, kinds, type Seen, statusOf } from "./watched.ts";
+import type { CrashWorld } from "./world.ts";
+
+/** Somebody who watches a world and knows what Serin promises. */
+export interface Watch {
+  /** Told before a controller begins to work on an object. */
+  begins(kind: string, key: string, replica: Replica): void;
+  /** Told when it is done, with the error it ended with. */
+  ends(kind: string, key: string, error: unknown): void;
+  /** Told before a controller writes. */
+  writes(replica: Replica): void;
+  /** Told before a controller deletes an object. */
+  deletes(replica: Replica, ref: ObjectRef): void;
+  /** Told before people, the cluster or the hosts do something, and after it. */
+  others(areAtWork: boolean): void;
+  /** Told when a person closed or reopened a proposal's way. */
+  closed(head: string): void;
+  /** The first promise that was broken. */
+  broken(): Broken | undefined;
+}
+
+/** Watches every write to the API server, Git and its host from now on. */
+export function watch(world: CrashWorld): Watch {
+  const seen: Seen = {
+    world,
+    allowed: new Map(world.kube.objects(kinds.canary).map((canary) => [canary.metadata.name, new Set(promotedIn(canary))])),
+    heldAtBegin: new Map(),
+    closedByPerson: new Map(),
+    ends: new Map(),
+    replica: undefined,
+    othersAtWork: false,
+    pulls: 0,
+    broken: undefined,
+  };
+  world.kube.onStored((change) => onStored(seen, change));
+  world.source.onMoved((move) => onMoved(seen, move));
+  return {
+    begins: (kind, key, replica) => {
+      if (kind !== "Sync" || key !== "shop/shop") return;
+      seen.heldAtBegin.clear();
+      for (const revert of replica.informers.of(kinds.revert).list()) if (holds(revert)) seen.heldAtBegin.set(revert.metadata.name, revert);
+    },
+    ends: (kind, key, error) => {
+      if (kind === "Canary" && error === undefined) afterRun(seen, key);
+    },
+    writes: (replica) => {
+      seen.replica = replica;
+      checkPulls(seen);
+    },
+    deletes: (replica, ref) => onDelete(seen, replica, ref),
+    others: (areAtWork) => {
+      if (areAtWork) checkPulls(seen);
+      seen.othersAtWork = areAtWork;
+      seen.pulls = world.hosted.pulls().length;
+    },
+    closed: (head) => void seen.closedByPerson.set(head, seen.ends.get(revertOf(head)) ?? 0),
+    broken: () => {
+      checkPulls(seen);
+      return seen.broken;
+    },
+  };
+}
+
+function promotedIn(canary: KubeObject): string[] {
+  const { promotedRevision } = statusOf(canary);
+  return promotedRevision === undefined ? [] : [promotedRevision];
+}
+
+function onStored(seen: Seen, change: StoredChange): void {
+  const { object, by, type } = change;
+  if (type === "DELETED") return;
+  if (object.kind === "Canary") onCanary(seen, change);
+  if (object.kind === "Sync") onSync(seen, change);
+  if (object.kind === "Revert") onRevert(seen, change);
+  if (by.startsWith("serin")) onOurs(seen, change);
+}
+
+/** A controller wrote it. */
+function onOurs(seen: Seen, change: StoredChange): void {
+  const { object, by } = change;
+  if (object.kind === "Deployment") onDeployment(seen, change);
+  if (object.kind === "HTTPRoute") onRoute(seen, object);
+  if (by !== "serin-sync") return;
+  if (object.kind === "Deployment") onTarget(seen, object);
+  onApplied(seen, object);
+}

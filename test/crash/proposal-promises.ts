@@ -1,0 +1,73 @@
+import { names } from "../../src/api/meta.ts";
+import type { KubeObject } from "../../src/api/object.ts";
+import { readCommit } from "../../src/git/tree.ts";
+import { parseBranchName } from "../../src/revert/branch.ts";
+import { isAncestor, type RefMove } from "../fakes/memory-git.ts";
+import type { StoredChange } from "../fakes/memory-kube.ts";
+import { fail, kinds, lastAnswer, named, revertSpec, revertStatus, type Seen } from "./watched.ts";
+
+const one = "one branch, one commit and one pull request for each cause";
+
+/** A Revert that begins or ends. */
+export function onRevert(seen: Seen, { type, object, before }: StoredChange): void {
+  const { name } = object.metadata;
+  const { phase } = revertStatus(object);
+  const was = revertStatus(before).phase;
+  if ((phase === "Merged" || phase === "Superseded") && phase !== was) seen.ends.set(name, (seen.ends.get(name) ?? 0) + 1);
+  if (type === "ADDED") onFirstRevert(seen, object);
+}
+
+/** Something is only proposed when what ran was bad by itself. */
+function onFirstRevert(seen: Seen, revert: KubeObject): void {
+  const { propose, evidence, canaryRef } = revertSpec(revert);
+  if (!propose || evidence?.reason !== "CheckFailed") return;
+  if (lastAnswer(seen, `${canaryRef.name}-primary`)?.bad !== false)
+    fail(seen, "unknown is not bad", `${revert.metadata.name} is to be proposed, and the primary did not pass the same check`);
+}
+
+/** A controller's push. */
+export function onMoved(seen: Seen, move: RefMove): void {
+  if (seen.othersAtWork || move.after === undefined) return;
+  if (move.ref === "refs/heads/main") onMain(seen, move.before, move.after);
+  else onBranch(seen, move.ref, move.after);
+}
+
+function onMain(seen: Seen, before: string | undefined, after: string): void {
+  const { parents } = readCommit(seen.world.source.store, after);
+  const isOneMore = parents.length === 1 && parents[0] === before;
+  if (!isOneMore) fail(seen, one, `main is moved to ${after}, which is not one commit on top of it`);
+}
+
+function onBranch(seen: Seen, ref: string, after: string): void {
+  const { store, refs } = seen.world.source;
+  const { parents } = readCommit(store, after);
+  const [older = "", ...others] = parents;
+  const isOnMain = isAncestor(store, { older, newer: refs.get("refs/heads/main") ?? "" });
+  if (others.length > 0 || !isOnMain) fail(seen, one, `${ref} is not one commit on main`);
+  const { commit } = revertStatus(named(seen.world, kinds.revert, revertOf(ref.slice("refs/heads/".length))));
+  if (commit !== after) fail(seen, "what is pushed was recorded before", `${ref} is at ${after}, its Revert says ${commit}`);
+}
+
+/** Looks at pull requests that controllers opened since the last look. */
+export function checkPulls(seen: Seen): void {
+  if (seen.othersAtWork) return;
+  const pulls = seen.world.hosted.pulls();
+  for (const pull of pulls.slice(seen.pulls)) onOpened(seen, pull.head, pull.number);
+  seen.pulls = pulls.length;
+}
+
+function onOpened(seen: Seen, head: string, number: number): void {
+  const others = seen.world.hosted.pulls().filter((pull) => pull.head === head && pull.number !== number);
+  if (others.some(({ state }) => state === "open")) fail(seen, one, `a second pull request is open for ${head}`);
+  const endsThen = seen.closedByPerson.get(head);
+  const revert = named(seen.world, kinds.revert, revertOf(head));
+  const released = revert?.metadata.annotations?.[names.release] !== undefined;
+  if (endsThen !== undefined && endsThen === (seen.ends.get(revertOf(head)) ?? 0) && !released)
+    fail(seen, "what a person declined is not proposed again", `pull request ${number} for ${head}`);
+}
+
+/** Name of the Revert whose branch this is. */
+export function revertOf(head: string): string {
+  const parsed = parseBranchName(head);
+  return parsed ? `${parsed.canary}-${parsed.id}` : "";
+}

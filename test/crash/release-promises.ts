@@ -1,0 +1,141 @@
+import type { CanaryStatus } from "../../src/api/canary.ts";
+import type { KubeObject } from "../../src/api/object.ts";
+import { revisionAnnotation } from "../../src/canary/workloads.ts";
+import type { StoredChange } from "../fakes/memory-kube.ts";
+import { type DeploymentSpec, fail, imageOf, kinds, lastAnswer, named, type Seen, specOf, statusOf } from "./watched.ts";
+import { isBad, trafficOf } from "./world.ts";
+
+/** A step of one Canary, from what its status said to what it says. */
+interface Step {
+  readonly seen: Seen;
+  readonly canary: KubeObject;
+  readonly name: string;
+  readonly was: CanaryStatus;
+  readonly is: CanaryStatus;
+}
+
+/** A change of a Canary: of its weight, or of its phase. */
+export function onCanary(seen: Seen, { object, before }: StoredChange): void {
+  const { name } = object.metadata;
+  const step: Step = { seen, canary: object, name, was: statusOf(before), is: statusOf(object) };
+  const { phase, promotedRevision, canaryWeight = 0 } = step.is;
+  if (phase === "Initializing") allow(seen, name, promotedRevision);
+  if (canaryWeight > (step.was.canaryWeight ?? 0)) onMoreTraffic(step);
+  if (phase === step.was.phase) return;
+  if (phase === "Promoting") onPromotion(step);
+  if (phase === "Failed") onFailure(step);
+}
+
+function allow({ allowed }: Seen, name: string, revision: string | undefined): void {
+  if (revision !== undefined) allowed.set(name, new Set([...(allowed.get(name) ?? []), revision]));
+}
+
+function onFailure({ seen, name, is: { failure, canaryWeight = 0 } }: Step): void {
+  const flapped = seen.world.flapped.has(name);
+  if (failure?.reason === "CheckFailed" && !flapped && lastAnswer(seen, name)?.bad !== true)
+    fail(seen, "unknown is not bad", `Canary ${name} failed its check without a bad answer`);
+  if (canaryWeight > 0 && servesIn(seen, `${name}-primary`))
+    fail(seen, "a failed canary gets no traffic", `Canary ${name} failed at ${canaryWeight} % while its primary serves`);
+}
+
+/** The Deployment as the writing process sees it. */
+function inView({ replica }: Seen, name: string): KubeObject | undefined {
+  return replica?.informers.of(kinds.deployment).find(`shop/${name}`);
+}
+
+interface DeploymentStatus {
+  readonly observedGeneration?: number;
+  readonly updatedReplicas?: number;
+  readonly availableReplicas?: number;
+}
+
+function servesIn(seen: Seen, name: string): boolean {
+  return ((inView(seen, name)?.["status"] as DeploymentStatus | undefined)?.availableReplicas ?? 0) > 0;
+}
+
+function isReadyIn(seen: Seen, name: string): boolean {
+  const live = inView(seen, name);
+  const { observedGeneration = 0, updatedReplicas = 0, availableReplicas = 0 } = (live?.["status"] ?? {}) as DeploymentStatus;
+  const isTakenUp = live !== undefined && observedGeneration >= (live.metadata.generation ?? 0);
+  return isTakenUp && updatedReplicas > 0 && availableReplicas >= updatedReplicas;
+}
+
+/** Weight never rises without ready pods and a passed check of this very revision, and once an interval at most. */
+function onMoreTraffic({ seen, name, was, is }: Step): void {
+  const promise = "weight never rises without ready pods and a passed check";
+  if (!isReadyIn(seen, name)) fail(seen, promise, `Canary ${name}: its pods are not ready`);
+  if (is.trackedRevision !== was.trackedRevision) fail(seen, promise, `Canary ${name}: another revision got traffic at once`);
+  if ((was.canaryWeight ?? 0) === 0) return;
+  const stepMs = Date.parse(was.steppedAt ?? "");
+  if (seen.world.time.nowMs - stepMs < 10_000) fail(seen, promise, `Canary ${name}: two steps within its interval`);
+  if (!isPassed(seen, name, stepMs)) fail(seen, promise, `Canary ${name}: no check has passed since the last step`);
+}
+
+function isPassed(seen: Seen, name: string, sinceMs: number): boolean {
+  const answer = lastAnswer(seen, name);
+  return answer !== undefined && answer.atMs >= sinceMs && answer.bad === false;
+}
+
+const analysed = "the primary only ever gets an analysed revision";
+
+/** Only what had all its traffic steps and passed the check of the last one is promoted. */
+function onPromotion({ seen, canary, name, was, is: { trackedRevision } }: Step): void {
+  const { stepWeights = [] } = (canary["spec"] as { analysis: { stepWeights?: number[] } }).analysis;
+  const detail = `Canary ${name} promotes ${trackedRevision}`;
+  if ((was.canaryWeight ?? 0) < Math.max(...stepWeights)) fail(seen, analysed, `${detail} at weight ${was.canaryWeight}`);
+  if (!isPassed(seen, name, Date.parse(was.steppedAt ?? ""))) fail(seen, analysed, `${detail} without a passed check`);
+  if (trackedRevision !== was.trackedRevision) fail(seen, analysed, `${detail}, which was not the one that ran`);
+  allow(seen, name, trackedRevision);
+}
+
+/** A controller's write of a Deployment: a primary or a target. */
+export function onDeployment(seen: Seen, { object, before }: StoredChange): void {
+  const { name } = object.metadata;
+  if (name.endsWith("-primary")) return onPrimary(seen, object);
+  const isEmptied = specOf(object).replicas === 0 && before !== undefined && specOf(before).replicas !== 0;
+  const weight = trafficOf(seen.world.kube, name) ?? 0;
+  const detail = `Deployment ${name} is scaled to zero while the route sends it ${weight} %`;
+  if (isEmptied && weight > 0) fail(seen, "pods go after their traffic", detail);
+}
+
+function onPrimary(seen: Seen, primary: KubeObject): void {
+  const { name } = primary.metadata;
+  const app = name.slice(0, -"-primary".length);
+  const revision = specOf(primary).template.metadata.annotations?.[revisionAnnotation] ?? "";
+  const recorded = imageIn(named(seen.world, kinds.record, `${app}-${revision}`)) ?? imageOf(primary);
+  if (!seen.allowed.get(app)?.has(revision)) fail(seen, analysed, `${name} gets ${revision}`);
+  const image = imageOf(primary);
+  if (recorded !== image) fail(seen, analysed, `${name} gets ${image} in the name of ${revision}, which is ${recorded}`);
+  if (isBad({ image, config: undefined })) fail(seen, analysed, `${name} gets ${image}`);
+}
+
+/** Image of a revision that is kept. */
+function imageIn(record: KubeObject | undefined): string | undefined {
+  const { template } = (record?.["data"] ?? {}) as { template?: DeploymentSpec["template"] };
+  return template?.spec.containers[0]?.image;
+}
+
+/** A controller's write of a route. */
+export function onRoute(seen: Seen, route: KubeObject): void {
+  const { name } = route.metadata;
+  const canary = named(seen.world, kinds.canary, name);
+  const weight = trafficOf(seen.world.kube, name) ?? 0;
+  const said = statusOf(canary).canaryWeight ?? 0;
+  const promise = "the status says first what the cluster follows";
+  if (weight > said) fail(seen, promise, `HTTPRoute ${name} gets ${weight} %, its Canary says ${said} %`);
+}
+
+
+/** A Canary's run that ended well leaves the route with no more traffic for the canary than it has decided on. */
+export function afterRun(seen: Seen, key: string): void {
+  const name = key.slice(key.indexOf("/") + 1);
+  const canary = named(seen.world, kinds.canary, name);
+  const { phase, canaryWeight = 0 } = statusOf(canary);
+  const weight = trafficOf(seen.world.kube, name) ?? 0;
+  if (!canary || phase === "Initializing" || isSuspended(canary) || weight <= canaryWeight) return;
+  fail(seen, "less traffic is given at once", `Canary ${name} decided on ${canaryWeight} %, and its route still says ${weight} %`);
+}
+
+function isSuspended({ spec }: KubeObject): boolean {
+  return (spec as { suspend?: boolean }).suspend === true;
+}

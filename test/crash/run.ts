@@ -1,0 +1,24 @@
+import { parseArgs } from "node:util";
+import { createBeginnings, play } from "./driver.ts";
+import { scheduleOf } from "./moves.ts";
+import { report } from "./shrink.ts";
+
+const { values } = parseArgs({ options: { seed: { type: "string" }, count: { type: "string" } } });
+const from = Number(values.seed ?? 1);
+const count = Number(values.count ?? (values.seed === undefined ? 10_000 : 1));
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const beginnings = createBeginnings();
+let broken = 0;
+for (let seed = from; seed < from + count; seed += 1) {
+  const schedule = scheduleOf(seed);
+  const outcome = await play(schedule, beginnings);
+  const told = await report(schedule, outcome, beginnings);
+  if (told !== "") {
+    broken += 1;
+    say(`${told}\n`);
+  }
+  if ((seed - from + 1) % 500 === 0) say(`${seed - from + 1} schedules, ${broken} with a broken promise`);
+}
+say(`${count} schedules from seed ${from}: ${broken === 0 ? "every promise kept" : `${broken} with a broken promise`}`);
+process.exitCode = broken === 0 ? 0 : 1;
