@@ -80,6 +80,7 @@ describe.concurrent("a canary", () => {
     const status = { steppedAt: later, firstTrafficAt: later };
     await world.kube.patch(ref, { status }, { fieldManager: "test", subresource: "status" }, world.signal);
     await world.phase(name, "Succeeded");
+    expect(imageOf(await world.get(deployment, `${name}-primary`))).toBe("serin.dev/shop:2");
   });
 
   test("makes a primary that somebody deleted after a failure again from the promoted revision, not from the failed one", async () => {

@@ -110,7 +110,9 @@ async function undoneByOther(deps: RevertDeps, scene: Scene, signal: AbortSignal
   const own = keyOf(scene.revert.metadata);
   const others = deps.reverts
     .list()
-    .filter((other) => keyOf(other.metadata) !== own && isHolding(other) && other.status.phase === "Proposed");
+    // One that was ended in the middle of its proposal goes on with it.
+    .filter(({ status }) => status.phase === "Proposed" || (status.phase === "Planned" && status.commit !== undefined))
+    .filter((other) => keyOf(other.metadata) !== own && isHolding(other));
   for (const other of others) {
     if (sourceKey(deps, other) !== keyOf(scene.repository.metadata) || !(await undoes(deps, scene, other, signal))) continue;
     return { reason: "UndoneByOther", message: `${other.status.pullRequest?.url ?? keyOf(other.metadata)} undoes this cause too` };

@@ -5,7 +5,7 @@ import { type GitHost, GitHostError, type PullRequest } from "../../githost/git-
 import { standingOf } from "../../revert/culprits.ts";
 import { msUntilRebuild } from "../../revert/limits.ts";
 import type { RevertDeps } from "./deps.ts";
-import type { Memory } from "./memory.ts";
+import { inTurn, type Memory } from "./memory.ts";
 import type { NoPlan } from "./no-plan.ts";
 import { type Obstacle, obstacleTo, withdraw } from "./obstacles.ts";
 import { type Plan, planRevert } from "./plan.ts";
@@ -35,7 +35,7 @@ export async function propose(deps: Deps, scene: Scene, place: Place, signal: Ab
     return undefined;
   }
   const rebuild = isDone(scene, published) ? await rebuildOf(deps, scene, place, signal) : { waitMs: 0 };
-  if (rebuild.waitMs === 0) return make(deps, scene, place, signal);
+  if (rebuild.waitMs === 0) return inTurn(deps.memory, keyOf(scene.repository.metadata), () => make(deps, scene, place, signal));
   if (rebuild.waitMs !== undefined && published.pullRequest) await sayOutdated(deps, revert, published.pullRequest, signal);
   else await confirm(deps, scene, published, signal);
   return rebuild.waitMs;

@@ -346,12 +346,13 @@ describe("rule 5: what goes and what stays", () => {
 });
 
 describe("rule 9: one Revert per Canary and cause", () => {
-  test("when another's branch undoes this cause too, it is named and no second pull request is opened", async () => {
+  test("when another's branch undoes this cause too, it is named and no second pull request is opened, not even at once", async () => {
     const { shop, names: all, files } = await openMany("undone", 2, { revert: "{ scope: Commit }" });
     await shop.ship(files("2"), "Upgrade both");
     const reverts = [await shop.fail({ canary: all[0] ?? "" }), await shop.fail({ canary: all[1] ?? "" })];
-    for (const name of reverts) await cluster.run("Revert", `undone/${name}`);
+    await Promise.all(reverts.map((name) => cluster.run("Revert", `undone/${name}`)));
     expect((await shop.team.pulls()).length).toBe(1);
+    await cluster.run("Revert", `undone/${reverts[1]}`);
     expect(conditionText(await shop.revert(reverts[1] ?? ""))).toMatch(/^False UndoneByOther: http:.*\/pulls\/1 undoes this cause too/);
     await shop.team.api("POST", "/pulls/1/merge", { do: "merge" });
     await cluster.run("GitRepository", "undone/apps");
