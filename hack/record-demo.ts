@@ -27,7 +27,8 @@ async function playOnce(): Promise<string[]> {
     if (start >= 0 && lines[start]?.includes("Progressing")) live = ["", ...lines.slice(start), ""];
   };
   const output = { isTTY: true, columns, hasColors: () => true, write };
-  await demoCommand({ once: true, output, config: readConfig() }, new AbortController().signal);
+  const gitWorker = { file: join(root, "src/main.ts"), args: ["git-worker"] };
+  await demoCommand({ once: true, output, config: readConfig(), gitWorker }, new AbortController().signal);
   return told;
 }
 
