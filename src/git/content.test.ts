@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { aGitRemote, runGit } from "../../test/git-remote.ts";
 import { createGitCore } from "./core.ts";
-import { filesAt, objectAt } from "./files.ts";
+import { filesAt, listAt, objectAt } from "./files.ts";
 import { GitError } from "./git.ts";
 import { type DiskStore, objectName, openObjects } from "./objects.ts";
 import { emptyTree, writeTree } from "./tree.ts";
+import { keepTrees } from "./tree-reader.ts";
 
 const signal = new AbortController().signal;
 
@@ -113,6 +114,19 @@ test("links inside the repository are followed, to files and to directories", ()
   expect(objectAt(store, root, "current")?.kind).toBe("tree");
   expect(objectAt(store, root, "app/base.yaml")).toEqual({ oid: objectName("blob", Buffer.from("base: 1\n")), kind: "blob" });
   expect(objectAt(store, root, "app/none")).toBeUndefined();
+  const linked = (path: string) => listAt(store, root, path).map((file) => [file.path, file.linked]);
+  expect(linked("app")).toEqual([["app/again", true], ["app/all/d.yaml", true], ["app/base.yaml", true]]);
+  expect(linked("shared")).toEqual([["shared/base.yaml", false], ["shared/deep/d.yaml", false]]);
+});
+
+test("directories that were read before are not read again, whatever the path that they are reached by", () => {
+  const store = aStore();
+  const root = tree(store, { a: { "x.yaml": "x: 1\n" }, b: { "x.yaml": "x: 1\n" } });
+  const read: string[] = [];
+  const trees = keepTrees(() => ({ ...store, find: (oid, maxBytes) => (read.push(oid), store.find(oid, maxBytes)) }));
+  const found = ["a/x.yaml", "b/x.yaml", "a", "b"].map((path) => objectAt(store, root, path, trees)?.oid);
+  expect(found[0]).toBe(found[1]);
+  expect(read).toEqual([root, found[2]]);
 });
 
 test("names that mean something to JavaScript are only names", () => {

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isCommitSignedBy, writeCommit } from "./commit.ts";
 import { fetchRefs, isDamage, type Session, withHistory } from "./fetch.ts";
-import { filesAt, objectAt, rootTree } from "./files.ts";
+import { contentsOf, filesAt, listAt, objectAt, rootTree } from "./files.ts";
 import type { Remote } from "./git.ts";
 import { changesOf, firstParents } from "./history.ts";
 import { createHttp } from "./http.ts";
@@ -44,7 +44,16 @@ export function createGitCore(dir: string): GitCore & { close(): Promise<void> }
     listRefs: (remote, prefixes, signal) => listRefs(http, remote, { prefixes, signal }),
     fetch: (remote, refs, { depth }, signal) => fetchRefs(session(remote, signal), refs, depth),
     commit: (remote, oid, signal) => read(remote, signal, (at) => readCommit(store(at), peelToCommit(store(at), oid))),
-    objectAt: (remote, oid, path, signal) => read(remote, signal, (at) => objectAt(store(at), rootTree(store(at), oid), path)),
+    objectAt: (remote, oid, path, signal) =>
+      read(remote, signal, (at) => objectAt(store(at), rootTree(store(at), oid), path, at.repository.trees)),
+    objectsAt: (remote, oid, paths, signal) =>
+      read(remote, signal, (at) => {
+        const root = rootTree(store(at), oid);
+        return paths.map((path) => objectAt(store(at), root, path, at.repository.trees));
+      }),
+    list: (remote, oid, path, signal) =>
+      read(remote, signal, (at) => listAt(store(at), rootTree(store(at), oid), path, at.repository.trees)),
+    contents: (remote, files, signal) => read(remote, signal, (at) => contentsOf(store(at), files)),
     files: (remote, oid, path, signal) => read(remote, signal, (at) => filesAt(store(at), rootTree(store(at), oid), path)),
     history: (remote, range, signal) => read(remote, signal, (at) => withHistory(at, () => firstParents(store(at), range))),
     changes: (remote, commit, signal) => read(remote, signal, (at) => withHistory(at, () => changesOf(store(at), commit))),

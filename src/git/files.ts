@@ -1,7 +1,8 @@
-import { GitError, type SourceFile } from "./git.ts";
+import { GitError, type SourceEntry, type SourceFile } from "./git.ts";
 import { metered, type ObjectStore } from "./objects.ts";
 import { ObjectTooLargeError } from "./pack.ts";
-import { entryKind, joinPath, peelToCommit, quotePath, readCommit, readSafeTree, type TreeEntry } from "./tree.ts";
+import { entryKind, joinPath, peelToCommit, quotePath, readCommit, type TreeEntry } from "./tree.ts";
+import { readTrees, type TreeReader } from "./tree-reader.ts";
 
 const maxEntries = 50_000;
 const maxDepth = 64;
@@ -23,66 +24,91 @@ export function rootTree(store: ObjectStore, commitOrTree: string): string {
 }
 
 /** Id of what stands at a path of a tree; links inside the tree are followed. `undefined`: nothing, or no file and no directory. */
-export function objectAt(store: ObjectStore, root: string, path: string): { oid: string; kind: "tree" | "blob" } | undefined {
-  const steps = path.split("/").filter((step) => step !== "" && step !== ".");
-  const entry = locate({ store, root, hops: 0 }, steps)?.entry;
+export function objectAt(
+  store: ObjectStore,
+  root: string,
+  path: string,
+  trees = readTrees(store),
+): { oid: string; kind: "tree" | "blob" } | undefined {
+  const entry = locate({ store, trees, root, hops: 0 }, stepsOf(path))?.entry;
   const kind = entry && entryKind(entry);
   return entry && (kind === "tree" || kind === "file") ? { oid: entry.oid, kind: kind === "tree" ? "tree" : "blob" } : undefined;
 }
 
-/** All regular files under a path of a tree, in byte order of their paths. */
+/** All regular files under a path of a tree with their contents, in byte order of their paths. */
 export function filesAt(store: ObjectStore, root: string, path: string): SourceFile[] {
+  const entries = listAt(store, root, path);
+  const contents = contentsOf(store, entries);
+  return entries.map(({ path: file, executable }, index) => ({ path: file, content: contents[index] ?? Buffer.alloc(0), executable }));
+}
+
+/** All regular files under a path of a tree, in byte order of their paths. */
+export function listAt(store: ObjectStore, root: string, path: string, trees?: TreeReader): SourceEntry[] {
   const limited = metered(store, maxInflatedBytes);
-  const steps = path.split("/").filter((step) => step !== "" && step !== ".");
-  const found = locate({ store: limited, root, hops: 0 }, steps);
+  const steps = stepsOf(path);
+  const lookup = { store: limited, trees: trees ?? readTrees(limited), root };
+  const found = locate({ ...lookup, hops: 0 }, steps);
   if (!found) return [];
-  const walk: Walk = { store: limited, root, files: [], entries: 0, bytes: 0 };
-  visit(walk, found, { path: steps.join("/"), inside: [] });
+  const walk: Walk = { ...lookup, files: [], entries: 0 };
+  visit(walk, found, { path: steps.join("/"), inside: [], linked: false });
   const keyed = walk.files.map((file) => ({ file, key: Buffer.from(file.path) }));
   return keyed.sort((a, b) => a.key.compare(b.key)).map(({ file }) => file);
 }
 
+/** What is in these files, in their order. */
+export function contentsOf(store: ObjectStore, files: readonly Pick<SourceEntry, "path" | "oid">[]): Buffer[] {
+  const limited = metered(store, maxInflatedBytes);
+  let bytes = 0;
+  return files.map(({ path, oid }) => {
+    const content = readFile(limited, oid, path);
+    bytes += content.length;
+    if (bytes <= maxTotalBytes) return content;
+    const mebibytes = maxTotalBytes / 1024 / 1024;
+    throw new GitError("LimitExceeded", `the files come to more than ${mebibytes} MiB; ${quotePath(path)} is beyond them`);
+  });
+}
+
+function stepsOf(path: string): string[] {
+  return path.split("/").filter((step) => step !== "" && step !== ".");
+}
+
 interface Walk {
   readonly store: ObjectStore;
+  readonly trees: TreeReader;
   readonly root: string;
-  readonly files: SourceFile[];
+  readonly files: SourceEntry[];
   entries: number;
-  bytes: number;
 }
 
 /** Where the walk is: the path as the user sees it, and the real directories it came through. */
 interface Position {
   readonly path: string;
   readonly inside: readonly string[];
+  /** A link was followed on the way. */
+  readonly linked: boolean;
 }
 
 function visit(walk: Walk, { entry, path: real }: Found, position: Position): void {
   const kind = entryKind(entry);
   const where = quotePath(position.path);
-  if (kind === "file") return addFile(walk, entry, position.path);
-  if (kind === "symlink") return visit(walk, followLink(walk, real, position.path), position);
+  if (kind === "file") return void walk.files.push(entryOf(entry, position));
+  if (kind === "symlink") return visit(walk, followLink(walk, real, position.path), { ...position, linked: true });
   if (kind === "submodule")
     throw new GitError("UnsafeContent", `${where} is a submodule, which is not fetched: move it out of the path or commit its files`);
   if (position.inside.includes(real)) throw new GitError("UnsafeContent", `${where} is a symbolic link to a directory that holds it`);
   if (position.inside.length >= maxDepth) throw new GitError("LimitExceeded", `${where} is more than ${maxDepth} directories deep`);
-  const entries = readSafeTree(walk.store, entry.oid, position.path);
+  const { entries } = walk.trees.read(entry.oid, position.path);
   walk.entries += entries.length;
   if (walk.entries > maxEntries)
     throw new GitError("LimitExceeded", `there are more than ${maxEntries} files and directories; ${where} is beyond them`);
+  const { linked } = position;
   const inside = [...position.inside, real];
   for (const child of entries)
-    visit(walk, { entry: child, path: joinPath(real, child.name) }, { path: joinPath(position.path, child.name), inside });
+    visit(walk, { entry: child, path: joinPath(real, child.name) }, { path: joinPath(position.path, child.name), inside, linked });
 }
 
-function addFile(walk: Walk, entry: TreeEntry, path: string): void {
-  const content = readFile(walk.store, entry.oid, path);
-  walk.bytes += content.length;
-  if (walk.bytes > maxTotalBytes)
-    throw new GitError(
-      "LimitExceeded",
-      `the files come to more than ${maxTotalBytes / 1024 / 1024} MiB; ${quotePath(path)} is beyond them`,
-    );
-  walk.files.push({ path, content, executable: entry.mode === "100755" });
+function entryOf({ oid, mode }: TreeEntry, { path, linked }: Position): SourceEntry {
+  return { path, oid, executable: mode === "100755", linked };
 }
 
 function readFile(store: ObjectStore, oid: string, path: string): Buffer {
@@ -97,13 +123,14 @@ function readFile(store: ObjectStore, oid: string, path: string): Buffer {
 }
 
 function followLink(walk: Walk, real: string, shown: string): Found {
-  const found = locate({ store: walk.store, root: walk.root, hops: 0 }, real.split("/"), shown);
+  const found = locate({ ...walk, hops: 0 }, real.split("/"), shown);
   if (found) return found;
   throw new GitError("UnsafeContent", `${quotePath(shown)} is a symbolic link to something that is not in the repository`);
 }
 
 interface Lookup {
   readonly store: ObjectStore;
+  readonly trees: TreeReader;
   readonly root: string;
   hops: number;
 }
@@ -113,7 +140,7 @@ function locate(lookup: Lookup, steps: readonly string[], shown: string = steps.
   let here: Found = { entry: { mode: "40000", name: "", oid: lookup.root }, path: "" };
   for (const [index, step] of steps.entries()) {
     if (entryKind(here.entry) !== "tree") return undefined;
-    const child = readSafeTree(lookup.store, here.entry.oid, here.path).find(({ name }) => name === step);
+    const child = lookup.trees.read(here.entry.oid, here.path).byName.get(step);
     if (!child) return undefined;
     const at = { entry: child, path: joinPath(here.path, step) };
     if (entryKind(child) !== "symlink") {

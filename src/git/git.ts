@@ -35,9 +35,19 @@ export interface Commit {
   readonly signature?: string | undefined;
 }
 
-/** One regular file of a commit. Symbolic links inside the tree are followed, others are refused. */
-export interface SourceFile {
+/** One regular file of a commit, by name. Symbolic links inside the tree are followed, others are refused. */
+export interface SourceEntry {
   /** From the root of the repository, with forward slashes. */
+  readonly path: string;
+  /** Id of the content: equal ids mean equal content. */
+  readonly oid: string;
+  readonly executable: boolean;
+  /** It stands elsewhere and is reached by a symbolic link, so the id of its folder says nothing of its content. */
+  readonly linked: boolean;
+}
+
+/** One regular file of a commit with what is in it. */
+export interface SourceFile {
   readonly path: string;
   readonly content: Uint8Array;
   readonly executable: boolean;
@@ -141,6 +151,17 @@ export interface Git {
     path: string,
     signal: AbortSignal,
   ): Promise<{ oid: string; kind: "tree" | "blob" } | undefined>;
+  /** As `objectAt` for many paths at once, in their order. One that cannot be looked at fails all. */
+  objectsAt(
+    remote: Remote,
+    commitOrTree: string,
+    paths: readonly string[],
+    signal: AbortSignal,
+  ): Promise<({ oid: string; kind: "tree" | "blob" } | undefined)[]>;
+  /** All regular files under the path as `files` gives them, without what is in them. */
+  list(remote: Remote, commitOrTree: string, path: string, signal: AbortSignal): Promise<SourceEntry[]>;
+  /** What is in these files, in their order; within git.md's limits. */
+  contents(remote: Remote, files: readonly Pick<SourceEntry, "path" | "oid">[], signal: AbortSignal): Promise<Uint8Array[]>;
   /** All regular files under the path of a commit or tree, in byte order of their paths; within git.md's limits. `[]`: nothing there. */
   files(remote: Remote, commitOrTree: string, path: string, signal: AbortSignal): Promise<SourceFile[]>;
   /**

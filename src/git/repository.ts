@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { join } from "node:path";
 import { type DiskStore, openObjects } from "./objects.ts";
 import { openPack } from "./pack.ts";
+import { keepTrees, type TreeReader } from "./tree-reader.ts";
 
 /**
  * The bare repository of one remote. It is a cache: whatever is wrong with it, it may be thrown away and fetched again.
@@ -11,6 +12,8 @@ export interface Repository {
   /** Where it is now; changes when it is replaced. */
   gitdir(): string;
   store(): DiskStore;
+  /** Its directories, remembered. */
+  readonly trees: TreeReader;
   /** One at a time: everything that changes packs, refs or the directory itself. */
   exclusive<T>(work: () => Promise<T>): Promise<T>;
   /** Names of refs and the commits last verified for them. */
@@ -57,6 +60,7 @@ function repositoryAt(dir: string, gitdir: string): Repository {
   return {
     gitdir: () => gitdir,
     store: () => store,
+    trees: keepTrees(() => store),
     exclusive: (work) => {
       const run = last.then(work, work);
       last = run.catch(() => {});
