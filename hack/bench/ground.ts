@@ -8,7 +8,7 @@ import type { Facts } from "../control-plane/facts.ts";
 import { type Audit, openAudit } from "./audit.ts";
 import { createIdentity, type Identity } from "./identity.ts";
 import { type Remote, startRemote } from "./remote.ts";
-import { type Serin, startSerin } from "./serin.ts";
+import { buildProgram, type Serin, startSerin } from "./serin.ts";
 
 /** What every scenario works on. */
 export interface Ground {
@@ -40,6 +40,7 @@ export async function openGround(
   for (const kind of kinds) await kube.apply(crdOf(kind), { fieldManager: "bench" }, signal);
   const identity = await createIdentity(kube, connection, join(dir, "kubeconfig"), signal);
   const remote = await startRemote(join(dir, "git"));
+  const program = buildProgram(join(dir, "program"));
   let count = 0;
   return {
     facts,
@@ -51,6 +52,7 @@ export async function openGround(
     name: (prefix) => `${prefix}-${process.pid}-${++count}`,
     withSerin: async (work, environment) => {
       const serin = await startSerin({
+        program,
         dir: join(dir, `serin-${++count}`),
         kubeconfig: identity.kubeconfig,
         environment: { SERIN_METRICS_SERVER: facts.prometheus, ...environment },

@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, existsSync, mkdirSync } from "node:fs";
+import { createWriteStream, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fineCpuMs, type Usage, usageOf } from "./usage.ts";
@@ -19,6 +19,7 @@ export interface Serin {
 
 /** How it is started. */
 interface SerinOptions {
+  readonly program: string;
   /** A folder of its own. */
   readonly dir: string;
   readonly kubeconfig: string;
@@ -27,16 +28,16 @@ interface SerinOptions {
 
 const root = resolve(import.meta.dirname, "../..");
 
-/** The program under test: the bundle if it was built, else the checkout's own sources. */
-export function programUnderTest(): string {
-  const bundle = join(root, "dist/serin.mjs");
-  return existsSync(bundle) ? bundle : join(root, "src/main.ts");
+/** Bundles the program under test, as it is released, into this folder and returns its path. */
+export function buildProgram(dir: string): string {
+  execFileSync(process.execPath, [join(root, "hack/bundle.ts"), "--out", dir], { stdio: ["ignore", "ignore", "inherit"] });
+  return join(dir, "serin.mjs");
 }
 
 /** Starts a controller; resolves when it says that it has started. Its log is in its folder. */
-export async function startSerin({ dir, kubeconfig, environment = {} }: SerinOptions): Promise<Serin> {
+export async function startSerin({ program, dir, kubeconfig, environment = {} }: SerinOptions): Promise<Serin> {
   mkdirSync(dir, { recursive: true });
-  const child = spawn(process.execPath, [programUnderTest(), "controller"], {
+  const child = spawn(process.execPath, [program, "controller"], {
     stdio: ["ignore", "ignore", "pipe"],
     env: {
       PATH: process.env["PATH"],
