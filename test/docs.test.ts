@@ -13,6 +13,7 @@ import { flags } from "../src/config.ts";
 import { createKube, type KubeClient } from "../src/kube/client.ts";
 import { serverAt } from "../src/kube/kubeconfig.ts";
 import { startApiServer } from "../src/sandbox/api-server/api-server.ts";
+import { gatewayCrds } from "../src/sandbox/gateway/crds.ts";
 import { hasTool } from "./tools.ts";
 
 const run = promisify(execFile);
@@ -31,8 +32,10 @@ const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...markdownIn("do
   text: readFileSync(join(root, page), "utf8"),
 }));
 const blocks = pages.flatMap(({ page, text }) => blocksOf(page, text));
+/** Whose commands are followed line by line by npm run test:cluster, as they need helm, Git and a cluster of their own. */
+const followed = ["docs/install.md"];
 const commands = blocks
-  .filter(({ language }) => language === "sh")
+  .filter(({ page, language }) => language === "sh" && !followed.includes(page))
   .flatMap(({ page, text }) => text.split("\n").map((line) => ({ page, line: line.replace(/\s+#.*$/, "").trim() })))
   .filter(({ line }) => line !== "")
   .flatMap(({ page, line }) => line.split(" && ").map((command) => [page, command] as const));
@@ -59,8 +62,9 @@ describe("against an API server", () => {
     kube = createKube(serverAt(api.url));
     dir = mkdtempSync(join(tmpdir(), "serin-test-docs-"));
     writeFileSync(join(dir, "kubeconfig"), api.kubeconfig());
-    for (const kind of kinds) await kube.apply(crdOf(kind), { fieldManager: "test" }, life.signal);
-    await kube.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } }, { fieldManager: "test" }, life.signal);
+    for (const crd of [...kinds.map(crdOf), ...gatewayCrds()]) await kube.apply(crd, { fieldManager: "test" }, life.signal);
+    for (const name of ["shop", "serin-system"])
+      await kube.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } }, { fieldManager: "test" }, life.signal);
     for (const text of Object.values(teamFiles({ shop: "1", cart: "1" })))
       for (const object of objectsIn(text)) await kube.apply(object, { fieldManager: "test" }, life.signal);
   });
@@ -113,6 +117,12 @@ describe("every command of the docs can be run", () => {
     if (script !== "serin") return;
     const known = [...flags.map(({ name }) => `--${name}`), "--help"];
     expect(given.filter((flag) => !known.includes(flag))).toEqual([]);
+  });
+
+  test.each(followed)("%s is followed on a real cluster to its end", (page) => {
+    const suites = readdirSync(join(root, "test/cluster"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".test.ts"));
+    const texts = suites.map((name) => readFileSync(join(root, "test/cluster", name), "utf8"));
+    expect(texts.some((text) => text.includes(`openPage("${page}"`) && text.includes("page.left()"))).toBe(true);
   });
 
   test("the scripts that the text names are there", () => {
