@@ -17,6 +17,8 @@ export interface Summary {
   readonly trials: number;
   /** Fractions of the trials. */
   readonly rolledBack: number;
+  /** Within two scrapes of the first traffic. */
+  readonly rolledBackAtOnce: number;
   readonly promoted: number;
   /** Median seconds to weight 0, over those rolled back; `undefined` when none was. */
   readonly secondsToRollBack: number | undefined;
@@ -56,6 +58,7 @@ function summaryOf(scenario: Scenario, played: readonly Played[]): Summary {
   return {
     trials: played.length,
     rolledBack: rolledBack.length / played.length,
+    rolledBackAtOnce: rolledBack.filter(({ seconds }) => seconds <= 2 * scrapeSeconds).length / played.length,
     promoted: promoted.length / played.length,
     secondsToRollBack: quantile(rolledBack.map(({ seconds }) => seconds), 0.5),
     failedUntilRollBack: mean(rolledBack.map(({ failed }) => failed)),
