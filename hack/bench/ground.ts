@@ -7,6 +7,7 @@ import { loadKubeConfig } from "../../src/kube/kubeconfig.ts";
 import type { Facts } from "../control-plane/facts.ts";
 import { type Audit, openAudit } from "./audit.ts";
 import { createIdentity, type Identity } from "./identity.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { type Remote, startRemote } from "./remote.ts";
 import { buildProgram, type Serin, startSerin } from "./serin.ts";
 
@@ -24,6 +25,8 @@ export interface Ground {
   readonly name: (prefix: string) => string;
   /** A controller of its own for the work; ended afterwards. */
   withSerin<T>(work: (serin: Serin) => Promise<T>, environment?: Readonly<Record<string, string>>): Promise<T>;
+  /** Ends controllers that are left and removes what scenarios left in the cluster, so that the next one begins on even ground. */
+  sweep(signal: AbortSignal): Promise<void>;
   say(text: string): void;
   close(): Promise<void>;
 }
@@ -42,6 +45,7 @@ export async function openGround(
   const remote = await startRemote(join(dir, "git"));
   const program = buildProgram(join(dir, "program"));
   let count = 0;
+  const running = new Set<Serin>();
   return {
     facts,
     kube,
@@ -57,11 +61,17 @@ export async function openGround(
         kubeconfig: identity.kubeconfig,
         environment: { SERIN_METRICS_SERVER: facts.prometheus, ...environment },
       });
+      running.add(serin);
       try {
         return await work(serin);
       } finally {
+        running.delete(serin);
         await serin.stop();
       }
+    },
+    sweep: async (within) => {
+      await Promise.all([...running].map((serin) => serin.stop()));
+      await removeLeftovers(kube, `-${process.pid}-`, within);
     },
     say,
     close: async () => {

@@ -1,20 +1,72 @@
+// npm run bench: what Serin costs on a real control plane, beside the bare work and the peers; writes docs/performance.md.
+import { spawnSync } from "node:child_process";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { readFacts } from "../control-plane/facts.ts";
+import { messageOf } from "../../src/lib/errors.ts";
+import { type Facts, readFacts } from "../control-plane/facts.ts";
 import { openGround } from "./ground.ts";
-import { objects } from "./rows/objects.ts";
+import { runScenario } from "./run.ts";
 import type { Scenario } from "./row.ts";
+import { objects } from "./rows/objects.ts";
+import { type Measured, record } from "./store.ts";
 
+const usage = `Usage: npm run bench [-- flags]
+
+  --only NAME,NAME   Only these scenarios; the others keep their figures in docs/performance.md.
+  --quick            Shorter and with fewer objects, to see whether it works; writes nothing.
+  --list             Name the scenarios and end.
+`;
+
+const root = resolve(import.meta.dirname, "../..");
 const scenarios: readonly Scenario[] = [objects];
-const { values } = parseArgs({ options: { only: { type: "string" }, quick: { type: "boolean", default: false } } });
+const flags = { only: { type: "string" }, quick: { type: "boolean", default: false }, list: { type: "boolean" }, help: { type: "boolean" } } as const;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const facts = readFacts(process.env);
-if (!facts) throw new Error("no control plane: npm run cluster -- node hack/bench/main.ts");
-const { signal } = new AbortController();
-const ground = await openGround(facts, { quick: values.quick, say, signal });
-const wanted = values.only?.split(",");
-for (const scenario of scenarios.filter(({ name }) => wanted?.includes(name) ?? true)) {
-  say(`# ${scenario.name}: ${scenario.summary}`);
-  const { figures } = await scenario.run(ground, signal);
-  for (const figure of figures) say(JSON.stringify(figure));
+
+/** @returns exit code */
+async function main(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({ args: [...args], options: flags });
+  if (values.help === true) say(usage);
+  if (values.list === true) for (const { name, summary } of scenarios) say(`${name}: ${summary}`);
+  if (values.help === true || values.list === true) return 0;
+  const wanted = wantedOf(values.only);
+  const facts = readFacts(process.env);
+  return facts ? await measure(facts, { wanted, quick: values.quick }) : onControlPlane(args);
 }
-await ground.close();
+
+function wantedOf(only: string | undefined): readonly Scenario[] {
+  if (only === undefined) return scenarios;
+  const names = only.split(",");
+  const unknown = names.filter((name) => !scenarios.some((scenario) => scenario.name === name));
+  if (unknown.length > 0) throw new Error(`--only ${unknown.join()}: there is no such scenario; --list names them`);
+  return scenarios.filter(({ name }) => names.includes(name));
+}
+
+/** Starts a control plane and this program in it; its Prometheus looks as often as the peers' did. */
+function onControlPlane(args: readonly string[]): number {
+  const program = [process.execPath, join(root, "hack/bench/main.ts"), ...args];
+  const cluster = [join(root, "hack/control-plane/main.ts"), "--scrape-interval", "5s", ...program];
+  return spawnSync(process.execPath, cluster, { cwd: root, stdio: "inherit" }).status ?? 1;
+}
+
+async function measure(facts: Facts, { wanted, quick }: { wanted: readonly Scenario[]; quick: boolean }): Promise<number> {
+  const ground = await openGround(facts, { quick, say, signal: AbortSignal.timeout(60_000) });
+  const measured: Measured[] = [];
+  for (const scenario of wanted) {
+    measured.push(await runScenario(scenario, ground));
+    // After each, so that a run that is ended half-way is not lost.
+    if (!quick) record(join(root, "docs"), scenarios.map(({ name }) => name), measured);
+  }
+  await ground.close();
+  const failed = measured.filter(({ failed: message }) => message !== undefined);
+  for (const { name, failed: message } of failed) say(`${name} was not measured: ${message}`);
+  return failed.length > 0 ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`bench: ${messageOf(error)}\n`);
+  process.exitCode = 1;
+}
+// Work that was left alone when its time was over may still hold connections.
+process.exit();

@@ -1,30 +1,48 @@
+import { z } from "zod";
 import type { Ground } from "./ground.ts";
 
-/** One number that was measured, and what it is held to. */
-export interface Figure {
-  /** Which line of the table, e.g. `1,000 ConfigMaps: create`. */
-  readonly work: string;
-  /** What was counted or timed, e.g. `requests`. */
-  readonly what: string;
-  readonly value: number;
-  readonly unit: Unit;
-  /** The same work done another way in the same run; the limit then is a ratio. */
-  readonly beside?: { readonly what: string; readonly value: number } | undefined;
-  /** At most this; of a figure with `beside` the ratio. Missing: told without being judged. */
-  readonly limit?: number | undefined;
-  /** What measured.md says of the peers, as it shall stand in the table. */
-  readonly peer?: string | undefined;
-}
+const unit = z.enum(["s", "ms", "requests", "MiB", "B", "%", "failed requests"]);
 
-/** Units as they are printed. */
-export type Unit = "s" | "ms" | "requests" | "MiB" | "B" | "%" | "failed requests";
+/** Units as they are printed; `%` is of one core. */
+export type Unit = z.infer<typeof unit>;
+
+const figure = z.object({
+  /** Which line of the table, e.g. `1,000 ConfigMaps: create`. */
+  work: z.string(),
+  /** What was counted or timed, e.g. `requests`. */
+  what: z.string(),
+  value: z.number(),
+  unit,
+  /** The same work done another way in the same run; the limit then is a ratio. */
+  beside: z.object({ what: z.string(), value: z.number() }).optional(),
+  /** At most this; of a figure with `beside` the ratio. Missing: told without being judged. */
+  limit: z.number().optional(),
+  /** What the peers of the field take for it, as it shall stand in the table. */
+  peer: z.string().optional(),
+  /** What limits it, from a profile; told when the goal is missed. */
+  why: z.string().optional(),
+});
+
+/** One number that was measured, and what it is held to. */
+export type Figure = Readonly<z.infer<typeof figure>>;
+
+const points = z.array(z.object({ beside: z.number(), value: z.number() }));
+
+const curve = z.object({
+  title: z.string(),
+  /** What the numbers along the bottom count, e.g. `idle canaries`. */
+  others: z.string(),
+  unit,
+  points,
+  /** A peer's, for comparison. */
+  peer: z.object({ name: z.string(), points }).optional(),
+});
 
 /** Cost of one thing beside a growing number of others, for a plot. */
-export interface Curve {
-  readonly title: string;
-  readonly unit: Unit;
-  readonly points: readonly { readonly beside: number; readonly value: number }[];
-}
+export type Curve = Readonly<z.infer<typeof curve>>;
+
+/** What a scenario gave, as it is stored. */
+export const result = z.object({ figures: z.array(figure), curves: z.array(curve).optional() });
 
 /** What a scenario gave. */
 export interface Result {
@@ -38,5 +56,7 @@ export interface Scenario {
   readonly name: string;
   /** One line for `--list`. */
   readonly summary: string;
+  /** It is broken off after this. Default: 6 minutes. */
+  readonly limitMs?: number;
   run(ground: Ground, signal: AbortSignal): Promise<Result>;
 }

@@ -13,7 +13,7 @@ export interface Serin {
   usage(): Usage;
   /** CPU of the controller without its Git process, in fine steps. */
   ownCpuMs(): number;
-  /** Asks it to end and waits. */
+  /** Asks it to end and waits; one that does not end is killed. */
   stop(): Promise<void>;
 }
 
@@ -27,6 +27,7 @@ interface SerinOptions {
 }
 
 const root = resolve(import.meta.dirname, "../..");
+const patienceMs = 20_000;
 
 /** Bundles the program under test, as it is released, into this folder and returns its path. */
 export function buildProgram(dir: string): string {
@@ -68,7 +69,9 @@ export async function startSerin({ program, dir, kubeconfig, environment = {} }:
     ownCpuMs: () => fineCpuMs(pid),
     stop: async () => {
       child.kill("SIGTERM");
+      const patience = setTimeout(() => child.kill("SIGKILL"), patienceMs);
       await ended;
+      clearTimeout(patience);
     },
   };
 }
