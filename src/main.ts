@@ -64,7 +64,8 @@ const commands: Readonly<Record<string, Command>> = {
       const { lintCommand } = await import("./cli/lint/lint.ts");
       const { provider, metricsServer } = readConfig(config);
       const { stdin, stdout, stderr: notes } = process;
-      return lintCommand({ paths, json: output === "json", namespace, defaults: { provider, metricsServer }, stdin, output: stdout, notes });
+      const defaults = { provider, metricsServer };
+      return lintCommand({ paths, json: output === "json", namespace, defaults, stdin, output: stdout, notes });
     },
   },
 };
@@ -127,7 +128,8 @@ function parse(command: Command, args: string[]): Given | undefined {
   if (values["help"] === true) return undefined;
   const given: [string, string | boolean | undefined][] = Object.entries(values);
   const texts = given.flatMap(([name, value]) => (typeof value === "string" ? [[name, value] as const] : []));
-  return { operands, values: Object.fromEntries(texts), switches: new Set(given.filter(([, value]) => value === true).map(([name]) => name)) };
+  const switches = new Set(given.filter(([, value]) => value === true).map(([name]) => name));
+  return { operands, values: Object.fromEntries(texts), switches };
 }
 
 function usage(): string {

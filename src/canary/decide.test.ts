@@ -8,7 +8,8 @@ const ago = (seconds: number): string => new Date(nowMs - seconds * 1_000).toISO
 const ready: Health = { state: "ready" };
 const progressing: Health = { state: "progressing", reason: "PodsNotReady", message: "too few pods are available", commitsFault: true };
 const crashed: Health = { state: "stuck", reason: "CanaryCrashed", message: "container app ends again and again", commitsFault: true };
-const flapped: Health = { state: "progressing", reason: "ReadinessLost", message: "a pod that was ready is not any more", commitsFault: true };
+const message = "a pod that was ready is not any more";
+const flapped: Health = { state: "progressing", reason: "ReadinessLost", message, commitsFault: true };
 const unschedulable: Health = { state: "progressing", reason: "Unschedulable", message: "a pod has no node", commitsFault: false };
 
 function check(

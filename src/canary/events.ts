@@ -59,7 +59,10 @@ const onEnter: Partial<Record<Phase, (before: CanaryStatus, after: CanaryStatus)
 };
 
 /** Each names the revision: those of two runs are not one and the same. */
-function weightEvents({ canaryWeight: was = 0 }: CanaryStatus, { canaryWeight: is = 0, phase, trackedRevision }: CanaryStatus): CanaryEvent[] {
+function weightEvents(
+  { canaryWeight: was = 0 }: CanaryStatus,
+  { canaryWeight: is = 0, phase, trackedRevision }: CanaryStatus,
+): CanaryEvent[] {
   if (is === was) return [];
   const lost = is < was && phase === "Progressing";
   const change = `${trackedRevision}: canary weight ${was} → ${is}`;

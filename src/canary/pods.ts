@@ -67,7 +67,12 @@ function troublesOf({ status }: Pod): Trouble[] {
   return found.length === 0 && hasLostReadiness(status) ? [readinessLost] : found;
 }
 
-const readinessLost: Trouble = { state: "progressing", reason: "ReadinessLost", message: "a pod that was ready is not any more", commitsFault: true };
+const readinessLost: Trouble = {
+  state: "progressing",
+  reason: "ReadinessLost",
+  message: "a pod that was ready is not any more",
+  commitsFault: true,
+};
 
 /** One that never was ready has been unready since before its containers ran. */
 function hasLostReadiness({ conditions, containerStatuses }: Pod["status"]): boolean {

@@ -5,7 +5,13 @@ import { isSurelyValid } from "./vouch.ts";
 const config = (fields: object = {}, metadata: Partial<ObjectMeta> = {}): KubeObject => ({
   apiVersion: "v1",
   kind: "ConfigMap",
-  metadata: { namespace: "shop", name: "web", labels: { app: "web", "serin.dev/sync-name": "" }, annotations: { "a.b/c": "any text" }, ...metadata },
+  metadata: {
+    namespace: "shop",
+    name: "web",
+    labels: { app: "web", "serin.dev/sync-name": "" },
+    annotations: { "a.b/c": "any text" },
+    ...metadata,
+  },
   data: { "key.yaml": "x", _b: "" },
   ...fields,
 });

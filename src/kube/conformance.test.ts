@@ -5,7 +5,12 @@ import { createKube } from "./client.ts";
 import { loadKubeConfig, serverAt } from "./kubeconfig.ts";
 
 kubeConformance("the fake in memory", async () => {
-  const builtIn: [string, string][] = [["coordination.k8s.io/v1", "Lease"], ["v1", "Event"], ["v1", "ConfigMap"], ["apps/v1", "Deployment"]];
+  const builtIn: [string, string][] = [
+    ["coordination.k8s.io/v1", "Lease"],
+    ["v1", "Event"],
+    ["v1", "ConfigMap"],
+    ["apps/v1", "Deployment"],
+  ];
   const resources = [resourceOf(widget.apiVersion, widget.kind), ...builtIn.map(([version, kind]) => resourceOf(version, kind))];
   return { kube: memoryKube(resources), checksSchema: false, stop: async () => {} };
 });

@@ -12,7 +12,8 @@ test("equal values have equal digests, and two keys give different ones of the s
 
 test("a digest names its key, and holds neither the key nor a plain hash of the value", () => {
   expect(one("hunter2")).toMatch(/^hmac:[0-9a-f]{8}:[0-9a-f]{16}$/);
-  for (const text of ["hunter2", "a".repeat(64)]) expect(one("hunter2")).not.toContain(createHash("sha256").update(text).digest("hex").slice(0, 8));
+  const plain = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 8);
+  for (const text of ["hunter2", "a".repeat(64)]) expect(one("hunter2")).not.toContain(plain(text));
 });
 
 test.each<[string, unknown, boolean]>([

@@ -26,7 +26,8 @@ export function causeOf(
   const own = raw.filter((field) => !isDerived(field) && !isStamp(field, [failed, ...earlier]));
   const deciding = new Set(runs.length > 0 ? runs : own.length > 0 ? own : raw);
   const fields = raw.map((field) => ({ ...field, decides: deciding.has(field) }));
-  const id = hashJson([...deciding].map(({ object, path, promoted: before, failed: after }) => [object, path, [before, after]])).slice(0, 7);
+  const changes = [...deciding].map(({ object, path, promoted: before, failed: after }) => [object, path, [before, after]]);
+  const id = hashJson(changes).slice(0, 7);
   return { fields, id };
 }
 

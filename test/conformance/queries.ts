@@ -86,9 +86,10 @@ export function querySuite(name: string, factory: () => Promise<QuerySubject>): 
 
     test("the 99th percentile is that side's, in milliseconds", async () => {
       const slow = await value("request-duration", "canary");
+      // Seconds would be a thousandth of it, microseconds a thousand times as much; a busy machine adds what it likes.
       expect(slow).toBeGreaterThanOrEqual(120);
-      expect(slow).toBeLessThan(500);
-      expect(await value("request-duration", "primary")).toBeLessThan(120);
+      expect(slow).toBeLessThan(60_000);
+      expect(await value("request-duration", "primary")).toBeLessThan(slow);
     });
   });
 }

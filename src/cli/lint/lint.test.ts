@@ -183,7 +183,9 @@ describe("what is told, with its line", () => {
   });
 
   test("objects that name no namespace are in the one that was given, and items of a List are looked at", async () => {
-    const list = { apiVersion: "v1", kind: "List", items: [{ apiVersion: "serin.dev/v1beta1", kind: "Sync", metadata: { name: "a" }, spec: { prune: true, sourceRef: { name: "x" } } }] };
+    const spec = { prune: true, sourceRef: { name: "x" } };
+    const sync = { apiVersion: "serin.dev/v1beta1", kind: "Sync", metadata: { name: "a" }, spec };
+    const list = { apiVersion: "v1", kind: "List", items: [sync] };
     const [first] = await say(JSON.stringify(list, undefined, 2), { namespace: "prod" });
     expect(first).toBe("a.yaml:11: Sync prod/a spec.interval: Required value");
   });
@@ -267,14 +269,16 @@ describe("the command", () => {
 });
 
 describe("serin lint, as it is called", () => {
-  const serin = (args: string[], input = "") => spawnSync(process.execPath, ["src/main.ts", ...args], { cwd: root, encoding: "utf8", input });
+  const serin = (args: string[], input = "") =>
+    spawnSync(process.execPath, ["src/main.ts", ...args], { cwd: root, encoding: "utf8", input });
 
   test("exits with what a script expects, and takes defaults from flags and the environment", () => {
     const good = serin(["lint", "--mesh-provider", "gatewayapi:v1", "--metrics-server", "http://prometheus", "-"], canary("a"));
     expect([good.status, good.stdout]).toEqual([0, ""]);
     const bad = serin(["lint", "-n", "prod", "-o", "json", "-"], canary("a").replace(", namespace: shop", ""));
     expect(bad.status).toBe(1);
-    expect(JSON.parse(bad.stdout)).toMatchObject({ problems: [{ namespace: "prod", reason: "ProviderMissing" }, { reason: "MetricsServerMissing" }] });
+    const problems = [{ namespace: "prod", reason: "ProviderMissing" }, { reason: "MetricsServerMissing" }];
+    expect(JSON.parse(bad.stdout)).toMatchObject({ problems });
     for (const args of [["lint", "-o", "yaml", "-"], ["lint", "--colour", "-"], ["lint"], ["controller", "extra"]]) {
       const misused = serin(args);
       expect([args, misused.status, misused.stderr]).toEqual([args, 2, expect.stringMatching(/--help says what there is/)]);

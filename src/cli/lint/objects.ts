@@ -80,7 +80,8 @@ function asObject(value: Json, namespace: string): KubeObject | undefined {
 
 /** `spec.metrics[0].name` as keys and indexes. */
 function stepsOf(field: string): (string | number)[] {
-  return [...field.matchAll(/\[(\d+)\]|\[([^\]]*)\]|[^.[\]]+/g)].map(([text, index, key]) => (index === undefined ? (key ?? text) : Number(index)));
+  const steps = field.matchAll(/\[(\d+)\]|\[([^\]]*)\]|[^.[\]]+/g);
+  return [...steps].map(([text, index, key]) => (index === undefined ? (key ?? text) : Number(index)));
 }
 
 /** Objects of ours that one file describes twice: which of the two counts is chance. Overlays of several folders may well repeat one. */

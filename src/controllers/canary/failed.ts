@@ -59,7 +59,8 @@ function evidenceOf({ spec, status }: Canary, failure: NonNullable<CanaryStatus[
   const { reason, message: sentence, failedAt, weight } = failure;
   const checks = (status.checks ?? []).map(({ name, verdict, value, primary, primaryPassed }) => {
     const metric = spec.analysis.metrics.find((each) => each.name === name);
-    return { name, value, primary, ...(metric ? { ...rangeOf(metric), unit: unitOf(metric) } : {}), passed: verdict === "pass", primaryPassed };
+    const limits = metric ? { ...rangeOf(metric), unit: unitOf(metric) } : {};
+    return { name, value, primary, ...limits, passed: verdict === "pass", primaryPassed };
   });
   return {
     sentence,

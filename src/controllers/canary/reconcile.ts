@@ -26,7 +26,8 @@ export function canaryReconciler(given: CanaryDeps): Reconcile {
   // A copy that is older than our last step would give the traffic back that was just taken away.
   const deps: CanaryDeps = { ...given, canaries: withOwnWrites(given.canaries) };
   const cluster = clusterOf(deps.informers);
-  const observer = createObserver({ ...deps, digests: createDigests(deps) }, cluster, (canary, due, signal) => runCheck(deps, canary, due, signal));
+  const digests = createDigests(deps);
+  const observer = createObserver({ ...deps, digests }, cluster, (canary, due, signal) => runCheck(deps, canary, due, signal));
   return async (key, signal) => {
     await cluster.whenSynced(signal);
     const found = deps.canaries.find(key);

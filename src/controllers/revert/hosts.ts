@@ -77,7 +77,10 @@ function hostCredentials(name: string, text: SecretText): GitHostOptions["creden
 }
 
 /** A password for Git over HTTP is most often an access token that the API takes as well. Throws StalledError when there is none. */
-export function credentialsOfRemote({ metadata }: Pick<GitRepository, "metadata">, { auth }: Pick<Remote, "auth">): GitHostOptions["credentials"] {
+export function credentialsOfRemote(
+  { metadata }: Pick<GitRepository, "metadata">,
+  { auth }: Pick<Remote, "auth">,
+): GitHostOptions["credentials"] {
   if (!auth) throw new StalledError("HostCredentialsMissing", `GitRepository ${keyOf(metadata)} has no credentials for its host: set spec.host.secretRef`);
   return { token: "bearerToken" in auth ? auth.bearerToken : auth.password };
 }

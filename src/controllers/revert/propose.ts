@@ -92,7 +92,12 @@ function baseOf({ revert, head }: Scene, { branchCommit }: Published): string {
 }
 
 /** When a standing branch must be made anew because HEAD has moved under it (design rule 6); without `waitMs`: never. */
-async function rebuildOf(deps: RevertDeps, scene: Scene, { published }: Place, signal: AbortSignal): Promise<{ waitMs?: number | undefined }> {
+async function rebuildOf(
+  deps: RevertDeps,
+  scene: Scene,
+  { published }: Place,
+  signal: AbortSignal,
+): Promise<{ waitMs?: number | undefined }> {
   const { status } = scene.revert;
   if (!status.base || !status.commit || status.base === scene.head || published.proposal !== "open") return {};
   const merged = await deps.git.merge(scene.remote, { base: status.base, ours: scene.head, theirs: status.commit }, signal);

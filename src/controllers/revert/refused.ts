@@ -127,8 +127,8 @@ async function saysSo(
   const { pullRequest, ...status } = deps.reverts.find(keyOf({ namespace, name: revert }))?.status ?? {};
   const ours = [status.commit, status.mergeCommit, refused.mergeCommit];
   const undone = revertedCommits(commit.message);
-  if (commit.message.includes(`Reapply ${revert}`) || namesPullRequest(commit.message, pullRequest) || undone.some((oid) => ours.includes(oid)))
-    return true;
+  const names = commit.message.includes(`Reapply ${revert}`) || namesPullRequest(commit.message, pullRequest);
+  if (names || undone.some((oid) => ours.includes(oid))) return true;
   for (const oid of undone) if (await isOurs(deps, { remote, oid, revert }, signal)) return true;
   return false;
 }

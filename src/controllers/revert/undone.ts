@@ -16,7 +16,8 @@ export async function afterMerge(
 ): Promise<Proposal> {
   const { sync, repository, revert, deciding, digest } = scene;
   if (atHead !== "failed" || !(await isInHead(deps, scene, proposal, signal))) return proposal;
-  const refused = { namespace: revert.metadata.namespace ?? "", revert: revert.metadata.name, fields: deciding, digest, mergeCommit: pullRequest?.mergeCommit };
+  const { namespace = "", name } = revert.metadata;
+  const refused = { namespace, revert: name, fields: deciding, digest, mergeCommit: pullRequest?.mergeCommit };
   return (await isTakenBack(deps, { sync, repository, refused }, signal)) ? "reapplied" : "undone";
 }
 

@@ -384,6 +384,7 @@ describe("an object that one commit moves to another Sync of the same source", (
     await left(app, second, "ConfigMap/inherited/moves for Sync inherited/other");
     await world.kube.delete({ apiVersion, kind: "Sync", namespace: "inherited", name: "app" }, {}, signal);
     await eventually(async () => ((await app.find("Sync", "app", apiVersion)) ? undefined : true), () => "the Sync stays");
-    expect([(await app.find("ConfigMap", "moves"))?.metadata.uid, await app.find("ConfigMap", "x")]).toEqual([before.metadata.uid, undefined]);
+    const moved = await app.find("ConfigMap", "moves");
+    expect([moved?.metadata.uid, await app.find("ConfigMap", "x")]).toEqual([before.metadata.uid, undefined]);
   });
 });

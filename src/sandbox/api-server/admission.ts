@@ -23,7 +23,8 @@ export function admissionOf(crd: KubeObject): ReadonlyMap<string, Admission> {
         const value = { ...given, status: undefined };
         try {
           const { object, unknown } = conform(type, value, true);
-          const strange = unknown.map((field): FieldError => ({ reason: "FieldValueNotFound", field, why: "field not declared in schema" }));
+          const why = "field not declared in schema";
+          const strange = unknown.map((field): FieldError => ({ reason: "FieldValueNotFound", field, why }));
           return [...strange, ...errorsOf(type, withDefaults(type, object), undefined)];
         } catch (error) {
           // Metadata of the wrong form is told in one sentence, which names the field.

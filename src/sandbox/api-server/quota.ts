@@ -26,7 +26,8 @@ function podsIn({ store, registry }: Cluster, namespace: string | undefined): Ku
 
 function quotasIn({ store, registry }: Cluster, namespace: string | undefined): KubeObject[] {
   const quotas = registry.ofKind("v1", "ResourceQuota");
-  return quotas && namespace !== undefined ? store.list(quotas, namespace).filter((quota) => recordsAt(quota, "spec", "scopes").length === 0) : [];
+  if (!quotas || namespace === undefined) return [];
+  return store.list(quotas, namespace).filter((quota) => recordsAt(quota, "spec", "scopes").length === 0);
 }
 
 function hardLimits(quota: KubeObject): [string, unknown][] {

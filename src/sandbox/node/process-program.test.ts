@@ -72,14 +72,14 @@ test.skipIf(!mayMount)("a container has its own variables and host name, and non
 test.skipIf(!mayMount)("it runs as the user it asks for, and on a read-only root it can write only where a volume is", async () => {
   const attempt = (path: string): string => `try { require('fs').writeFileSync('${path}', 'x'); return 'written'; } catch (e) { return e.code; }`;
   const write = (path: string): string => `(() => { ${attempt(path)} })()`;
-  const paths = { root: "/x", usr: "/usr/x", tmp: "/tmp/x", cache: "/var/cache/shop/x" };
+  const paths = { root: "/x", usr: "/usr/x", tmp: "/tmp/own", cache: "/var/cache/shop/own" };
   const program = `{ uid: process.getuid(), ${Object.entries(paths).map(([key, path]) => `${key}: ${write(path)}`).join(", ")} }`;
   const volumes = [{ name: "tmp", emptyDir: {} }, { name: "cache", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } }];
   const volumeMounts = [{ name: "tmp", mountPath: "/tmp" }, { name: "cache", mountPath: "/var/cache/shop" }];
   const securityContext = { readOnlyRootFilesystem: true, runAsUser: 65_532 };
   const seen = await told("strict", program, { securityContext, volumeMounts }, { volumes });
   expect(seen).toEqual({ uid: 65_532, root: "EROFS", usr: "EROFS", tmp: "written", cache: "written" });
-  expect(existsSync(join(dir, "shop/strict/volumes/tmp/x"))).toBe(true);
+  expect(existsSync(join(dir, "shop/strict/volumes/tmp/own"))).toBe(true);
 });
 
 test.skipIf(!mayMount)("without that it may write anywhere, and the machine's own files stay as they are", async () => {

@@ -41,12 +41,18 @@ export function processProgram(image: ProcessImage): Program {
     });
     const scratch = await mkdtemp(join(dir, "root-"));
     const needs = image.needs.map((path): Mount => ({ kind: "bind", from: path, to: path }));
-    const root = { hostname: pod.metadata.name, scratch, mounts: [...needs, ...volumes], ...rightsOf(pod, container) };
+    const mounts = [...needs, ...volumes].sort((a, b) => depthOf(a) - depthOf(b));
+    const root = { hostname: pod.metadata.name, scratch, mounts, ...rightsOf(pod, container) };
     const command = [...(container.command ?? image.entrypoint), ...(container.args ?? (container.command ? [] : image.defaultArgs))];
     const env = { HOSTNAME: pod.metadata.name, ...image.env(context.ip), ...context.env };
     const child = await launch(inContainerRoot(root, command), env, join(dir, container.name));
     return follow(child, context, async () => await rm(scratch, { recursive: true, force: true }));
   };
+}
+
+/** A mount hides what was mounted below it before: a volume at /tmp must not hide a program that lies in it. */
+function depthOf({ to }: Mount): number {
+  return to.split("/").length;
 }
 
 function rightsOf({ spec }: Pod, { securityContext }: Container): { readOnly: boolean; user: number | undefined } {

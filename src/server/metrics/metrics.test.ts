@@ -102,7 +102,12 @@ test.each<[string, KubeObject, string[]]>([
   [
     "a Sync that holds",
     object("Sync", "a", {
-      status: { ...ready("True", "ReconciliationSucceeded"), appliedAt: "2026-01-02T03:04:05Z", holding: ["checkout"], inventory: { entries: [{}, {}] } },
+      status: {
+        ...ready("True", "ReconciliationSucceeded"),
+        appliedAt: "2026-01-02T03:04:05Z",
+        holding: ["checkout"],
+        inventory: { entries: [{}, {}] },
+      },
     }),
     [
       'serin_sync_ready{namespace="shop",name="a"} 1',
@@ -188,7 +193,8 @@ test.each<[string, object, object, string | undefined]>([
   const metrics = create();
   const canaries = source(object("Canary", "a", { status: { startedAt: "2026-01-02T03:00:00Z", ...before } }));
   metrics.objects.follow({ Canary: canaries });
-  canaries.put(object("Canary", "a", { status: { startedAt: "2026-01-02T03:00:00Z", lastTransitionTime: "2026-01-02T03:01:00Z", ...after } }));
+  const status = { startedAt: "2026-01-02T03:00:00Z", lastTransitionTime: "2026-01-02T03:01:00Z", ...after };
+  canaries.put(object("Canary", "a", { status }));
   const counted = (await lines(metrics, "serin_canary_rollouts_total{")).filter((line) => line.endsWith(" 1"));
   expect(counted).toEqual(result === undefined ? [] : [`serin_canary_rollouts_total{result="${result}"} 1`]);
   const durations = await lines(metrics, "serin_canary_rollout_duration_seconds_sum");
@@ -253,7 +259,8 @@ test("calls to the outside are told with why they failed", async () => {
   outside.query({ result: "number", durationMs: 10 });
   requests({ verb: "apply", code: 409, durationMs: 10 });
   requests({ verb: "get", code: 0, durationMs: 10 });
-  expect(await lines({ registry }, "serin_git", "serin_metric", "serin_kube").then((all) => all.filter((line) => !/_bucket|_sum/.test(line)))).toEqual([
+  const all = await lines({ registry }, "serin_git", "serin_metric", "serin_kube");
+  expect(all.filter((line) => !/_bucket|_sum/.test(line))).toEqual([
     'serin_kube_requests_total{verb="apply",code="409"} 1',
     'serin_kube_requests_total{verb="get",code="0"} 1',
     'serin_kube_request_duration_seconds_count{verb="apply"} 1',

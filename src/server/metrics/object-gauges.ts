@@ -94,7 +94,8 @@ const canaries: readonly Omit<ObjectGauge, "kind">[] = [
     name: "serin_canary_check_value",
     help: "What a metric of a Canary measured last, in the metric's own unit. Missing when there was no number.",
     labels: ["metric"],
-    samples: (object) => checks(object, (metric, check) => plain(numberAt(check, "value")).map((each) => ({ ...each, labels: { metric } }))),
+    samples: (object) =>
+      checks(object, (metric, check) => plain(numberAt(check, "value")).map((each) => ({ ...each, labels: { metric } }))),
   },
   {
     name: "serin_canary_check_verdict",

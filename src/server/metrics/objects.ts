@@ -73,7 +73,8 @@ function registerGauges(
     const gauge = new Gauge({ name, help, labelNames: ["namespace", "name", ...labels], registers: [registry], collect });
     function collect(): void {
       gauge.reset();
-      for (const object of listed(kind)) for (const sample of samples(object, find, reached)) gauge.set(labelsOf(object, sample), sample.value);
+      for (const object of listed(kind))
+        for (const sample of samples(object, find, reached)) gauge.set(labelsOf(object, sample), sample.value);
     }
   }
   for (const { name, help, labels, samples } of stateGauges) {
