@@ -1,3 +1,5 @@
+import type { SeriesReader } from "../lib/series.ts";
+
 /** What a query gave. Silence, NaN and ambiguity are values, not errors: none of them says that a release is bad. */
 export type QueryResult =
   | { readonly kind: "number"; readonly value: number } // finite or ±Infinity
@@ -20,6 +22,8 @@ export class MetricError extends Error {
 export interface MetricProvider {
   /** Value of an instant query at `atMs` (default: the server's now). Throws {@link MetricError}. */
   query(query: string, signal: AbortSignal, atMs?: number): Promise<QueryResult>;
+  /** Raw samples; its methods throw {@link MetricError}. Missing: this kind of server gives none. */
+  readonly series?: SeriesReader | undefined;
 }
 
 /** How to reach a metric server. */

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { RawSeries } from "../lib/series.ts";
 import { MetricError, type MetricProvider } from "./metric-provider.ts";
 import { observedProvider } from "./observed.ts";
 
@@ -16,6 +17,19 @@ test.each<[string, MetricProvider["query"], string]>([
   const observed = observedProvider({ query }, ({ result }) => heard.push(result));
   expect(await outcome(observed.query("up", signal))).toEqual(await outcome(query("up", signal)));
   expect(heard).toEqual([want]);
+});
+
+test.each<[string, RawSeries[], string]>([
+  ["some", [{ labels: {}, points: [] }], "series"],
+  ["none", [], "noData"],
+])("raw samples are told of as well: %s", async (_, series, want) => {
+  const heard: string[] = [];
+  const reader = { samples: async () => series, steps: async () => series };
+  const observed = observedProvider({ query: async () => ({ kind: "noData", why: "nan" }), series: reader }, ({ result }) => heard.push(result));
+  const window = { atMs: 0, rangeMs: 1, fromMs: 0, untilMs: 1, stepMs: 1 };
+  expect(await observed.series?.samples({ metric: "up", matchers: [] }, window, signal)).toBe(series);
+  expect(await observed.series?.steps({ metric: "up", matchers: [] }, window, signal)).toBe(series);
+  expect(heard).toEqual([want, want]);
 });
 
 async function outcome(promise: Promise<unknown>): Promise<unknown> {

@@ -1,7 +1,8 @@
+import type { RawSeries } from "../lib/series.ts";
 import { MetricError, type MetricProvider } from "./metric-provider.ts";
 
 /** What a query gave, in one word. */
-export const queryResults = ["number", "noData", "ambiguous", "refused", "unavailable", "aborted"] as const;
+export const queryResults = ["number", "series", "noData", "ambiguous", "refused", "unavailable", "aborted"] as const;
 
 /** One query to a metric server. */
 interface AskedQuery {
@@ -13,19 +14,25 @@ interface AskedQuery {
 export type QueryObserver = (query: AskedQuery) => void;
 
 /** The same provider, with an observer that hears of every query. */
-export function observedProvider(provider: MetricProvider, observer: QueryObserver): MetricProvider {
+export function observedProvider({ query, series }: MetricProvider, observer: QueryObserver): MetricProvider {
+  const watched = async <T>(work: () => Promise<T>, resultOf: (answer: T) => AskedQuery["result"]): Promise<T> => {
+    const startedMs = performance.now();
+    const tell = (result: AskedQuery["result"]): void => observer({ result, durationMs: performance.now() - startedMs });
+    try {
+      const answer = await work();
+      tell(resultOf(answer));
+      return answer;
+    } catch (error) {
+      tell(error instanceof MetricError ? failures[error.kind] : "aborted");
+      throw error;
+    }
+  };
+  const found = (answer: readonly RawSeries[]): AskedQuery["result"] => (answer.length > 0 ? "series" : "noData");
   return {
-    query: async (...args) => {
-      const startedMs = performance.now();
-      const tell = (result: AskedQuery["result"]): void => observer({ result, durationMs: performance.now() - startedMs });
-      try {
-        const result = await provider.query(...args);
-        tell(result.kind);
-        return result;
-      } catch (error) {
-        tell(error instanceof MetricError ? failures[error.kind] : "aborted");
-        throw error;
-      }
+    query: (...args) => watched(() => query(...args), ({ kind }) => kind),
+    series: series && {
+      samples: (...args) => watched(() => series.samples(...args), found),
+      steps: (...args) => watched(() => series.steps(...args), found),
     },
   };
 }

@@ -58,7 +58,7 @@ function queryMetrics(registry: Registry): OutsideMetrics["query"] {
   const registers = [registry];
   const total = new Counter({
     name: "serin_metric_queries_total",
-    help: "Queries to metric servers by what they gave: number, noData, ambiguous, refused (the query is wrong), unavailable, aborted.",
+    help: "Queries to metric servers by what they gave: number, series (raw samples), noData, ambiguous, refused (the query is wrong), unavailable, aborted.",
     labelNames: ["result"],
     registers,
   });
