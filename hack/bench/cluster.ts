@@ -18,17 +18,25 @@ export function apply({ kube }: Ground, object: KubeObject, signal: AbortSignal)
   return kube.apply(object, options, signal);
 }
 
+/** Where a namespace's source is and how often it is asked. */
+interface SourceOptions {
+  readonly namespace: string;
+  readonly url: string;
+  readonly interval?: string;
+}
+
 /** A namespace with a GitRepository `app` that listens to webhooks. */
-export async function createSource(
-  ground: Ground,
-  { namespace, url, interval = "1h" }: { namespace: string; url: string; interval?: string },
-  signal: AbortSignal,
-): Promise<void> {
+export async function applySource(ground: Ground, { namespace, url, interval = "1h" }: SourceOptions, signal: AbortSignal): Promise<void> {
   await apply(ground, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }, signal);
   await apply(ground, { apiVersion: "v1", kind: "Secret", metadata: { namespace, name: "hook" }, stringData: { token } }, signal);
   const spec = { url, ref: { branch: "main" }, interval, webhook: { secretRef: { name: "hook" } } };
   await apply(ground, { apiVersion, kind: "GitRepository", metadata: { namespace, name: "app" }, spec }, signal);
-  await becomes(ground.kube, { apiVersion, kind: "GitRepository", namespace, name: "app" }, isReady, signal);
+}
+
+/** As `applySource`, and waits until a controller has fetched it. */
+export async function createSource(ground: Ground, options: SourceOptions, signal: AbortSignal): Promise<void> {
+  await applySource(ground, options, signal);
+  await becomes(ground.kube, { apiVersion, kind: "GitRepository", namespace: options.namespace, name: "app" }, isReady, signal);
 }
 
 /** A Sync of the GitRepository `app` in its namespace. */

@@ -74,6 +74,7 @@ export function amount(value: number, unit: Unit): string {
   switch (unit) {
     case "requests":
     case "failed requests":
+    case "events":
       return whole(value);
     case "B":
       return value < 10_000 ? `${whole(value)} B` : `${whole(value / 1_000)} kB`;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Ground } from "./ground.ts";
 
-const unit = z.enum(["s", "ms", "requests", "MiB", "B", "%", "failed requests"]);
+const unit = z.enum(["s", "ms", "requests", "MiB", "B", "%", "failed requests", "events"]);
 
 /** Units as they are printed; `%` is of one core. */
 export type Unit = z.infer<typeof unit>;

@@ -1,0 +1,143 @@
+import { systemClock } from "../../../src/lib/clock.ts";
+import { describeRequests, total } from "../audit.ts";
+import { bareClient } from "../bare.ts";
+import { apply, becomes, hook } from "../cluster.ts";
+import { changeOne, createFleet, type Fleet, fleetReady, objectsEach } from "../fleet.ts";
+import type { Ground } from "../ground.ts";
+import { bareConfigMaps } from "../manifests.ts";
+import type { Curve, Figure, Scenario } from "../row.ts";
+import type { Serin } from "../serin.ts";
+
+const quietMs = 2_000;
+/** The kernel counts in hundredths of a second: a start is measured when it is over. */
+const settleMs = 3_000;
+
+/** Many Syncs of four objects, all of one repository. */
+export const syncs: Scenario = {
+  name: "syncs",
+  summary: "1,000 Syncs of 4 objects of one repository: cold, one commit that changes one of them, nothing new",
+  limitMs: 600_000,
+  run: async (ground, signal) => {
+    const counts = ground.quick ? [5, 20] : [10, 100, 1_000];
+    const most = counts.at(-1) ?? 0;
+    const startMs = await startCost(ground, signal);
+    const points: Curve["points"] = [];
+    const figures: Figure[] = [];
+    for (const count of counts) {
+      const fleet = await createFleet(ground, { namespace: ground.name("syncs"), count }, signal);
+      const bare = count === most ? await bareSeconds(ground, count * objectsEach, signal) : 0;
+      await ground.withSerin(async (serin) => {
+        const cold = await measureCold(ground, { serin, fleet, startMs }, signal);
+        points.push({ beside: count, value: cold.cpuMs / count });
+        if (count < most) return;
+        figures.push(...coldFigures({ count, cold, bare, points }), await oneChange(ground, { serin, fleet }, signal), ...(await atRest(ground, { serin, fleet }, signal)));
+      });
+      await ground.sweep(signal);
+    }
+    const peer = { name: "Flux", points: [{ beside: 100, value: 280 }, { beside: 300, value: 580 }, { beside: 1_000, value: 1_400 }] };
+    return { figures, curves: [{ title: "CPU of a Sync, cold", others: "Syncs of one repository", unit: "ms", points, peer }] };
+  },
+};
+
+interface Cold {
+  readonly seconds: number;
+  readonly requests: number;
+  readonly cpuMs: number;
+}
+
+/** CPU of a start with nothing to do. */
+async function startCost(ground: Ground, signal: AbortSignal): Promise<number> {
+  return ground.withSerin(async (serin) => {
+    await systemClock.sleep(settleMs, signal);
+    return serin.usage().cpuMs;
+  });
+}
+
+/** From the start of a controller that finds them all new. */
+async function measureCold(
+  ground: Ground,
+  { serin, fleet, startMs }: { serin: Serin; fleet: Fleet; startMs: number },
+  signal: AbortSignal,
+): Promise<Cold> {
+  const [mark, start] = [ground.audit.mark(), performance.now()];
+  const seconds = ((await fleetReady(ground, fleet, signal)) - start) / 1_000;
+  await systemClock.sleep(settleMs, signal);
+  const cpuMs = Math.max(0, serin.usage().cpuMs - startMs);
+  const requests = await ground.audit.settled(mark, quietMs);
+  ground.say(`${fleet.count} Syncs, cold: ${seconds.toFixed(2)} s, CPU ${cpuMs} ms, ${describeRequests(requests)}`);
+  return { seconds, cpuMs, requests: total(requests) };
+}
+
+async function bareSeconds(ground: Ground, count: number, signal: AbortSignal): Promise<number> {
+  const namespace = ground.name("bare");
+  await apply(ground, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }, signal);
+  const client = bareClient(ground.facts.apiServer, ground.identity.token);
+  try {
+    const seconds = await client.apply(bareConfigMaps(namespace, count, 1));
+    ground.say(`bare: ${count} applies in ${seconds.toFixed(2)} s`);
+    return seconds;
+  } finally {
+    client.close();
+    await ground.kube.delete({ apiVersion: "v1", kind: "Namespace", name: namespace }, {}, signal);
+  }
+}
+
+function coldFigures({ count, cold, bare, points }: { count: number; cold: Cold; bare: number; points: Curve["points"] }): Figure[] {
+  const work = `${count.toLocaleString("en")} Syncs of ${objectsEach} objects, cold`;
+  const [first] = points;
+  return [
+    {
+      work,
+      what: "time until all are Ready",
+      value: cold.seconds,
+      unit: "s",
+      beside: { what: `${(count * objectsEach).toLocaleString("en")} bare applies`, value: bare },
+      limit: 1.5,
+      peer: "28 s at 100, 207 s at 300",
+      why: "each Sync needs three requests beside its applies: its finalizer, its inventory before anything is applied, so that a crash leaves no orphans, and its result.",
+    },
+    { work, what: "requests", value: cold.requests, unit: "requests" },
+    {
+      work,
+      what: "CPU of each Sync",
+      value: cold.cpuMs / count,
+      unit: "ms",
+      beside: { what: `with ${first?.beside ?? 0} Syncs`, value: first?.value ?? 0 },
+      limit: 1,
+      peer: "280 ms at 100, 1,400 ms at 1,000",
+    },
+  ];
+}
+
+interface Running {
+  readonly serin: Serin;
+  readonly fleet: Fleet;
+}
+
+async function oneChange(ground: Ground, { serin, fleet }: Running, signal: AbortSignal): Promise<Figure> {
+  await ground.audit.settled(ground.audit.mark(), quietMs);
+  const { name, isChanged } = changeOne(fleet, 2);
+  const changed = becomes(ground.kube, { apiVersion: "v1", kind: "ConfigMap", namespace: fleet.namespace, name }, isChanged, signal);
+  const mark = ground.audit.mark();
+  await hook(serin, fleet.namespace);
+  await changed;
+  const requests = await ground.audit.settled(mark, quietMs);
+  ground.say(`one of ${fleet.count} Syncs: ${describeRequests(requests)}`);
+  const work = `one commit that changes 1 of ${fleet.count.toLocaleString("en")} Syncs`;
+  return { work, what: "requests", value: total(requests), unit: "requests", limit: 10, peer: "1,705 at 100" };
+}
+
+async function atRest(ground: Ground, { serin, fleet }: Running, signal: AbortSignal): Promise<Figure[]> {
+  const minutes = ground.quick ? 0.5 : 2;
+  await ground.audit.settled(ground.audit.mark(), quietMs);
+  const [mark, cpu, from] = [ground.audit.mark(), serin.usage().cpuMs, performance.now()];
+  await systemClock.sleep(minutes * 60_000, signal);
+  const percent = (100 * (serin.usage().cpuMs - cpu)) / (performance.now() - from);
+  const requests = ground.audit.since(mark);
+  ground.say(`${fleet.count} Syncs at rest: ${percent.toFixed(2)} % of a core, ${describeRequests(requests)}`);
+  const work = `${fleet.count.toLocaleString("en")} Syncs, nothing new, ${minutes} min at interval 10s`;
+  return [
+    { work, what: "requests", value: total(requests), unit: "requests", limit: 0, peer: "17 a Sync and interval" },
+    { work, what: "CPU", value: percent, unit: "%", limit: 0.5, peer: "49 % at 100" },
+  ];
+}
