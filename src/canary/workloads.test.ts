@@ -236,11 +236,11 @@ describe("the target's replicas", () => {
     expect(replicas(made({ phase: "Progressing" }, { target: target({ replicas: 0 }) }, { autoscalerRef }))).toBe(3);
   });
 
-  test("are all that is written of it", () => {
+  test("are all that is written of it, and of no other object of its name", () => {
     expect(made({ phase: "Progressing" }).get("Deployment/checkout")).toEqual({
       apiVersion: "apps/v1",
       kind: "Deployment",
-      metadata: { name: "checkout", namespace: "shop" },
+      metadata: { name: "checkout", namespace: "shop", uid: "target-uid" },
       spec: { replicas: 3 },
     });
   });

@@ -177,10 +177,12 @@ function autoscalerCopy(canary: Canary, { autoscaler }: Live): KubeObject[] {
 function targetReplicas(canary: Canary, status: CanaryStatus, { target, nowMs }: Live & { target: KubeObject }): KubeObject {
   const { apiVersion, kind, name } = canary.spec.targetRef;
   const live = Number(specOf(target)["replicas"] ?? 1);
+  const { uid } = target.metadata;
   return {
     apiVersion,
     kind,
-    metadata: { name, namespace: canary.metadata.namespace },
+    // One that was deleted meanwhile is not to be made anew, and its successor's replicas have to be looked at first.
+    metadata: { name, namespace: canary.metadata.namespace, ...(uid === undefined ? {} : { uid }) },
     spec: { replicas: wantedReplicas[status.phase ?? "Initializing"]({ canary, status, live, nowMs }) },
   };
 }

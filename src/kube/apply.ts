@@ -14,7 +14,7 @@ type Applied =
 
 /** Applies every object, also after another failed. The results are in the order of the objects. Rejects only when the signal aborts. */
 export async function applyEach(
-  kube: Kube,
+  kube: Pick<Kube, "apply">,
   objects: readonly KubeObject[],
   options: ApplyOptions,
   signal: AbortSignal,
@@ -36,7 +36,7 @@ export async function applyEach(
  * error names each object and what is wrong with it, its `cause` being the first failure.
  */
 export async function applyAll(
-  kube: Kube,
+  kube: Pick<Kube, "apply">,
   objects: readonly KubeObject[],
   options: ApplyOptions,
   signal: AbortSignal,
@@ -51,7 +51,7 @@ export async function applyAll(
   throw new Error(`apply ${others.join("")}${more}${describeRef(refOf(first.object))}`, { cause: first.error });
 }
 
-async function applyOne(kube: Kube, object: KubeObject, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
+async function applyOne(kube: Pick<Kube, "apply">, object: KubeObject, options: ApplyOptions, signal: AbortSignal): Promise<Applied> {
   try {
     return { object, stored: await kube.apply(object, options, signal) };
   } catch (error) {

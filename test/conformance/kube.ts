@@ -111,6 +111,17 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       expect(third).toMatchObject({ spec: { size: 2 }, metadata: { generation: 2 } });
     });
 
+    test("an apply that names a uid is for the object that has it, and makes none", async () => {
+      const name = fresh();
+      const named = (uid = "", size = 1) => ({ ...aWidget(name, { size }), metadata: { namespace, name, uid } });
+      expect(await refusal(kube().apply(named("0f7bdd0e-6ce6-4f2f-9e8d-1f5b0a3e2c4d"), options, signal))).toMatchObject({ code: 409, reason: "Conflict" });
+      expect(await kube().find(ref(name), signal)).toBeUndefined();
+      const { metadata } = await kube().apply(aWidget(name), options, signal);
+      expect(await kube().apply(named(metadata.uid, 2), options, signal)).toMatchObject({ spec: { size: 2 }, metadata: { uid: metadata.uid } });
+      const other = await refusal(kube().apply(named("0f7bdd0e-6ce6-4f2f-9e8d-1f5b0a3e2c4d", 3), options, signal));
+      expect([409, 422]).toContain(other.code);
+    });
+
     test("a dry run stores nothing", async () => {
       const name = fresh();
       expect(await kube().apply(aWidget(name), { ...options, dryRun: true }, signal)).toMatchObject({ spec: { size: 1 } });

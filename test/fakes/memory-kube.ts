@@ -153,6 +153,7 @@ function writesOf(state: State, hook: Hook): Pick<Kube, "create" | "apply" | "pa
     apply: async (object, options) => {
       await hook(`apply ${describeRef(refOf(object))}${options.dryRun ? " dry" : ""}`);
       const before = shelfOf(state, object).objects.get(keyOf(object.metadata));
+      refuseOtherUid(before, object);
       return put(state, applied(before, object, writer("Apply", options), options.force ?? true), options);
     },
     replace: async (object, options) => {
@@ -193,6 +194,12 @@ function put(state: State, object: KubeObject, { dryRun, fieldManager }: WriteOp
 function refuseStale({ metadata }: KubeObject, next: KubeObject): void {
   const { resourceVersion } = next.metadata;
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) throw stale(refOf(next));
+}
+
+function refuseOtherUid(before: KubeObject | undefined, { kind, metadata }: KubeObject): void {
+  const { name, uid } = metadata;
+  if (uid === undefined || uid === before?.metadata.uid) return;
+  throw new KubeError(409, "Conflict", `${kind} ${name}: uid mismatch: ${uid} was asked for, there is ${before?.metadata.uid ?? "no object"}`);
 }
 
 function stale(ref: ObjectRef): KubeError {

@@ -5,6 +5,7 @@ import type { ConfigKind } from "../../canary/configs.ts";
 import { recordKind } from "../../canary/history.ts";
 import type { Informer, Informers } from "../../kube/kube.ts";
 import { isRecord } from "../../lib/json.ts";
+import { createOwnWrites, type OwnWrites } from "../own-writes.ts";
 
 /** Kinds that a Canary reads, by the words used here. */
 export const kindsRead = {
@@ -35,8 +36,10 @@ const canaryIndex = "canary: label";
 export interface Cluster {
   /** Resolves when all that is read here is known. */
   whenSynced(signal: AbortSignal): Promise<void>;
-  /** The live object, from the shared copy. */
+  /** The live object, from the shared copy, or as it was written last where that is newer. */
   find(ref: ObjectRef): KubeObject | undefined;
+  /** Remembers what the API server returned for a write: until the watch has it, the copy is older than the cluster. */
+  wrote(stored: KubeObject): void;
   config(kind: ConfigKind, namespace: string | undefined, name: string): KubeObject | undefined;
   /** Objects of this kind that are controlled by this one. */
   controlledBy(kind: "replicaSet" | "pod", owner: KubeObject): KubeObject[];
@@ -47,6 +50,13 @@ export interface Cluster {
 /** Reads by the shared informers; starts those that a Canary needs. Call once, at wiring. */
 export function clusterOf(informers: Informers): Cluster {
   const copies = new Map<string, Informer>(Object.values(kindsRead).map((kind) => [keyOfKind(kind), informers.of(kind)]));
+  const written = new Map<string, OwnWrites<KubeObject>>();
+  for (const [kind, informer] of copies) {
+    const own = createOwnWrites<KubeObject>();
+    written.set(kind, own);
+    // Also forgets what nobody asks for again.
+    informer.onChange(({ key, after }) => void own.newest(key, after));
+  }
   const copy = (kind: KindRef): Informer => copies.get(keyOfKind(kind)) ?? informers.of(kind);
   for (const kind of ["replicaSet", "pod"] as const) {
     copy(kindsRead[kind]).addIndex(ownerIndex, ({ metadata }) =>
@@ -58,7 +68,12 @@ export function clusterOf(informers: Informers): Cluster {
   copy(kindsRead.revert).addIndex(canaryIndex, revertKey);
   return {
     whenSynced: async (signal) => void (await Promise.all([...copies.values()].map((each) => each.whenSynced(signal)))),
-    find: (ref) => copy(ref).find(keyOf(ref)),
+    find: (ref) => {
+      const [key, seen] = [keyOf(ref), copy(ref).find(keyOf(ref))];
+      const own = written.get(keyOfKind(ref));
+      return own ? own.newest(key, seen) : seen;
+    },
+    wrote: (stored) => written.get(keyOfKind(stored))?.wrote(stored),
     config: (kind, namespace, name) => copy(kindsRead[kind]).find(keyOf({ namespace, name })),
     controlledBy: (kind, { metadata }) => (metadata.uid === undefined ? [] : copy(kindsRead[kind]).byIndex(ownerIndex, metadata.uid)),
     labelled: (kind, { metadata }) => copy(kindsRead[kind]).byIndex(canaryIndex, keyOf(metadata)),

@@ -6,6 +6,7 @@ import { isCollected, isMade, isReferenced, owned, unowned } from "../../canary/
 import { liveReplicasOwned, sayTheSame, stamped } from "../../canary/same.ts";
 import { workloads } from "../../canary/workloads.ts";
 import { applyAll } from "../../kube/apply.ts";
+import type { Kube } from "../../kube/kube.ts";
 import { type Cluster, kindsRead } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
 import { liveFor, type Observation } from "./observe.ts";
@@ -15,7 +16,7 @@ const apply = { fieldManager: managers.canary };
 
 /** Makes the data plane serve what the status says. Goes before all else: no request may reach a pod that is about to stop. */
 export async function writeRoutes({ kube, cluster }: Deps, canary: Canary, seen: Observation, signal: AbortSignal): Promise<void> {
-  await applyAll(kube, changed(cluster, wantedRoutes(canary, seen)), apply, signal);
+  await write({ kube, cluster }, changed(cluster, wantedRoutes(canary, seen)), signal);
 }
 
 function wantedRoutes(canary: Canary, { router, inputs }: Observation): KubeObject[] {
@@ -34,15 +35,26 @@ function withHead(route: KubeObject, head: KubeObject): KubeObject {
 }
 
 /** Makes everything else follow the status: the kept revisions, Services, configs, primary, autoscaler and replicas. */
-export async function writeWorkloads({ kube, cluster }: Deps, canary: Canary, seen: Observation, signal: AbortSignal): Promise<void> {
+export async function writeWorkloads(deps: Deps, canary: Canary, seen: Observation, signal: AbortSignal): Promise<void> {
+  const { kube, cluster } = deps;
   await keepRevision(kube, canary, seen, signal);
   await applyAll(kube, cluster.labelled("record", canary).flatMap((record) => keptAsWanted(canary, record)), apply, signal);
   const wanted = workloads(canary, canary.status, liveFor(cluster, canary, seen));
   const [first, then] = [wanted.filter(({ kind }) => !scaled.has(kind)), wanted.filter(({ kind }) => scaled.has(kind))];
   // Pods read their configs when they start.
-  await applyAll(kube, changed(cluster, first), apply, signal);
-  await applyAll(kube, changed(cluster, then), apply, signal);
+  await write(deps, changed(cluster, first), signal);
+  await write(deps, changed(cluster, then), signal);
   await prune(kube, cluster, { canary, seen, wanted }, signal);
+}
+
+/** Applies each, also when others fail, and sees what it wrote from then on. */
+async function write({ kube, cluster }: Deps, objects: readonly KubeObject[], signal: AbortSignal): Promise<void> {
+  const applyOne: Kube["apply"] = async (...args) => {
+    const stored = await kube.apply(...args);
+    cluster.wrote(stored);
+    return stored;
+  };
+  await applyAll({ apply: applyOne }, objects, apply, signal);
 }
 
 const scaled = new Set(["Deployment", "HorizontalPodAutoscaler"]);

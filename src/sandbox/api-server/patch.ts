@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isRecord } from "../../lib/json.ts";
-import { ApiError, badRequest, invalid, notFound, required } from "./api-error.ts";
+import { ApiError, badRequest, conflict, invalid, notFound, required } from "./api-error.ts";
 import type { Body } from "./body.ts";
 import { conform, type Decoded, decodeObject } from "./decode.ts";
 import { applyConfiguration, refuseMistyped } from "./managed-fields/track.ts";
@@ -79,9 +79,7 @@ function applyObject(cluster: Cluster, type: ResourceType, place: Place, { body,
   const config = readConfiguration(type, body, place, options);
   const live = cluster.store.find(type, place.namespace, place.name);
   const context = { type, writer: writerOf(type, "Apply", options), now: timestamp(cluster.clock.nowMs()), force };
-  if (live === undefined && options.subresource !== "") throw notFound(type, place.name);
-  if (live === undefined && !isNamed(body))
-    throw badRequest(`the name of the object (${place.name} based on URL) was undeterminable: name must be provided`);
+  if (live === undefined) refuseCreation(type, place.name, { body, options, uid: config.metadata.uid });
   const { object: merged } = applyConfiguration(context, live, config);
   const object = converted(type, merged);
   if (live === undefined) {
@@ -95,6 +93,18 @@ function applyObject(cluster: Cluster, type: ResourceType, place: Place, { body,
   keepIdentity(type, live, next);
   type.strategy.prepareUpdate?.(next, live);
   return { object: storeTracked(cluster, type, { before: live, after: next }, options), warnings: [], created: false };
+}
+
+/** What may be applied to an object that is there, and not to make one. */
+function refuseCreation(
+  type: ResourceType,
+  name: string,
+  { body, options, uid }: Pick<PatchRequest, "body" | "options"> & { uid: string | undefined },
+): void {
+  if (options.subresource !== "") throw notFound(type, name);
+  if (!isNamed(body)) throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+  if (uid === undefined) return;
+  throw conflict(type, name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
 }
 
 /**
