@@ -26,6 +26,7 @@ export interface EventRecorder extends Events {
 
 /** The same said again within this time is counted, later it is a new event. */
 const sameWithinMs = 10 * 60_000;
+const sweepMs = 10_000;
 const paceMs = 30_000;
 const maxWaiting = 1_000;
 const maxMessage = 1_024;
@@ -49,11 +50,12 @@ interface Recorder extends EventsOptions {
   readonly waiting: Set<string>;
   /** When to write them. */
   readonly queue: WorkQueue;
+  sweptMs: number;
 }
 
 /** Records events without ever blocking or failing the caller: a full queue drops the oldest, a refused write is logged. */
 export function createEvents(options: EventsOptions): EventRecorder {
-  const recorder: Recorder = { ...options, series: new Map(), waiting: new Set(), queue: createQueue(options.clock) };
+  const recorder: Recorder = { ...options, series: new Map(), waiting: new Set(), queue: createQueue(options.clock), sweptMs: 0 };
   void writeAll(recorder);
   return {
     normal: (object, reason, message) => note(recorder, "Normal", { object, reason, message }),
@@ -86,7 +88,11 @@ function note(recorder: Recorder, type: Type, { object, reason, message }: { obj
   recorder.log.warn({ dropped: 1 }, "too many events wait to be written, dropping the oldest");
 }
 
-function forgetOld({ series, waiting }: Recorder, nowMs: number): void {
+/** Now and then: a storm of events shall not look at all the others for each. */
+function forgetOld(recorder: Recorder, nowMs: number): void {
+  const { series, waiting } = recorder;
+  if (Math.abs(nowMs - recorder.sweptMs) < sweepMs) return;
+  recorder.sweptMs = nowMs;
   for (const [key, { lastMs }] of series) if (nowMs - lastMs > sameWithinMs && !waiting.has(key)) series.delete(key);
 }
 

@@ -1,5 +1,6 @@
 import { backoffMs, type BackoffLimits } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import { createDue } from "./due.ts";
 import type { QueueState } from "./observer.ts";
 
 /** `now`: a user's change or a rollback, served before everything else. */
@@ -31,32 +32,30 @@ interface QueueOptions {
   readonly onTaken?: ((waitedMs: number) => void) | undefined;
 }
 
+/** Also a clock that is set while somebody sleeps delays nothing for longer than this. */
+const maxSleepMs = 300_000;
+
 /** An empty queue. */
 export function createQueue(clock: Clock, { random = Math.random, onTaken }: QueueOptions = {}): WorkQueue {
   const ready = createReady();
-  const due = new Map<string, number>();
+  const due = createDue();
   /** By key: since when it is worked on. */
   const working = new Map<string, number>();
   const again = new Map<string, Priority>();
   const failures = new Map<string, number>();
-  let changed = new AbortController();
+  const takers = createTakers(clock, () => due.nextMs());
 
-  const wake = (): void => {
-    changed.abort();
-    changed = new AbortController();
-  };
   const add = (key: string, priority: Priority = "normal"): void => {
     if (working.has(key)) {
       if (again.get(key) !== "now") again.set(key, priority);
       return;
     }
-    if (ready.add(key, priority, clock.nowMs())) wake();
+    if (ready.add(key, priority, clock.nowMs())) takers.wake();
   };
   const addAfter = (key: string, delayMs: number): void => {
     if (delayMs <= 0) return add(key);
-    const atMs = clock.nowMs() + delayMs;
-    due.set(key, Math.min(atMs, due.get(key) ?? atMs));
-    wake();
+    due.set(key, clock.nowMs() + delayMs);
+    takers.sleep();
   };
   return {
     add,
@@ -72,8 +71,9 @@ export function createQueue(clock: Clock, { random = Math.random, onTaken }: Que
     forget: (key) => failures.delete(key),
     take: async (signal) => {
       for (;;) {
+        if (signal.aborted) takers.left();
         signal.throwIfAborted();
-        const nextMs = releaseDue(due, clock.nowMs(), add);
+        for (const key of due.release(clock.nowMs())) add(key);
         const next = ready.take();
         if (next !== undefined) {
           working.set(next.key, clock.nowMs());
@@ -81,7 +81,7 @@ export function createQueue(clock: Clock, { random = Math.random, onTaken }: Que
           onTaken?.(Math.max(0, clock.nowMs() - next.sinceMs));
           return next.key;
         }
-        await nextChange(clock, nextMs, AbortSignal.any([signal, changed.signal]));
+        await takers.woken(signal);
       }
     },
     done: (key) => {
@@ -90,24 +90,12 @@ export function createQueue(clock: Clock, { random = Math.random, onTaken }: Que
       again.delete(key);
       if (priority) add(key, priority);
     },
-    state: () => ({ ready: ready.size(), delayed: due.size, longestRunningMs: longestMs(working, clock.nowMs()) }),
+    state: () => ({ ready: ready.size(), delayed: due.size(), longestRunningMs: longestMs(working, clock.nowMs()) }),
   };
 }
 
 function longestMs(working: ReadonlyMap<string, number>, nowMs: number): number {
   return [...working.values()].reduce((longest, sinceMs) => Math.max(longest, nowMs - sinceMs), 0);
-}
-
-/** Moves what is due to the ready keys. Returns the time until the next is due. */
-function releaseDue(due: Map<string, number>, nowMs: number, add: (key: string) => void): number | undefined {
-  let nextMs: number | undefined;
-  for (const [key, atMs] of due) {
-    if (atMs <= nowMs) {
-      due.delete(key);
-      add(key);
-    } else nextMs = Math.min(nextMs ?? atMs, atMs);
-  }
-  return nextMs === undefined ? undefined : nextMs - nowMs;
 }
 
 /** Keys that may be handed out, with the time since when. */
@@ -141,9 +129,66 @@ function first(keys: Map<string, number>): { key: string; sinceMs: number } | un
   return undefined;
 }
 
-/** Until the time has passed or the signal aborts. */
-async function nextChange(clock: Clock, delayMs: number | undefined, signal: AbortSignal): Promise<void> {
-  if (delayMs !== undefined) return clock.sleep(delayMs, signal).catch(() => {});
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+/** Those who wait for a key. */
+interface Takers {
+  /** Resolves when there may be a key, or the signal aborts. */
+  woken(signal: AbortSignal): Promise<void>;
+  /** There may be a key. */
+  wake(): void;
+  /** Sees to it that they are woken at the next time, which may have changed. */
+  sleep(): void;
+  /** One of them has gone: when nobody is left to be woken there is no sleep, which would keep the process alive. */
+  left(): void;
+}
+
+/** One sleep for all of them, which is seldom begun anew: most new times are later than the next one. */
+function createTakers(clock: Clock, nextMs: () => number | undefined): Takers {
+  const waiting = new Set<() => void>();
+  let asleep: { readonly untilMs: number; readonly end: AbortController } | undefined;
+  const awake = new Error("not needed any more");
+  const wake = (): void => {
+    const woken = [...waiting];
+    waiting.clear();
+    for (const resolve of woken) resolve();
+  };
+  const stop = (): void => {
+    asleep?.end.abort(awake);
+    asleep = undefined;
+  };
+  const left = (): void => {
+    if (waiting.size === 0) stop();
+  };
+  const sleep = (): void => {
+    const [next, nowMs] = [nextMs(), clock.nowMs()];
+    if (next === undefined || waiting.size === 0) return;
+    const untilMs = Math.min(next, nowMs + maxSleepMs);
+    if (asleep && asleep.untilMs <= untilMs && asleep.untilMs > nowMs) return;
+    stop();
+    const mine = { untilMs, end: new AbortController() };
+    asleep = mine;
+    const over = (): void => {
+      if (asleep !== mine) return;
+      asleep = undefined;
+      wake();
+    };
+    clock.sleep(untilMs - nowMs, mine.end.signal).then(over, () => {});
+  };
+  return {
+    wake,
+    sleep,
+    left,
+    woken: async (signal) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const onAbort = (): void => {
+        waiting.delete(resolve);
+        left();
+        resolve();
+      };
+      waiting.add(resolve);
+      signal.addEventListener("abort", onAbort, { once: true });
+      sleep();
+      await promise;
+      signal.removeEventListener("abort", onAbort);
+    },
+  };
 }
