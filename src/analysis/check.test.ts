@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { CanaryMetric, CheckResult } from "../api/canary.ts";
+import type { CanaryMetric } from "../api/analysis.ts";
+import type { CheckResult } from "../api/canary.ts";
 import type { Sample, Verdict } from "./sample.ts";
 import { checkOf, rangeOf } from "./check.ts";
 

@@ -1,4 +1,5 @@
-import type { CanaryMetric, CheckResult } from "../api/canary.ts";
+import type { CanaryMetric } from "../api/analysis.ts";
+import type { CheckResult } from "../api/canary.ts";
 import type { MetricSample, Sample, Verdict } from "./sample.ts";
 
 /** Inclusive bounds of a good value; a missing bound is unlimited. */

@@ -99,6 +99,11 @@ function readThrough({ through }: ReadState, times: Scrapes, newest: number): Re
   return Object.fromEntries([...read].filter(([, atMs]) => newest - atMs <= forgottenMs));
 }
 
+/** Time between two scrapes of a target, learnt from its samples; `undefined`: there are not two. */
+export function scrapeSpacing({ requests, alive }: Pick<Samples, "requests" | "alive">): number | undefined {
+  return spacingOf([...scrapesOf([...requests, ...alive]).values()]);
+}
+
 /** The median gap between two samples of a target. */
 function spacingOf(times: readonly (readonly number[])[]): number | undefined {
   const gaps = times.flatMap((scrapes) => scrapes.slice(1).map((atMs, index) => atMs - (scrapes[index] ?? 0))).toSorted((a, b) => a - b);

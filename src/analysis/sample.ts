@@ -1,4 +1,5 @@
-import type { CanaryMetric, CheckResult } from "../api/canary.ts";
+import type { CanaryMetric } from "../api/analysis.ts";
+import type { CheckResult } from "../api/canary.ts";
 
 /** What one look at a release says. Only numbers can pass or fail. */
 export type Verdict = CheckResult["verdict"];

@@ -10,7 +10,7 @@ const tally = (requests: number, bad: number) => ({ requests, bad });
 function rollout(restarts: boolean) {
   const past = { tally: tally(360_000, 377), dispersion: 1.3, measured: true };
   const reading = { ...startReading(0), through: { "envoy/10.0.0.1:8002/": 15_000.5 } };
-  let stored: Stored = { run: startRun({ past, boundsMs: [100, 250, 500], weight: 5, atMs: 0 }), reading };
+  let stored: Stored = { run: startRun({ past, boundsMs: [100, 250, 500], weight: 5, atMs: 0 }), reading, source: "contour" };
   for (let at = 1; at <= 20; at++) {
     const errors = { canary: tally(70 + at, at % 3), stable: tally(1_330 + at, at % 2) };
     const side = (requests: number, rate: number) => tally(requests, Math.round(requests * rate));
@@ -31,7 +31,8 @@ test("it fits into a status", () => {
 });
 
 test("a fresh one can be stored", () => {
-  const fresh = { run: startRun({ past: rollout(false).run.share.past, boundsMs: [], weight: 5, atMs: 0 }), reading: startReading(0) };
+  const run = startRun({ past: rollout(false).run.share.past, boundsMs: [], weight: 5, atMs: 0 });
+  const fresh: Stored = { run, reading: startReading(0), source: "contour" };
   expect(restore(store(fresh))).toEqual(fresh);
 });
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ReadState } from "./reading.ts";
 import type { RunState } from "./run.ts";
+import { type SourceName, sourceNames } from "./sources.ts";
 
 const tally = z.object({ requests: z.number(), bad: z.number() });
 const stream = z.array(z.number()).min(8).max(48);
@@ -48,24 +49,26 @@ const reading = z.object({ sinceMs: z.number(), newestMs: z.number(), through: z
 
 /** Changed with every change of what the numbers mean. */
 const version = 1;
-const stored = z.object({ version: z.literal(version), run, reading });
+const stored = z.object({ version: z.literal(version), run, reading, source: z.enum(sourceNames) });
 
 /** A rollout's evidence and how far its samples have been read: only together they lose nothing and count nothing twice. */
 export interface Stored {
   readonly run: RunState;
   readonly reading: ReadState;
+  /** Where the samples are from. */
+  readonly source: SourceName;
 }
 
 /** As text for the status of a Canary: some kilobytes. Written in the same patch as the decision that rests on it. */
-export function store({ run, reading }: Stored): string {
-  return JSON.stringify({ version, run, reading });
+export function store({ run, reading, source }: Stored): string {
+  return JSON.stringify({ version, run, reading, source });
 }
 
 /** What {@link store} wrote; `undefined` for the text of another version or of somebody else: the rollout then starts anew. */
 export function restore(text: string): Stored | undefined {
   try {
     const found = stored.safeParse(JSON.parse(text)).data;
-    return found && { run: found.run, reading: found.reading };
+    return found && { run: found.run, reading: found.reading, source: found.source };
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { CanaryMetric } from "../api/canary.ts";
+import type { CanaryMetric } from "../api/analysis.ts";
 import type { Sample, Verdict } from "./sample.ts";
 import { count, flaggerCounting, judge } from "./threshold.ts";
 

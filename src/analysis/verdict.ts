@@ -107,7 +107,8 @@ const patience = 3;
 function unseen(run: RunState, input: JudgeInput): Outcome | undefined {
   const { policy, moment } = input;
   const blindMs = moment.nowMs - run.share.throughMs;
-  if (blindMs > patience * moment.scrapeMs) return ended("MetricsUnreadable", blindMs >= policy.blindTimeoutMs ? policy.onBlind : "hold");
+  if (moment.unreadable !== undefined || blindMs > patience * moment.scrapeMs)
+    return ended("MetricsUnreadable", blindMs >= policy.blindTimeoutMs ? policy.onBlind : "hold");
   if (isSilent(run)) {
     const overdue = moment.nowMs - run.lastRequestMs >= policy.noDataTimeoutMs;
     return ended("NoTraffic", overdue ? policy.onNoData : "hold");

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { analysis } from "./analysis.ts";
 import { causeField } from "./cause.ts";
 import { commonStatus, duration, type Kind, objectName, percent, type Resource } from "./meta.ts";
+import { shareStatus } from "./share-evidence.ts";
 
 /** Routers by the names that users write. */
 export const routerNames = ["gatewayapi:v1", "nginx"] as const;
@@ -36,85 +38,6 @@ const service = z
     hosts: z.array(z.string().min(1)).max(16).optional().describe("Host names of the route."),
   })
   .describe("The Services and the route that Serin makes: <name>, <name>-primary, <name>-canary.");
-
-const metric = z.object({
-  name: z.string().min(1).max(63).describe("request-success-rate (percent), request-duration (99th percentile, milliseconds), or a name of your own with templateRef or query."),
-  interval: duration.default("1m").describe("Window of the query."),
-  thresholdRange: z
-    .object({ min: z.number().optional(), max: z.number().optional() })
-    .optional()
-    .describe("Inclusive bounds of a good value. Default: at least 99 for request-success-rate, at most 500 for request-duration.")
-    .meta({ "x-kubernetes-validations": [{ rule: "has(self.min) || has(self.max)", message: "thresholdRange needs min or max" }] }),
-  templateRef: z.object({ name: objectName, namespace: objectName.optional() }).optional().describe("A MetricTemplate; in the same namespace unless one is named."),
-  templateVariables: z.record(z.string(), z.string().max(1024)).optional().describe("Values of {{ variables.key }} in the template."),
-  query: z.string().min(1).max(16_384).optional().describe("Inline PromQL with the variables of a MetricTemplate."),
-});
-export type CanaryMetric = z.infer<typeof metric>;
-
-const webhook = z.object({
-  name: z.string().min(1).max(63).describe("For events and messages."),
-  type: z
-    .enum(["confirm-rollout", "confirm-promotion", "rollback"])
-    .describe("confirm-rollout and confirm-promotion hold until the hook answers 2xx; rollback rolls back when it does."),
-  url: z
-    .string()
-    .max(2048)
-    .regex(/^https?:\/\/[^\s@]+$/)
-    .describe("Gets a POST with name, namespace, phase, checksum and metadata."),
-  timeout: duration.default("10s").describe("Limit of one call."),
-  retries: z.int32().min(0).max(10).default(0).describe("How often a call that could not be made, or that got a 5xx, is made again."),
-  metadata: z.record(z.string(), z.string().max(4096)).optional().describe("Sent along."),
-});
-export type CanaryWebhook = z.infer<typeof webhook>;
-
-const analysis = z
-  .object({
-    interval: duration.default("1m").describe("Time between two steps, at least 1s."),
-    threshold: z.int32().min(1).default(1).describe("Failed checks that trigger a rollback. A check without a number counts nothing; the deciding check rolls back at once."),
-    iterations: z.int32().min(1).max(10_000).optional().describe("Blue/green: checks to pass without traffic steps before promotion."),
-    stepWeight: z.int32().min(1).max(100).optional().describe("Percent of traffic added per step."),
-    stepWeights: z.array(z.int32().min(1).max(100)).min(1).max(100).optional().describe("Percent of traffic of each step, rising."),
-    maxWeight: z.int32().min(1).max(100).default(100).describe("With stepWeight: share of traffic after which the canary is promoted."),
-    primaryReadyThreshold: percent.default(100).describe("Percent of updated primary pods that must be available."),
-    canaryReadyThreshold: percent.default(100).describe("Percent of updated canary pods that must be available."),
-    metrics: z
-      .array(metric)
-      .min(1)
-      .max(50)
-      .describe("What a good release must measure.")
-      .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
-    webhooks: z
-      .array(webhook)
-      .max(50)
-      .optional()
-      .describe("Gates by people or programs.")
-      .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
-  })
-  .describe("How a new revision is judged and how its traffic grows.")
-  .meta({
-    "x-kubernetes-validations": [
-      {
-        rule: "(has(self.iterations) ? 1 : 0) + (has(self.stepWeight) ? 1 : 0) + (has(self.stepWeights) ? 1 : 0) == 1",
-        message: "set exactly one of iterations, stepWeight and stepWeights",
-      },
-      { rule: "!has(self.interval) || duration(self.interval) >= duration('1s')", message: "interval must be at least 1s", fieldPath: ".interval" },
-      {
-        rule: "!has(self.stepWeights) || self.stepWeights.isSorted() && self.stepWeights.all(i, self.stepWeights.exists_one(j, j == i))",
-        message: "stepWeights must rise",
-        fieldPath: ".stepWeights",
-      },
-      {
-        rule: "self.metrics.all(m, m.name in ['request-success-rate', 'request-duration'] || has(m.templateRef) != has(m.query))",
-        message: "a metric that is not built in needs exactly one of templateRef and query",
-        fieldPath: ".metrics",
-      },
-      {
-        rule: "self.metrics.all(m, has(m.thresholdRange) || !has(m.templateRef) && !has(m.query))",
-        message: "a metric with templateRef or query needs thresholdRange: nothing can be said of its value without bounds",
-        fieldPath: ".metrics",
-      },
-    ],
-  });
 
 const spec = z
   .object({
@@ -216,6 +139,7 @@ const status = z.object({
   trackedConfigs: z.record(z.string(), z.string()).optional().describe("Checksum of each ConfigMap and Secret that the tracked revision uses, by kind/name."),
   verdict: z.enum(["pass", "fail", "inconclusive"]).optional().describe("Of the last check of the tracked revision."),
   checks: z.array(checkResult).optional().describe("What each metric measured last."),
+  evidence: shareStatus.optional().describe("What the shares of the bad requests say of the tracked revision."),
   targetReplicas: z.int32().optional().describe("Replicas of the target when the Canary took them over; given to the canary when a run starts."),
   startedAt: z.string().optional().describe("When this run began, RFC 3339."),
   steppedAt: z.string().optional().describe("When the last step or check was taken."),

@@ -1,9 +1,7 @@
-import type { CanaryMetric, CanarySpec, CanaryStatus } from "../api/canary.ts";
-import { decide, type Decision, type Gates, type Input, type Phase } from "./decide.ts";
-import { msUntilStep } from "./steps.ts";
-
-/** Phases in which a new revision is judged. */
-const judged: ReadonlySet<Phase | undefined> = new Set(["Progressing", "WaitingPromotion"]);
+import { type CanaryMetric, methodOf } from "../api/analysis.ts";
+import type { CanarySpec, CanaryStatus } from "../api/canary.ts";
+import { decide, type Decision, type Gates, type Input } from "./decide.ts";
+import { judged, msUntilRead, msUntilStep } from "./steps.ts";
 
 /**
  * The metrics to measure now; empty when no check is due. Checks cost queries, so they are made once per interval, only
@@ -13,10 +11,35 @@ export function checksDue(
   spec: CanarySpec,
   { status, seen }: Pick<Input, "status"> & { seen: Pick<Input["seen"], "nowMs" | "revision" | "canary"> },
 ): readonly CanaryMetric[] {
-  if (!judged.has(status.phase) || spec.skipAnalysis || seen.revision !== status.trackedRevision || seen.canary.state !== "ready")
-    return [];
-  const measurable = spec.analysis.iterations !== undefined || (status.canaryWeight ?? 0) > 0;
-  return measurable && msUntilStep(spec, status, seen.nowMs) === 0 ? spec.analysis.metrics : [];
+  const { analysis } = spec;
+  if (!isMeasured(spec, { status, seen }) || seen.canary.state !== "ready") return [];
+  const measurable = analysis.iterations !== undefined || (status.canaryWeight ?? 0) > 0;
+  // Beside the shares they are only shown, and need no more than a look at each of those.
+  const due = methodOf(analysis) === "share" ? msUntilRead(status, seen.nowMs) === 0 : msUntilStep(spec, status, seen.nowMs) === 0;
+  return measurable && due ? (analysis.metrics ?? []) : [];
+}
+
+type Measured = Pick<Input, "status"> & { seen: Pick<Input["seen"], "nowMs" | "revision"> };
+
+function isMeasured(spec: CanarySpec, { status, seen }: Measured): boolean {
+  return judged.has(status.phase) && !spec.skipAnalysis && seen.revision === status.trackedRevision;
+}
+
+/**
+ * Whether requests are to be counted now, so that their shares can be compared. `begin`: the canary gets its first traffic
+ * next, and the primary's past is wanted; `follow`: a scrape has come since the last reading. Blue/green runs split no traffic.
+ */
+export function shareDue(
+  spec: CanarySpec,
+  { status, seen }: Pick<Input, "status"> & { seen: Pick<Input["seen"], "nowMs" | "revision" | "canary"> },
+): "begin" | "follow" | undefined {
+  if (!isMeasured(spec, { status, seen }) || spec.analysis.iterations !== undefined) return undefined;
+  const untilRead = msUntilRead(status, seen.nowMs);
+  if (untilRead !== undefined) return untilRead === 0 ? "follow" : undefined;
+  const waits = seen.canary.state !== "ready" || msUntilStep(spec, status, seen.nowMs) > 0;
+  // Where thresholds decide, evidence that has not begun with the traffic would only be half of it.
+  const missed = (status.canaryWeight ?? 0) > 0 && methodOf(spec.analysis) === "threshold";
+  return waits || missed ? undefined : "begin";
 }
 
 /** Whether the rollback hooks are to be asked: once per interval of a run. */

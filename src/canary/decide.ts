@@ -1,5 +1,8 @@
 import type { CanaryPhase, CanarySpec, CanaryStatus, CheckResult } from "../api/canary.ts";
-import { drained, isOverdue, msUntilStep, nextStep } from "./steps.ts";
+import { failureOf } from "./failure.ts";
+import type { ShareLook } from "./share-look.ts";
+import { hold, isClosed, step, withoutTraffic } from "./step.ts";
+import { drained, isOverdue, msUntilStep } from "./steps.ts";
 
 /** Phases as Flagger names them. */
 export type Phase = CanaryPhase;
@@ -33,6 +36,8 @@ export interface Gates {
 
 /** What the metrics said at this step, judged. */
 export interface Check {
+  /** The shares of the bad requests decide; this is shown beside them. */
+  readonly onlyShown?: true;
   readonly verdict: CheckResult["verdict"];
   readonly checks: readonly CheckResult[];
   /** Failed checks of this run, including this one. */
@@ -56,6 +61,8 @@ export interface Seen {
   readonly notRouted?: string | undefined;
   /** Missing: no check was due. */
   readonly check?: Check | undefined;
+  /** Missing: the metrics were not read. */
+  readonly share?: ShareLook | undefined;
   readonly gates: Gates;
   /** The target has no pods: those of an earlier run cannot be taken for the next one's. */
   readonly canaryGone: boolean;
@@ -127,10 +134,6 @@ export function decide(input: Input): Decision {
   return onPhase[phase](input);
 }
 
-function hold(reason: string, message: string): Decision {
-  return { do: "hold", reason, message };
-}
-
 function targetMissing({ targetRef }: CanarySpec, then = "the primary serves the promoted revision"): Decision {
   return hold("TargetMissing", `${targetRef.kind} ${targetRef.name}, which spec.targetRef names, does not exist; ${then}`);
 }
@@ -175,8 +178,6 @@ function progress(input: Input): Decision {
   if (spec.skipAnalysis) return { do: "promote" };
   // A primary that only grows or moves is worth waiting for; one that is stuck needs the new revision.
   if (seen.primary.state === "progressing") return hold("PrimaryNotReady", seen.primary.message);
-  // Any watch event wakes us; a step is still taken only once per interval.
-  if (msUntilStep(spec, status, seen.nowMs) > 0) return hold("StepNotDue", "the next step is not due yet");
   return step(input);
 }
 
@@ -185,67 +186,6 @@ function moved({ status, seen }: Input): Decision {
   if (seen.revision === undefined || seen.revision === status.promotedRevision) return { do: "cancel" };
   // A new pod template rolls the pods; for new configs alone they have to go and come again.
   return { do: seen.onlyConfigs ? "cancel" : "start" };
-}
-
-/** The normal step: what a passed check earns. */
-function step(input: Input): Decision {
-  const { gates, notRouted } = input.seen;
-  const notPassed = withoutPass(input);
-  if (notPassed) return notPassed;
-  const next = nextStep(input.spec.analysis, input.status);
-  if (next.do === "promote" && isClosed(gates.promotion))
-    return { do: "await", phase: "WaitingPromotion", message: gates.promotion.message };
-  if (next.do === "shift" && notRouted !== undefined) return hold("RouteNotAccepted", notRouted);
-  return next;
-}
-
-/** Why no step is earned. Only a weighted run's first one needs no check: there is nothing to measure yet. */
-function withoutPass({ spec, status, seen: { check } }: Input): Decision | undefined {
-  if (check?.verdict === "pass") return undefined;
-  if (check) return hold(check.verdict === "fail" ? "CheckFailed" : "CheckInconclusive", check.message);
-  const firstStep = spec.analysis.iterations === undefined && withoutTraffic(status);
-  return firstStep ? undefined : hold("CheckNotDue", "the next check has not run yet");
-}
-
-function isClosed(gate: Gate | undefined): gate is Gate {
-  return gate !== undefined && !gate.open;
-}
-
-/** Why this revision has failed, the worst first. */
-function failureOf(input: Input): NotReady | undefined {
-  const { seen } = input;
-  const { canary, check, gates } = seen;
-  if (canary.state === "stuck") return unlessShared(canary, seen);
-  if (gates.rollback?.open) return { reason: "RollbackRequested", message: gates.rollback.message, commitsFault: false };
-  if (check?.rollBack) return { reason: "CheckFailed", message: check.message, commitsFault: passesOnPrimary(check) };
-  return canary.state === "progressing" ? unreadyFor(input, canary) : undefined;
-}
-
-/** Why a canary that is not ready now has failed; `undefined`: it may become ready yet. */
-function unreadyFor({ spec, status, seen }: Input, canary: NotReady): NotReady | undefined {
-  if (flaps({ spec, status }, canary)) return unlessShared(canary, seen);
-  if (!isOverdue(spec, status, seen.nowMs)) return undefined;
-  return unlessShared({ ...canary, reason: "ProgressDeadlineExceeded", message: `not ready within progressDeadlineSeconds: ${canary.message}` }, seen);
-}
-
-/** Pods that lose their readiness under traffic are a failed check; once alone may happen to anybody. */
-function flaps({ spec, status }: Pick<Input, "spec" | "status">, { reason }: NotReady): boolean {
-  const failedChecks = (status.failedChecks ?? 0) + 1;
-  return reason === "ReadinessLost" && !withoutTraffic(status) && failedChecks >= Math.max(2, spec.analysis.threshold);
-}
-
-/** A primary that does not serve either speaks for the cluster being at fault, not the commit. */
-function unlessShared({ reason, message, commitsFault }: NotReady, { primary }: Seen): NotReady {
-  return { reason, message, commitsFault: commitsFault && primary.state === "ready" };
-}
-
-/** Whether the primary passes what the canary fails: without that it may be a shared outage. */
-function passesOnPrimary({ checks }: Check): boolean {
-  return checks.some(({ verdict, primaryPassed }) => verdict === "fail" && primaryPassed === true);
-}
-
-function withoutTraffic({ canaryWeight }: CanaryStatus): boolean {
-  return (canaryWeight ?? 0) === 0;
 }
 
 function promote(input: Input): Decision {

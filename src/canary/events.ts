@@ -1,5 +1,6 @@
 import type { CanaryStatus } from "../api/canary.ts";
 import type { Phase } from "./decide.ts";
+import { isNotable } from "./share-look.ts";
 
 /** One thing that has changed, for `kubectl describe` and the log. */
 export interface CanaryEvent {
@@ -14,7 +15,20 @@ export function eventsOf(before: CanaryStatus, after: CanaryStatus): CanaryEvent
   const moved = [...runEvents(before, after), ...phaseEvents(before, after)];
   if (moved.length > 0) return moved.map((event) => ({ ...event, message: `${event.message}${weightChange(before, after)}` }));
   const shifted = weightEvents(before, after);
-  return shifted.length > 0 ? shifted : checkEvents(before, after);
+  const said = after.evidence?.acts ? [] : checkEvents(before, after);
+  return [...(shifted.length > 0 ? shifted : said), ...evidenceEvents(before, after)];
+}
+
+/** What the shares of the bad requests say, when it is something else than before. */
+function evidenceEvents({ evidence: before }: CanaryStatus, { evidence: after }: CanaryStatus): CanaryEvent[] {
+  if (!after || after.reason === before?.reason) return [];
+  if (after.acts) return isNotable(after.reason) ? warning(after.reason, after.message) : [];
+  return after.verdict === "fail" ? normal("ShareWouldRollBack", `method share would roll back now: ${after.message}`) : [];
+}
+
+/** Why a step was taken or the run ended well, where the shares of the bad requests decide. */
+function because({ evidence }: CanaryStatus): string {
+  return evidence?.acts ? `: ${evidence.message}` : "";
 }
 
 function weightChange({ canaryWeight: was = 0 }: CanaryStatus, { canaryWeight: is = 0 }: CanaryStatus): string {
@@ -52,7 +66,7 @@ const onEnter: Partial<Record<Phase, (before: CanaryStatus, after: CanaryStatus)
   },
   Waiting: (_, { trackedRevision }) => normal("WaitingForRollout", `a confirm-rollout hook holds ${trackedRevision}`),
   WaitingPromotion: (_, { trackedRevision }) => normal("WaitingForPromotion", `a confirm-promotion hook holds ${trackedRevision}`),
-  Promoting: (_, { trackedRevision }) => normal("CanaryPromoting", `${trackedRevision} is copied to the primary`),
+  Promoting: (_, after) => normal("CanaryPromoting", `${after.trackedRevision} is copied to the primary${because(after)}`),
   Succeeded: (_, { trackedRevision }) => normal("CanaryPromoted", `${trackedRevision} is promoted`),
   Failed: (_, { failure, trackedRevision }) => warning("CanaryRolledBack", `${trackedRevision} failed (${failure?.reason ?? "Failed"}): ${failure?.message ?? "no reason is known"}`),
   Terminating: () => normal("CanaryTerminating", "the target gets its pods and traffic back"),
@@ -61,12 +75,14 @@ const onEnter: Partial<Record<Phase, (before: CanaryStatus, after: CanaryStatus)
 /** Each names the revision: those of two runs are not one and the same. */
 function weightEvents(
   { canaryWeight: was = 0 }: CanaryStatus,
-  { canaryWeight: is = 0, phase, trackedRevision }: CanaryStatus,
+  after: CanaryStatus,
 ): CanaryEvent[] {
+  const { canaryWeight: is = 0, phase, trackedRevision } = after;
   if (is === was) return [];
   const lost = is < was && phase === "Progressing";
   const change = `${trackedRevision}: canary weight ${was} → ${is}`;
-  return lost ? warning("TrafficReturned", `${change}: the canary does not serve`) : normal("WeightShifted", change);
+  if (lost) return warning("TrafficReturned", `${change}: the canary does not serve`);
+  return normal("WeightShifted", `${change}${was > 0 ? because(after) : ""}`);
 }
 
 function checkEvents(before: CanaryStatus, after: CanaryStatus): CanaryEvent[] {

@@ -2,6 +2,7 @@ import type { CanaryStatus } from "../api/canary.ts";
 import { findCondition, isoSeconds, nextConditions, type Outcome } from "../api/conditions.ts";
 import type { Condition } from "../api/meta.ts";
 import type { Decision, Phase, Seen } from "./decide.ts";
+import { isNotable, wordsOf } from "./share-look.ts";
 
 /** What the status takes over from the observation, beside what {@link Seen} decides by. */
 export interface Facts {
@@ -38,9 +39,11 @@ export function nextStatus(status: CanaryStatus, decision: Decision, facts: Fact
 }
 
 /** What a check leaves behind. A check takes its interval like a step, whatever it gave. */
-function measurement({ check, nowMs }: Seen): Change {
-  if (!check) return {};
+function measurement({ check, share, nowMs }: Seen): Change {
+  const said: Change = share?.kind === "verdict" && share.acts ? { verdict: share.verdict } : {};
+  if (!check) return said;
   const { verdict, failedChecks, checks } = check;
+  if (check.onlyShown) return { ...said, checks: [...checks] };
   return { verdict, failedChecks, checks: [...checks], steppedAt: new Date(nowMs).toISOString() };
 }
 
@@ -125,6 +128,7 @@ const freshRun = {
   iterations: 0,
   verdict: undefined,
   checks: undefined,
+  evidence: undefined,
   failure: undefined,
   revertRef: undefined,
   firstTrafficAt: undefined,
@@ -160,6 +164,11 @@ const ordinary = new Set([
   "UpToDate",
   "CanaryEnding",
   "StepNotDue",
+  "EvidenceNotDue",
+  "EvidenceBegins",
+  "WarmingUp",
+  "NotEnoughEvidence",
+  "MinDuration",
   "CheckNotDue",
   "Draining",
   "RevisionFailed",
@@ -182,11 +191,17 @@ function outcomeOf(status: CanaryStatus, decision: Decision, before: Condition |
 }
 
 /** Between two steps the last word stands, so that it does not flicker. */
-function asBefore({ phase, verdict, checks }: CanaryStatus, usual: Outcome, before: Condition | undefined): Outcome {
+function asBefore(status: CanaryStatus, usual: Outcome, before: Condition | undefined): Outcome {
+  const { phase, evidence } = status;
+  if (evidence?.acts) return isNotable(evidence.reason) ? { ...usual, reason: evidence.reason, message: wordsOf(evidence) } : usual;
+  const waits = phase === "Waiting" || phase === "WaitingPromotion";
+  return waits && before?.reason === phase ? { ...usual, message: before.message } : asLastChecked(status, usual);
+}
+
+function asLastChecked({ phase, verdict, checks }: CanaryStatus, usual: Outcome): Outcome {
   if (phase === "Progressing" && verdict !== undefined && verdict !== "pass") {
     const message = (checks ?? []).filter((check) => check.verdict === verdict).map((check) => check.message).join("; ");
     return { ...usual, reason: verdict === "fail" ? "CheckFailed" : "CheckInconclusive", message };
   }
-  const waits = phase === "Waiting" || phase === "WaitingPromotion";
-  return waits && before?.reason === phase ? { ...usual, message: before.message } : usual;
+  return usual;
 }

@@ -7,22 +7,38 @@ type Analysis = CanarySpec["analysis"];
 export const drainMs = 3_000;
 
 /**
- * The same status with no step and no first traffic later than now. A clock that was set back, or another replica's that went
+ * The same status with no step, first traffic or reading later than now. A clock that was set back, or another replica's that went
  * ahead, must not make a run wait for the time to come again.
  */
-export function notLater<Status extends Pick<CanaryStatus, "steppedAt" | "firstTrafficAt">>(status: Status, nowMs: number): Status {
+export function notLater<Status extends Pick<CanaryStatus, "steppedAt" | "firstTrafficAt" | "evidence">>(
+  status: Status,
+  nowMs: number,
+): Status {
   const isLater = (time: string | undefined): boolean => time !== undefined && Date.parse(time) > nowMs;
   const now = new Date(nowMs).toISOString();
   return {
     ...status,
     ...(isLater(status.steppedAt) ? { steppedAt: now } : {}),
     ...(isLater(status.firstTrafficAt) ? { firstTrafficAt: now } : {}),
+    ...(status.evidence && isLater(status.evidence.readAt) ? { evidence: { ...status.evidence, readAt: now, nextReadAt: now } } : {}),
   };
 }
 
 /** Time until the next step or check may be taken; 0: now. The first step of a run is due at once. */
 export function msUntilStep(spec: CanarySpec, { steppedAt }: CanaryStatus, nowMs: number): number {
   return steppedAt === undefined ? 0 : Math.max(0, Date.parse(steppedAt) + parseDurationMs(spec.analysis.interval) - nowMs);
+}
+
+/** Time until a promotion is not too early; 0: it is not. */
+export function msUntilMinDuration({ analysis }: CanarySpec, { firstTrafficAt, startedAt }: CanaryStatus, nowMs: number): number {
+  const since = firstTrafficAt ?? startedAt;
+  if (analysis.minDuration === undefined || since === undefined) return 0;
+  return Math.max(0, Date.parse(since) + parseDurationMs(analysis.minDuration) - nowMs);
+}
+
+/** Time until the metrics can be read again; 0: now. `undefined`: there is nothing to go on with. */
+export function msUntilRead({ evidence }: CanaryStatus, nowMs: number): number | undefined {
+  return evidence && Math.max(0, Date.parse(evidence.nextReadAt) - nowMs);
 }
 
 /** Time until what is at rest may lose its pods; 0: now. */
@@ -35,9 +51,14 @@ export function drained(status: CanaryStatus, nowMs: number): boolean {
   return msUntilDrained(status, nowMs) === 0;
 }
 
-/** Time until the progress deadline, counted from the latest of: the run's start, its last step, the last phase. */
-export function msUntilDeadline(spec: CanarySpec, { startedAt, steppedAt, lastTransitionTime }: CanaryStatus, nowMs: number): number {
-  const since = Math.max(...[startedAt, steppedAt, lastTransitionTime].map((time) => (time === undefined ? 0 : Date.parse(time))));
+/** Time until the progress deadline, counted from the latest of: the run's start, its last step or reading, the last phase. */
+export function msUntilDeadline(
+  spec: CanarySpec,
+  { startedAt, steppedAt, lastTransitionTime, evidence }: CanaryStatus,
+  nowMs: number,
+): number {
+  const readAt = evidence?.acts ? evidence.readAt : undefined;
+  const since = Math.max(...[startedAt, steppedAt, lastTransitionTime, readAt].map((time) => (time === undefined ? 0 : Date.parse(time))));
   return Math.max(0, since + spec.progressDeadlineSeconds * 1_000 - nowMs);
 }
 
@@ -66,6 +87,9 @@ function nextIteration(wanted: number, passed: number, weight: number): ReturnTy
   return passed + 1 < wanted ? { do: "count" } : { do: "shift", weight: 100 };
 }
 
+/** Phases in which a new revision is judged. */
+export const judged: ReadonlySet<CanaryPhase | undefined> = new Set(["Progressing", "WaitingPromotion"]);
+
 /** Phases in which time alone may change what is to be done. */
 const running: ReadonlySet<CanaryPhase | undefined> = new Set([
   "Waiting",
@@ -81,6 +105,7 @@ export function msUntilNext(spec: CanarySpec, status: CanaryStatus, nowMs: numbe
   const draining = msUntilDrained(status, nowMs);
   if (status.phase === "Initializing") return msUntilDeadline(spec, status, nowMs) || undefined;
   if (!running.has(status.phase)) return draining > 0 ? draining : undefined;
-  const waits = [msUntilStep(spec, status, nowMs), draining, msUntilDeadline(spec, status, nowMs)].filter((wait) => wait > 0);
+  const reading = judged.has(status.phase) ? (msUntilRead(status, nowMs) ?? 0) : 0;
+  const waits = [msUntilStep(spec, status, nowMs), draining, reading, msUntilDeadline(spec, status, nowMs)].filter((wait) => wait > 0);
   return Math.min(...waits, parseDurationMs(spec.analysis.interval));
 }

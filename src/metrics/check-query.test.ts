@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { canary as canaryKind, type Canary, type CanaryMetric } from "../api/canary.ts";
+import type { CanaryMetric } from "../api/analysis.ts";
+import { canary as canaryKind, type Canary } from "../api/canary.ts";
 import { parseObject } from "../api/meta.ts";
 import { checkQuery, type CheckQueryInput } from "./check-query.ts";
 import { measure } from "./measure.ts";
@@ -30,7 +31,7 @@ function queries(metric: Partial<CanaryMetric>, { agoMs, ...more }: Partial<Chec
   const subject = canary(metric);
   return checkQuery({
     canary: subject,
-    metric: subject.spec.analysis.metrics[0]!,
+    metric: subject.spec.analysis.metrics![0]!,
     source: () => "contour",
     sinceMs: nowMs - (agoMs ?? 600_000),
     nowMs,

@@ -1,4 +1,5 @@
-import type { Canary, CanaryMetric } from "../api/canary.ts";
+import type { CanaryMetric } from "../api/analysis.ts";
+import type { Canary } from "../api/canary.ts";
 import { parseDurationMs } from "../lib/duration.ts";
 import { StalledError } from "../lib/errors.ts";
 import { builtinMetrics, isBuiltin, type QueryInput, type Side, type SourceName, sources } from "./queries.ts";

@@ -14,7 +14,7 @@ interface AskedQuery {
 export type QueryObserver = (query: AskedQuery) => void;
 
 /** The same provider, with an observer that hears of every query. */
-export function observedProvider({ query, series }: MetricProvider, observer: QueryObserver): MetricProvider {
+export function observedProvider(provider: MetricProvider, observer: QueryObserver): MetricProvider {
   const watched = async <T>(work: () => Promise<T>, resultOf: (answer: T) => AskedQuery["result"]): Promise<T> => {
     const startedMs = performance.now();
     const tell = (result: AskedQuery["result"]): void => observer({ result, durationMs: performance.now() - startedMs });
@@ -27,9 +27,10 @@ export function observedProvider({ query, series }: MetricProvider, observer: Qu
       throw error;
     }
   };
+  const { series } = provider;
   const found = (answer: readonly RawSeries[]): AskedQuery["result"] => (answer.length > 0 ? "series" : "noData");
   return {
-    query: (...args) => watched(() => query(...args), ({ kind }) => kind),
+    query: (...args) => watched(() => provider.query(...args), ({ kind }) => kind),
     series: series && {
       samples: (...args) => watched(() => series.samples(...args), found),
       steps: (...args) => watched(() => series.steps(...args), found),

@@ -38,7 +38,7 @@ describe.skipIf(!hasTool("prometheus"))("a real Prometheus", () => {
   });
 
   const reader = () => prometheusSeries({ address: real?.url ?? "", timeoutMs: 5_000 });
-  const pods = (series: readonly RawSeries[]) => series.map(({ labels }) => labels["pod"]).toSorted();
+  const pods = (series: readonly RawSeries[]) => series.map(({ labels }) => labels["pod"] ?? "").toSorted((a, b) => a.localeCompare(b));
   const selected = (...matchers: Selector["matchers"]) => ({ metric: "hits_total", matchers });
 
   test("gives every stored sample with its own time", async () => {
@@ -98,7 +98,8 @@ describe("answers that no Prometheus of this machine gives", () => {
       [0, "0.5", "1", "4"],
       [1, "-0.001", "0.001", "2"],
     ];
-    const [one] = await answered(matrix([{ metric: { __name__: "m", pod: "a" }, histograms: [[1.5, { count: "6", sum: "3", buckets }]] }]));
+    const histograms = [[1.5, { count: "6", sum: "3", buckets }]];
+    const [one] = await answered(matrix([{ metric: { __name__: "m", pod: "a" }, histograms }]));
     expect(one?.labels).toEqual({ pod: "a" });
     expect(one?.histograms).toEqual([
       {

@@ -1,4 +1,5 @@
-import { type Canary, canary as canaryKind, type CanaryMetric } from "../../api/canary.ts";
+import type { CanaryMetric } from "../../api/analysis.ts";
+import { type Canary, canary as canaryKind } from "../../api/canary.ts";
 import { metricTemplate } from "../../api/metric-template.ts";
 import { keyOf, type KubeObject, type ObjectRef } from "../../api/object.ts";
 import { type Cluster, clusterOf, kindsRead } from "../../controllers/canary/cluster.ts";
@@ -87,7 +88,7 @@ async function lintCanary({ findings, cluster: { open, closed, kube }, defaults 
   const signal = new AbortController().signal;
   for (const check of checks)
     if (hasRouter || !needRouter.has(check.field)) await findings.check(given, check.field, () => check.run(signal));
-  for (const [index, metric] of canary.spec.analysis.metrics.entries())
+  for (const [index, metric] of (canary.spec.analysis.metrics ?? []).entries())
     await findings.check(given, `spec.analysis.metrics[${index}]`, () => requireQuery(canary, metric, templates));
 }
 

@@ -1,4 +1,5 @@
-import type { Canary, CanaryMetric, RouterName } from "../../api/canary.ts";
+import type { CanaryMetric } from "../../api/analysis.ts";
+import type { Canary, RouterName } from "../../api/canary.ts";
 import type { Judgement } from "../../analysis/threshold.ts";
 import type { MetricTemplate } from "../../api/metric-template.ts";
 import type { Router } from "../../routing/router.ts";

@@ -58,7 +58,7 @@ function remember({ refused = [] }: CanaryStatus, entry: Refused): Refused[] {
 function evidenceOf({ spec, status }: Canary, failure: NonNullable<CanaryStatus["failure"]>): Evidence {
   const { reason, message: sentence, failedAt, weight } = failure;
   const checks = (status.checks ?? []).map(({ name, verdict, value, primary, primaryPassed }) => {
-    const metric = spec.analysis.metrics.find((each) => each.name === name);
+    const metric = spec.analysis.metrics?.find((each) => each.name === name);
     const limits = metric ? { ...rangeOf(metric), unit: unitOf(metric) } : {};
     return { name, value, primary, ...limits, passed: verdict === "pass", primaryPassed };
   });

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { aCanary } from "../../../test/builders.ts";
-import type { CanaryWebhook } from "../../api/canary.ts";
+import type { CanaryWebhook } from "../../api/analysis.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { ask } from "./hooks.ts";
 

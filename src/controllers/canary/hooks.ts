@@ -1,5 +1,6 @@
 import { request } from "undici";
-import type { Canary, CanaryWebhook } from "../../api/canary.ts";
+import type { CanaryWebhook } from "../../api/analysis.ts";
+import type { Canary } from "../../api/canary.ts";
 import type { Gate } from "../../canary/decide.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";

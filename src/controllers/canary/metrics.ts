@@ -1,7 +1,8 @@
 import { checkOf } from "../../analysis/check.ts";
 import type { MetricSample } from "../../analysis/sample.ts";
 import { judge, type Judgement } from "../../analysis/threshold.ts";
-import type { Canary, CanaryMetric } from "../../api/canary.ts";
+import type { CanaryMetric } from "../../api/analysis.ts";
+import type { Canary } from "../../api/canary.ts";
 import { type KindRef, keyOf } from "../../api/object.ts";
 import type { Kube } from "../../kube/kube.ts";
 import { StalledError } from "../../lib/errors.ts";

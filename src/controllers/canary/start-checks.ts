@@ -29,7 +29,7 @@ interface Start extends MetricDeps {
 /** What can be known to be wrong with a Canary before it begins anything, in the order in which it is said. */
 export function startChecks(start: Start, canary: Canary): StartCheck[] {
   const { cluster, all, router, inputs, target } = start;
-  const metrics = canary.spec.analysis.metrics.map((metric, index): StartCheck => ({
+  const metrics = (canary.spec.analysis.metrics ?? []).map((metric, index): StartCheck => ({
     field: `spec.analysis.metrics[${index}]`,
     run: (signal) => validateMetric(start, canary, metric, signal),
   }));

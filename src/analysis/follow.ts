@@ -1,0 +1,110 @@
+import type { ShareStatus } from "../api/share-evidence.ts";
+import { nextReadMs, readSamples, type Samples, startReading } from "./reading.ts";
+import { currentStep, observeScrape, type RunState, startRun, type StepRecord, takeStep } from "./run.ts";
+import type { Past, Scrape, ShareRules } from "./share.ts";
+import { type SourceName, sources, type Subject } from "./sources.ts";
+import { store, type Stored } from "./stored.ts";
+import type { ShareVerdict } from "./verdict.ts";
+
+/** What is known before the canary's first traffic. */
+export interface Start {
+  readonly past: Past;
+  readonly boundsMs: readonly number[];
+  readonly source: SourceName;
+  /** Percent of traffic that the canary gets now. */
+  readonly weight: number;
+  readonly atMs: number;
+}
+
+/** Begins to follow a rollout whose canary gets traffic from now on. */
+export function beginFollowing({ source, ...start }: Start): Stored {
+  return { run: startRun(start), reading: startReading(start.atMs), source };
+}
+
+/** Whom the samples are about, and by which rules they are judged. */
+export interface Following {
+  readonly subject: Subject;
+  readonly rules: ShareRules;
+  /** `none`: the primary's requests are not looked at. */
+  readonly baseline: "primary" | "none";
+}
+
+/** The same rollout after the samples of one poll; what was in them before changes nothing. Pure. */
+export function follow(stored: Stored, samples: Samples, { subject, rules, baseline }: Following): Stored {
+  const run = structuredClone(stored.run);
+  const { boundsMs } = run;
+  const { scrapes, state } = readSamples(stored.reading, samples, { source: sources[stored.source], subject, boundsMs });
+  for (const scrape of scrapes) observeScrape(run, baseline === "none" ? alone(scrape) : weighted(scrape, run), rules);
+  return { ...stored, run, reading: state };
+}
+
+/** The same rollout with another weight from now on. Pure. */
+export function stepped(stored: Stored, step: { readonly weight: number; readonly atMs: number }): Stored {
+  const run = structuredClone(stored.run);
+  takeStep(run, step);
+  return { ...stored, run };
+}
+
+/** A scrape says something of the split only when the weight stood for all of its time. */
+function weighted(scrape: Scrape, run: RunState): Scrape {
+  const { fromMs, weight } = currentStep(run);
+  return scrape.fromMs >= fromMs && weight > 0 && weight < 100 ? { ...scrape, weight } : scrape;
+}
+
+const nothing = { requests: 0, bad: 0 };
+
+function alone(scrape: Scrape): Scrape {
+  return {
+    ...scrape,
+    errors: { canary: scrape.errors.canary, stable: nothing },
+    slow: scrape.slow.map(({ canary }) => ({ canary, stable: nothing })),
+  };
+}
+
+/** Weight to begin with again after all traffic was taken away. */
+export function firstWeightOf({ run }: Stored): number | undefined {
+  return run.steps.find(({ weight }) => weight > 0)?.weight;
+}
+
+/** More says no more, and JSON has no infinity. */
+const mostEvidence = 1e9;
+
+/** What the status says of a rollout that is followed. `acts`: whether the verdict decides, or is only shown. */
+export function reportOf(stored: Stored, verdict: ShareVerdict, { acts, nowMs }: { acts: boolean; nowMs: number }): ShareStatus {
+  const { numbers, reason, message } = verdict;
+  const { power } = numbers;
+  return {
+    acts,
+    verdict: verdict.verdict,
+    reason,
+    message,
+    evidence: shown(numbers.evidence),
+    peak: shown(numbers.peak),
+    limit: shown(numbers.limit),
+    dispersion: shown(numbers.dispersion),
+    dispersionMeasured: numbers.measured,
+    baseline: shown(power.baseline * 100),
+    ...(power.visibleRate === undefined ? {} : { visible: shown(power.visibleRate * 100) }),
+    needed: power.needed.map((each) => ({ ...each })),
+    steps: stored.run.steps.map(stepShown),
+    source: stored.source,
+    readAt: new Date(nowMs).toISOString(),
+    nextReadAt: new Date(nextReadMs(stored.reading, nowMs)).toISOString(),
+    state: store(stored),
+  };
+}
+
+function stepShown({ weight, fromMs, canary, stable, logEvidence }: StepRecord): ShareStatus["steps"][number] {
+  return {
+    weight,
+    from: new Date(fromMs).toISOString(),
+    canary: { ...canary },
+    stable: { ...stable },
+    evidence: shown(Math.min(Math.exp(logEvidence), mostEvidence)),
+  };
+}
+
+/** Four digits that count. */
+function shown(value: number): number {
+  return Number(value.toPrecision(4));
+}

@@ -1,0 +1,49 @@
+import { z } from "zod";
+
+const tally = z.object({
+  requests: z.number().describe("Requests of this version."),
+  bad: z.number().describe("Of these, the failed ones."),
+});
+
+const step = z.object({
+  weight: z.number().describe("Percent of traffic."),
+  from: z.string().describe("When it began, RFC 3339."),
+  canary: tally,
+  stable: tally.describe("The primary, at the same time."),
+  evidence: z.number().describe("Against the canary at the end of the step; at most 1e9."),
+});
+
+/** What the shares of the bad requests say of a release, step by step. */
+export const shareEvidence = z.object({
+  peak: z.number().describe("The most that the evidence ever was; at most 1e9."),
+  limit: z.number().describe("Evidence at which the release is rolled back."),
+  steps: z.array(step).max(40).describe("Oldest first; of more than 40 the newest."),
+});
+export type ShareEvidence = z.infer<typeof shareEvidence>;
+
+/** The share verdict of a Canary's tracked revision. */
+export const shareStatus = shareEvidence.extend({
+  acts: z.boolean().describe("Whether it decides; with method threshold it is only shown."),
+  verdict: z.enum(["pass", "fail", "inconclusive"]),
+  reason: z.string().describe("CamelCase word for programs: EvidenceAgainst, NoTraffic, GoodSoFar, …"),
+  message: z.string().describe("The verdict in one sentence."),
+  evidence: z.number().describe("As it stands; at most 1e9."),
+  dispersion: z.number().describe("How large the clumps are that the primary's errors come in; 1: one by one."),
+  dispersionMeasured: z.boolean().describe("Whether that was measured between pods, or is assumed."),
+  baseline: z.number().describe("Failed part of the primary's requests, in percent."),
+  visible: z.number().optional().describe("Smallest rate of errors that this rollout could have shown, in percent; missing: only near total failure."),
+  needed: z
+    .array(
+      z.object({
+        times: z.number().describe("A canary that fails so many times as often as the primary."),
+        requests: z.number().optional().describe("Canary requests until it is found; missing: never, it is within what is tolerated."),
+        seconds: z.number().optional().describe("The same in time, at the canary's traffic of now."),
+      }),
+    )
+    .describe("What it takes to find a worse release."),
+  source: z.string().describe("Whose metrics count the requests."),
+  readAt: z.string().describe("When the metrics were last read, RFC 3339."),
+  nextReadAt: z.string().describe("When they will be read again."),
+  state: z.string().describe("What a restart goes on from; for Serin alone."),
+});
+export type ShareStatus = z.infer<typeof shareStatus>;
