@@ -33,22 +33,35 @@ export async function holdsOf(deps: Deps, sync: Sync, rendered: readonly KubeObj
   return [...holds, ...(await Promise.all(again.map((refused) => refusedHold(deps, { sync, rendered }, refused, signal))))];
 }
 
-/** As {@link holdsOf}, rendering only when there is something that could be held: most of the time there is not. */
+/** Reverts by the Sync that they act on while they hold, and Canaries that refuse something. */
+const holdingIndex = "revert: holds back from";
+const refusingIndex = "canary: refuses";
+
+/**
+ * As {@link holdsOf}, rendering only when there is something that could be held: most of the time there is not, and finding
+ * that out costs the same however many Reverts and Canaries there are. Call once, at wiring: defines indexes.
+ */
 export function lazyHoldsOf(
   deps: Deps,
 ): (sync: Sync, rendered: () => Promise<readonly KubeObject[]>, signal: AbortSignal) => Promise<Hold[]> {
+  deps.reverts.addIndex(holdingIndex, (revert) => (isHolding(revert) ? [keyOfSync(revert)] : []));
+  deps.canaries.addIndex(refusingIndex, ({ status }) => ((status.refused ?? []).length > 0 ? ["yes"] : []));
   return async (sync, rendered, signal) => {
     // After a start nothing may go out before it is known what is held back.
     await Promise.all([deps.reverts.informer.whenSynced(signal), deps.canaries.informer.whenSynced(signal)]);
-    const active = deps.reverts.list().some((revert) => isHolding(revert) && actsOn(revert, sync));
-    const refused = deps.canaries.list().some(({ status }) => (status.refused ?? []).length > 0);
+    const active = deps.reverts.byIndex(holdingIndex, keyOf(sync.metadata)).length > 0;
+    const refused = deps.canaries.byIndex(refusingIndex, "yes").length > 0;
     return active || refused ? holdsOf(deps, sync, await rendered(), signal) : [];
   };
 }
 
 /** Whether the Revert's Sync is this one. */
-export function actsOn({ metadata, spec }: Revert, sync: Sync): boolean {
-  return spec.syncRef.name === sync.metadata.name && (spec.syncRef.namespace ?? metadata.namespace) === sync.metadata.namespace;
+export function actsOn(revert: Revert, { metadata: { namespace, name } }: Sync): boolean {
+  return keyOfSync(revert) === keyOf({ namespace, name });
+}
+
+function keyOfSync({ metadata, spec: { syncRef } }: Revert): string {
+  return keyOf({ namespace: syncRef.namespace ?? metadata.namespace, name: syncRef.name });
 }
 
 interface Rendered {

@@ -1,4 +1,7 @@
+import { managers } from "../../api/meta.ts";
 import { keyOf, type KindRef, type KubeObject, type ObjectRef, refOf } from "../../api/object.ts";
+import { ownedDigest } from "../../gitops/project.ts";
+import { mustTakeOver } from "../../gitops/takeover.ts";
 import type { Change, Informer, Informers } from "../../kube/kube.ts";
 import type { Clock } from "../../lib/clock.ts";
 
@@ -8,12 +11,20 @@ export interface Live {
   ensure(kinds: Iterable<KindRef>, signal: AbortSignal): Promise<void>;
   /** The newest known state. Its kind must have been given to `ensure`. */
   find(ref: ObjectRef): KubeObject | undefined;
+  /** What the fields that Syncs own of the object are, and whether people wrote to it by hand. Worked out once for each version. */
+  owned(ref: ObjectRef): Owned | undefined;
   /** All objects of the kind that informers saw. */
   list(kind: KindRef): KubeObject[];
   /** Remembers what the API server returned for a write until the watch has caught up. */
   wrote(stored: KubeObject): void;
   /** Calls the handler for each change of any watched kind. */
   onChange(handler: (change: Change) => void): () => void;
+}
+
+/** What tells drift. */
+interface Owned {
+  readonly digest: string;
+  readonly byHand: boolean;
 }
 
 /** How long the first list of a kind may take. */
@@ -50,6 +61,12 @@ export function createLive({ informers, clock }: { readonly informers: Informers
     informer.onChange(onSeen);
     return informer;
   };
+  const find = (ref: ObjectRef): KubeObject | undefined => {
+    const seen = watch(ref).find(keyOf(ref));
+    const own = written.size === 0 ? undefined : written.get(keyOfRef(ref));
+    const useOwn = own !== undefined && clock.nowMs() - own.atMs < maxLagMs && !isNewer(seen, own.stored);
+    return useOwn ? own.stored : seen;
+  };
   return {
     ensure: async (kinds, signal) => {
       const within = AbortSignal.any([signal, AbortSignal.timeout(syncTimeoutMs)]);
@@ -60,12 +77,8 @@ export function createLive({ informers, clock }: { readonly informers: Informers
         });
       }
     },
-    find: (ref) => {
-      const seen = watch(ref).find(keyOf(ref));
-      const own = written.get(keyOfRef(ref));
-      const useOwn = own !== undefined && clock.nowMs() - own.atMs < maxLagMs && !isNewer(seen, own.stored);
-      return useOwn ? own.stored : seen;
-    },
+    find,
+    owned: rememberOwned(find),
     list: (kind) => watch(kind).list(),
     wrote: (stored) => {
       const ref = refOf(stored);
@@ -78,6 +91,19 @@ export function createLive({ informers, clock }: { readonly informers: Informers
       handlers.add(handler);
       return () => handlers.delete(handler);
     },
+  };
+}
+
+/** A known object never changes: a new version is a new object. */
+function rememberOwned(find: Live["find"]): Live["owned"] {
+  const known = new WeakMap<KubeObject, Owned>();
+  return (ref) => {
+    const object = find(ref);
+    const before = object && known.get(object);
+    if (!object || before) return before;
+    const owned = { digest: ownedDigest(object, managers.sync), byHand: mustTakeOver(object) };
+    known.set(object, owned);
+    return owned;
   };
 }
 

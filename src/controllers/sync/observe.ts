@@ -1,13 +1,11 @@
 import { type Canary, canary as canaryKind } from "../../api/canary.ts";
-import { apiVersion, managers, parseObject } from "../../api/meta.ts";
+import { apiVersion, parseObject } from "../../api/meta.ts";
 import { keyOf, type KubeObject, type ObjectRef, refOf } from "../../api/object.ts";
 import type { InventoryEntry, Sync } from "../../api/sync.ts";
 import { claimedIds, generatedIds, handedOverFacts, handOver, refuseGenerated } from "../../gitops/handover.ts";
 import { entryId, refOfEntry } from "../../gitops/inventory.ts";
 import { type Owner, prepare } from "../../gitops/manifest.ts";
 import { type Plan, plan, type PlanInput } from "../../gitops/plan.ts";
-import { ownedDigest } from "../../gitops/project.ts";
-import { mustTakeOver } from "../../gitops/takeover.ts";
 import { StalledError } from "../../lib/errors.ts";
 import { hashJson } from "../../lib/json.ts";
 import { settleAll } from "../../lib/parallel.ts";
@@ -51,7 +49,7 @@ export async function observe(deps: SyncDeps, sync: Sync, source: Source, signal
   const facts = handedOverFacts(claimants, (ref) => live.find(ref));
   const others = hashJson([sync.metadata.generation, holds, facts]);
   const inputs = `${await rendering.inputsAt(sync, repository, commit, signal)}-${others}`;
-  const settled = inputs === sync.status.inputs && inventory.every((entry) => isAsApplied(entry, live.find(refOfEntry(entry))));
+  const settled = inputs === sync.status.inputs && inventory.every((entry) => isAsApplied(entry, live));
   if (settled) return { source, inventory, inputs, planned: undefined };
   const planned = await planFrom(deps, { sync, source, inventory, holds, rendered: await render() }, signal);
   return { source, inventory, inputs, planned };
@@ -66,9 +64,10 @@ async function renderWhenReady(deps: SyncDeps, sync: Sync, source: Source, signa
 const handedKinds = [{ apiVersion: "apps/v1", kind: "Deployment" }, { apiVersion: "v1", kind: "Service" }];
 
 /** Whether the object is what was applied. An entry without digests is under way or waits to be pruned. */
-function isAsApplied({ digest, live: applied }: InventoryEntry, live: KubeObject | undefined): boolean {
-  if (digest === undefined || applied === undefined || !live) return false;
-  return ownedDigest(live, managers.sync) === applied && !mustTakeOver(live);
+function isAsApplied(entry: InventoryEntry, live: SyncDeps["live"]): boolean {
+  if (entry.digest === undefined || entry.live === undefined) return false;
+  const owned = live.owned(refOfEntry(entry));
+  return owned !== undefined && owned.digest === entry.live && !owned.byHand;
 }
 
 interface PlanFrom {
