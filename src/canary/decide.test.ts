@@ -10,6 +10,7 @@ const progressing: Health = { state: "progressing", reason: "PodsNotReady", mess
 const crashed: Health = { state: "stuck", reason: "CanaryCrashed", message: "container app ends again and again", commitsFault: true };
 const message = "a pod that was ready is not any more";
 const flapped: Health = { state: "progressing", reason: "ReadinessLost", message, commitsFault: true };
+const rescaled: Health = { state: "progressing", reason: "RolloutUnobserved", message: "not taken up yet", commitsFault: true };
 const unschedulable: Health = { state: "progressing", reason: "Unschedulable", message: "a pod has no node", commitsFault: false };
 
 function check(
@@ -92,6 +93,7 @@ describe("a run", () => {
 
   test.each<[string, Input, string]>([
     ["between two steps", rollout(unseen, { steppedAt: ago(30) }), "StepNotDue"],
+    ["while an autoscaler changes the canary", rollout({ canary: rescaled, ...unseen }), "CanaryNotReady"],
     ["while the canary gets ready", rollout({ canary: progressing, ...unseen }, { canaryWeight: 0 }), "CanaryNotReady"],
     ["on a check without a number", rollout({ check: check("inconclusive") }), "CheckInconclusive"],
     ["on a failed check below the threshold", rollout({ check: check("fail") }), "CheckFailed"],
@@ -179,6 +181,7 @@ describe("a promotion", () => {
     ["takes the traffic from a target that became a newer revision", promoting({ revision: "v3" }), { do: "shift", weight: 0 }],
     ["then goes on with the analysed one", promoting({ revision: "v3", primary: ready }, { canaryWeight: 0 }), { do: "handBack" }],
     ["takes the traffic from a canary that dies meanwhile", promoting({ canary: crashed }), { do: "shift", weight: 0 }],
+    ["leaves it with a canary that an autoscaler changes", promoting({ canary: rescaled, primary: progressing, primaryServes: false }), { do: "hold", reason: "PrimaryNotReady" }],
     ["fails when the primary never gets ready, back to its old pods", promoting({}, late), { do: "rollBack", weight: 0, reason: "PromotionFailed" }],
     ["leaves the traffic on the canary when no primary pod serves", promoting({ primaryServes: false, primary: crashed }, { canaryWeight: 60 }), { do: "rollBack", weight: 60 }],
     ["is cancelled when what was analysed is not to be had any more", promoting({ complete: false }), { do: "cancel" }],

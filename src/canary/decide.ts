@@ -1,5 +1,6 @@
 import type { CanaryPhase, CanarySpec, CanaryStatus, CheckResult } from "../api/canary.ts";
 import { failureOf } from "./failure.ts";
+import { stands } from "./health.ts";
 import type { ShareLook } from "./share-look.ts";
 import { hold, isClosed, step, withoutTraffic } from "./step.ts";
 import { drained, isOverdue, msUntilStep } from "./steps.ts";
@@ -172,7 +173,7 @@ function progress(input: Input): Decision {
   const failure = failureOf(input);
   if (failure) return { do: "rollBack", weight: 0, ...failure };
   if (seen.canary.state !== "ready") {
-    if (withoutTraffic(status)) return hold("CanaryNotReady", seen.canary.message);
+    if (withoutTraffic(status) || stands(seen.canary)) return hold("CanaryNotReady", seen.canary.message);
     return { do: "shift", weight: 0, ...(seen.canary.reason === "ReadinessLost" ? { lost: true } : {}) };
   }
   if (spec.skipAnalysis) return { do: "promote" };
@@ -200,12 +201,12 @@ function promote(input: Input): Decision {
 
 /** Whether the target serves the revision that was analysed, and nothing newer. */
 function canaryServes({ status, seen }: Input): boolean {
-  return seen.canary.state === "ready" && seen.revision === status.trackedRevision;
+  return stands(seen.canary) && seen.revision === status.trackedRevision;
 }
 
 /** The target's pods are gone, or about to become something that nobody has looked at, and the primary can do better. */
 function mustLeave(input: Input): boolean {
-  return !canaryServes(input) && (input.seen.primaryServes || input.seen.canary.state !== "ready");
+  return !canaryServes(input) && (input.seen.primaryServes || !stands(input.seen.canary));
 }
 
 /** The primary is not ready with the analysed revision. Traffic stays where pods are until it has some of the old one. */
@@ -223,7 +224,7 @@ function finalise({ status, seen }: Input): Decision {
 
 function failed({ spec, status, seen }: Input): Decision {
   if (!withoutTraffic(status)) {
-    if (seen.primaryServes || seen.canary.state !== "ready") return { do: "shift", weight: 0 };
+    if (seen.primaryServes || !stands(seen.canary)) return { do: "shift", weight: 0 };
     return hold("PrimaryNotServing", "the canary serves until the primary runs the promoted revision again");
   }
   if (seen.revision === undefined) return targetMissing(spec);

@@ -57,6 +57,12 @@ test.each<[string, Health, Partial<Exclude<Health, { state: "ready" }>> | { stat
   ["is ready when all updated pods are available", health(deployment()), { state: "ready" }],
   ["is missing", health(undefined), { state: "progressing", reason: "DeploymentMissing" }],
   ["was changed and the change not taken up", health(deployment({ observedGeneration: 0 })), { state: "progressing", reason: "RolloutUnobserved" }],
+  ["was changed while it was not in order", health(deployment({ ...unready, observedGeneration: 0 })), { state: "progressing", reason: "PodsNotReady" }],
+  [
+    "was changed after its deadline",
+    health(deployment({ ...unready, ...condition("Progressing", "False", "ProgressDeadlineExceeded"), observedGeneration: 0 })),
+    { state: "progressing" },
+  ],
   ["is scaled to zero", health(deployment({}, { replicas: 0 })), { state: "progressing", reason: "ScaledToZero" }],
   ["still has pods of another template", health(deployment({ replicas: 3 })), { state: "progressing", reason: "PodsNotReady" }],
   ["has too few pods", health(deployment(unready)), { state: "progressing", reason: "PodsNotReady", commitsFault: true }],

@@ -52,19 +52,34 @@ export function serves(workload: KubeObject | undefined): boolean {
   return read.success && read.data.status.availableReplicas > 0;
 }
 
+/** Whether it serves what it should: also when its replicas were changed a moment ago, by an autoscaler for instance. */
+export function stands(health: Health): boolean {
+  return health.state === "ready" || health.reason === "RolloutUnobserved";
+}
+
 /** Whether a Deployment serves with the template it has now, and if not, whether that speaks against its revision. */
 export function healthOf(workload: Workload): Health {
   const read = deployment.safeParse(workload.deployment);
   if (!workload.deployment || !read.success)
     return { state: "progressing", reason: "DeploymentMissing", message: "the Deployment does not exist", commitsFault: false };
   const live = read.data;
-  if (live.status.observedGeneration < (live.metadata.generation ?? 0)) return waiting("RolloutUnobserved", "the Deployment's last change has not been taken up yet");
+  if (live.status.observedGeneration < (live.metadata.generation ?? 0)) return unobserved(live, workload);
   if (live.spec.replicas === 0) return waiting("ScaledToZero", "the Deployment has no replicas yet");
   const trouble = podTrouble(podsOfTemplate(workload.deployment, workload)) ?? replicaTrouble(live);
   // A pod that will not mend itself is no candidate, however many others run.
   if (trouble?.state === "stuck") return trouble;
   const shortfall = missing(live, workload);
   return shortfall === undefined ? { state: "ready" } : notReady(live, { trouble, shortfall, workload });
+}
+
+/**
+ * The status is of an earlier spec. When that was in order it is no reason to take traffic away from pods that serve; what it
+ * says of deadlines is not to be believed.
+ */
+function unobserved(live: Deployment, workload: Workload): Health {
+  const pods = workload.deployment ? podsOfTemplate(workload.deployment, workload) : [];
+  const inOrder = !podTrouble(pods) && missing(live, workload) === undefined;
+  return waiting(inOrder ? "RolloutUnobserved" : "PodsNotReady", "the Deployment's last change has not been taken up yet");
 }
 
 function waiting(reason: string, message: string): Health {

@@ -11,6 +11,8 @@ interface Claim {
   readonly ref: ObjectRef;
   /** Fields below spec. */
   readonly fields: readonly string[];
+  /** The Canary has taken its target over. */
+  readonly begun: boolean;
 }
 
 /** The manifests without what Canaries own by now. */
@@ -97,15 +99,21 @@ export function targetOf({ spec: { targetRef }, metadata: { namespace } }: Canar
 }
 
 function claimsOf(canary: Canary): Claim[] {
-  const { namespace } = canary.metadata;
+  const { metadata: { namespace }, status } = canary;
+  const begun = status.phase !== undefined && status.phase !== "Initializing";
   return [
-    { ref: targetOf(canary), fields: ["replicas"] },
-    { ref: { apiVersion: "v1", kind: "Service", namespace, name: apexName(canary) }, fields: ["selector", "ports"] },
+    { ref: targetOf(canary), fields: ["replicas"], begun },
+    { ref: { apiVersion: "v1", kind: "Service", namespace, name: apexName(canary) }, fields: ["selector", "ports"], begun },
   ];
 }
 
-function takenFields({ fields }: Claim, live: KubeObject | undefined): string[] {
-  return live ? fields.filter((field) => owns(live, managers.canary, ["f:spec", `f:${field}`])) : [];
+/** Also those that somebody took from the Canary, e.g. an autoscaler: they were handed over once and are not Sync's any more. */
+function takenFields({ fields, begun }: Claim, live: KubeObject | undefined): string[] {
+  if (!live) return [];
+  const isOwnedBy = (manager: string, field: string): boolean => owns(live, manager, ["f:spec", `f:${field}`]);
+  const spec = isRecord(live["spec"]) ? live["spec"] : {};
+  const isHandedOver = (field: string): boolean => begun && spec[field] !== undefined && !isOwnedBy(managers.sync, field);
+  return fields.filter((field) => isOwnedBy(managers.canary, field) || isHandedOver(field));
 }
 
 function generatedBy(canary: Canary): string[] {
