@@ -97,7 +97,10 @@ function startChild({ dir, log, memoryLimitBytes, worker }: ChildOptions, onEnd:
       ),
     );
   };
-  const watch = setInterval(() => overLimit(residentBytes(child.pid)), watchMs);
+  const watch = setInterval(() => {
+    // With nothing to do it cannot grow, and looking costs more than all else that an idle controller does.
+    if (running.pending.size > 0) overLimit(residentBytes(child.pid));
+  }, watchMs);
   watch.unref();
   child.on("message", (message: FromWorker) => {
     if (message.type === "memory") overLimit(message.bytes);

@@ -69,13 +69,8 @@ export function createLive({ informers, clock }: { readonly informers: Informers
   };
   return {
     ensure: async (kinds, signal) => {
-      const within = AbortSignal.any([signal, AbortSignal.timeout(syncTimeoutMs)]);
-      const missing = [...kinds].map((kind) => watch(kind)).filter((informer) => !informer.synced);
-      for (const informer of new Set(missing)) {
-        await informer.whenSynced(within).catch((cause: unknown) => {
-          throw signal.aborted ? cause : new Error(`list ${informer.kind.kind} (${informer.kind.apiVersion}): no answer in time; may the controller list and watch it?`);
-        });
-      }
+      const missing = new Set([...kinds].map((kind) => watch(kind)).filter((informer) => !informer.synced));
+      if (missing.size > 0) await allSynced(missing, signal);
     },
     find,
     owned: rememberOwned(find),
@@ -92,6 +87,15 @@ export function createLive({ informers, clock }: { readonly informers: Informers
       return () => handlers.delete(handler);
     },
   };
+}
+
+async function allSynced(informers: ReadonlySet<Informer>, signal: AbortSignal): Promise<void> {
+  const within = AbortSignal.any([signal, AbortSignal.timeout(syncTimeoutMs)]);
+  for (const informer of informers) {
+    await informer.whenSynced(within).catch((cause: unknown) => {
+      throw signal.aborted ? cause : new Error(`list ${informer.kind.kind} (${informer.kind.apiVersion}): no answer in time; may the controller list and watch it?`);
+    });
+  }
 }
 
 /** A known object never changes: a new version is a new object. */
