@@ -7,10 +7,14 @@ import { type Facts, readFacts } from "../control-plane/facts.ts";
 import { openGround } from "./ground.ts";
 import { runScenario } from "./run.ts";
 import type { Scenario } from "./row.ts";
+import { canaries } from "./rows/canaries.ts";
 import { drift } from "./rows/drift.ts";
 import { objects } from "./rows/objects.ts";
 import { polls } from "./rows/polls.ts";
+import { releases } from "./rows/releases.ts";
+import { revert } from "./rows/revert.ts";
 import { syncs } from "./rows/syncs.ts";
+import { together } from "./rows/together.ts";
 import { type Measured, record } from "./store.ts";
 
 const usage = `Usage: npm run bench [-- flags]
@@ -21,7 +25,7 @@ const usage = `Usage: npm run bench [-- flags]
 `;
 
 const root = resolve(import.meta.dirname, "../..");
-const scenarios: readonly Scenario[] = [objects, syncs, polls, drift];
+const scenarios: readonly Scenario[] = [objects, syncs, polls, drift, canaries, releases, together, revert];
 const flags = { only: { type: "string" }, quick: { type: "boolean", default: false }, list: { type: "boolean" }, help: { type: "boolean" } } as const;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 

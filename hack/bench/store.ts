@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { plotOf } from "./plot.ts";
+import { linePlot, type Line } from "../line-plot.ts";
 import { reportOf } from "./report.ts";
-import { result } from "./row.ts";
+import { type Curve, result } from "./row.ts";
 
 const measured = z.object({
   name: z.string(),
@@ -49,4 +49,9 @@ export function record(docs: string, order: readonly string[], fresh: readonly M
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`${page} needs the lines ${begin} and ${end}`);
   writeFileSync(page, `${text.slice(0, from)}${begin}\n${reportOf(merged, plots)}\n${text.slice(to)}`);
+}
+
+function plotOf({ title, others, unit, points, peer }: Curve): string {
+  const line = (name: string, values: Curve["points"]): Line => ({ name, points: values.map(({ beside, value }) => ({ x: beside, y: value })) });
+  return linePlot({ title, x: others, y: unit, lines: [line("Serin", points), ...(peer ? [line(peer.name, peer.points)] : [])] });
 }
