@@ -12,7 +12,7 @@ import { loadKubeConfig, serverAt } from "../../src/kube/kubeconfig.ts";
 import { isRecord } from "../../src/lib/json.ts";
 import { logLevels } from "../../src/lib/log.ts";
 import { startApiServer } from "../../src/sandbox/api-server/api-server.ts";
-import { chart, findHelm, helm, render, renderAs } from "./helm.ts";
+import { at, chart, findHelm, helm, of, render, renderAs } from "./helm.ts";
 
 const binary = findHelm() ?? "";
 const signal = AbortSignal.timeout(120_000);
@@ -27,14 +27,6 @@ function yamlIn(file: string): Record<string, unknown> {
 function leaves(value: unknown, path = ""): string[] {
   const entries = isRecord(value) ? Object.entries(value) : [];
   return entries.length === 0 ? [path] : entries.flatMap(([name, inner]) => leaves(inner, path === "" ? name : `${path}.${name}`));
-}
-
-function at(value: unknown, path: string): unknown {
-  return path.split(".").reduce((inner, name) => (isRecord(inner) ? inner[name] : undefined), value);
-}
-
-function of(objects: readonly KubeObject[], kind: string): KubeObject[] {
-  return objects.filter((object) => object.kind === kind);
 }
 
 interface Container {

@@ -36,3 +36,14 @@ export async function renderAs(release: string, binary: string, ...args: string[
   const text = await helm(binary, "template", release, chart, "--namespace", "serin-system", ...args);
   return parseAllDocuments(text).flatMap((document) => (document.contents === null ? [] : [document.toJS() as KubeObject]));
 }
+
+/** The value at a path of names with dots between, or numbers in lists; `undefined`: there is none. */
+export function at(value: unknown, path: string): unknown {
+  const inside = (inner: unknown, name: string): unknown => (typeof inner === "object" && inner !== null ? Reflect.get(inner, name) : undefined);
+  return path.split(".").reduce(inside, value);
+}
+
+/** The objects of one kind. */
+export function of(objects: readonly KubeObject[], kind: string): KubeObject[] {
+  return objects.filter((object) => object.kind === kind);
+}

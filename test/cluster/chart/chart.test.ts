@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { request } from "undici";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { KubeObject } from "../../../src/api/object.ts";
 import { accessesOf, compareRoles, type Grant, grantsOf } from "../../chart/rbac.ts";
 import { gitApi } from "../../e2e/git-api.ts";
@@ -96,6 +96,15 @@ describe("installing by docs/install.md", () => {
     await world.kubectl("apply", "--server-side", "--force-conflicts", "--filename", "crds/");
     await world.kubectl("delete", "namespace", "shop", "everything", "team", "serin-system", "--ignore-not-found", "--timeout=60s");
     world.close();
+  });
+
+  // Each section goes on from where the one before it came to.
+  let stuck = false;
+  beforeEach(({ skip }) => skip(stuck, "an earlier section did not come to its end"));
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== "fail") return;
+    stuck = true;
+    await world.tellState();
   });
 
   test("Install: one replica leads, the other stands by, and both are ready", async () => {

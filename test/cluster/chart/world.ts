@@ -27,7 +27,14 @@ export interface World {
   release(version: string): Promise<void>;
   /** Lines of the audit log from here on, each time those that were not read before. */
   audit(): string[];
+  /** Prints what stands in the cluster and what the controllers logged, for whoever has to find out why a test failed. */
+  tellState(): Promise<void>;
   close(): void;
+}
+
+interface Output {
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 /** An object, as loosely as a test looks at it. */
@@ -85,6 +92,15 @@ export async function openWorld(): Promise<World> {
       const whole = text.slice(0, text.lastIndexOf("\n") + 1);
       read += Buffer.byteLength(whole);
       return whole.split("\n").filter((line) => line !== "");
+    },
+    tellState: async () => {
+      const print = async (...args: string[]): Promise<void> => {
+        const { stdout, stderr } = await run("kubectl", args, { env, cwd: checkout, maxBuffer: 1 << 26 }).catch((error: unknown) => error as Output);
+        process.stderr.write(`$ kubectl ${args.join(" ")}\n${stdout}${stderr}\n`);
+      };
+      await print("get", "pods,deployments,canaries,syncs,gitrepositories,reverts", "--all-namespaces");
+      await print("get", "events", "--all-namespaces", "--sort-by=.lastTimestamp");
+      await print("logs", "--all-namespaces", "--selector=app.kubernetes.io/name=serin", "--prefix", "--tail=30");
     },
     close: () => rmSync(dir, { recursive: true, force: true }),
   };
