@@ -127,3 +127,29 @@ export function configMap(name: string, data: Readonly<Record<string, string>>):
   const lines = Object.entries(data).map(([key, value]) => `\n  ${key}: "${value}"`);
   return `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\ndata:${lines.join("")}\n`;
 }
+
+/** A Service that sends to the pods of the Deployment of its name, as it stands beside one that has no Canary. */
+export function service(name: string): string {
+  return `apiVersion: v1
+kind: Service
+metadata:
+  name: ${name}
+spec:
+  selector: { app: ${name} }
+  ports: [{ name: http, port: 80, targetPort: http }]
+`;
+}
+
+/** A route of a team's own, which sends a host's requests to a Service. */
+export function httpRoute(name: string, host: string, to: string): string {
+  return `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: ${name}
+spec:
+  parentRefs: [{ name: public, namespace: gateway }]
+  hostnames: [${host}]
+  rules:
+    - backendRefs: [{ name: ${to}, port: 80 }]
+`;
+}

@@ -16,6 +16,8 @@ export const seen = {
   deployment: { apiVersion: "apps/v1", kind: "Deployment" },
   pod: { apiVersion: "v1", kind: "Pod" },
   configMap: { apiVersion: "v1", kind: "ConfigMap" },
+  service: { apiVersion: "v1", kind: "Service" },
+  autoscaler: { apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler" },
   namespace: { apiVersion: "v1", kind: "Namespace" },
 } as const satisfies Record<string, KindRef>;
 
