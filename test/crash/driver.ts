@@ -226,6 +226,7 @@ async function carryOut({ replica, world, watch: watching }: Drive, move: Move):
     const open = world.hosted.pulls().filter(({ state }) => state === "open");
     await make(world, move);
     if (move.do === "close" && move.by === "ada") for (const { head } of open.slice(-1)) watching.closed(head);
+    watching.branches();
   }
 }
 

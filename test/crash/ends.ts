@@ -1,4 +1,5 @@
 import { findCondition } from "../../src/api/conditions.ts";
+import type { CanaryStatus } from "../../src/api/canary.ts";
 import type { CommonStatus, Condition } from "../../src/api/meta.ts";
 import type { KubeObject } from "../../src/api/object.ts";
 import type { Sheet } from "./manifests.ts";
@@ -44,8 +45,15 @@ function releaseAtRest(world: CrashWorld, app: string): Broken[] {
       [canaryWeight === 0 && weight === 0, "a failed canary ends at 0 %", `${where}: ${canaryWeight} % said, ${weight} % routed`],
       [replicas === 0, "a canary that ended has no pods", `${where}: ${replicas} replicas`],
     ]),
+    ...(phase === "Failed" ? heldAtRest(world, app, statusOf(canary)) : []),
     ...servedAtRest(world, app, phase === "Failed" ? undefined : imageOf(target)),
   ];
+}
+
+/** What failed is held back by a Revert, or the Canary says why it cannot be. */
+function heldAtRest(world: CrashWorld, app: string, { conditions }: CanaryStatus): Broken[] {
+  const isSaid = findCondition(conditions, "RevertNotPossible")?.status === "True";
+  return brokenIn([[heldBy(world, app).length > 0 || isSaid, "what failed is held back, or it is said why not", `Canary ${app} failed`]]);
 }
 
 /** Users get a good release, and where none failed the one that the target names. */
@@ -107,8 +115,11 @@ function firstValue({ data }: KubeObject): string | undefined {
 
 function isHeld(world: CrashWorld, app: string): boolean {
   const refused = statusOf(named(world, kinds.canary, app)).refused ?? [];
-  const active = world.kube.objects(kinds.revert).filter((revert) => holds(revert) && revertSpec(revert).canaryRef.name === app);
-  return refused.length > 0 || active.length > 0;
+  return refused.length > 0 || heldBy(world, app).length > 0;
+}
+
+function heldBy({ kube }: CrashWorld, app: string): KubeObject[] {
+  return kube.objects(kinds.revert).filter((revert) => holds(revert) && revertSpec(revert).canaryRef.name === app);
 }
 
 function revertAtRest(world: CrashWorld, revert: KubeObject): Broken[] {

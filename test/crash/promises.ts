@@ -4,7 +4,7 @@ import { checkPulls, onMoved, onRevert, revertOf } from "./proposal-promises.ts"
 import { afterRun, onCanary, onDeployment, onRoute } from "./release-promises.ts";
 import type { Replica } from "./replica.ts";
 import { onApplied, onDelete, onSync, onTarget } from "./sync-promises.ts";
-import { type Broken, holds, kinds, type Seen, statusOf } from "./watched.ts";
+import { type Broken, holds, isOver, kinds, named, type Seen, statusOf } from "./watched.ts";
 import type { CrashWorld } from "./world.ts";
 
 /** Somebody who watches a world and knows what Serin promises. */
@@ -19,8 +19,10 @@ export interface Watch {
   deletes(replica: Replica, ref: ObjectRef): void;
   /** Told before people, the cluster or the hosts do something, and after it. */
   others(areAtWork: boolean): void;
-  /** Told when a person closed or reopened a proposal's way. */
+  /** Told when a person closed the pull request of this branch. */
   closed(head: string): void;
+  /** Told when branches may have been deleted by a person. */
+  branches(): void;
   /** The first promise that was broken. */
   broken(): Broken | undefined;
 }
@@ -31,11 +33,14 @@ export function watch(world: CrashWorld): Watch {
     world,
     allowed: new Map(world.kube.objects(kinds.canary).map((canary) => [canary.metadata.name, new Set(promotedIn(canary))])),
     heldAtBegin: new Map(),
+    first: new Set(),
     closedByPerson: new Map(),
     ends: new Map(),
+    begins: new Map(),
+    proposedIn: new Map(),
     replica: undefined,
     othersAtWork: false,
-    pulls: 0,
+    pulls: [],
     broken: undefined,
   };
   world.kube.onStored((change) => onStored(seen, change));
@@ -57,14 +62,23 @@ export function watch(world: CrashWorld): Watch {
     others: (areAtWork) => {
       if (areAtWork) checkPulls(seen);
       seen.othersAtWork = areAtWork;
-      seen.pulls = world.hosted.pulls().length;
+      seen.pulls = world.hosted.pulls();
     },
     closed: (head) => void seen.closedByPerson.set(head, seen.ends.get(revertOf(head)) ?? 0),
+    branches: () => forgetUnheard(seen),
     broken: () => {
       checkPulls(seen);
       return seen.broken;
     },
   };
+}
+
+/** Hosts close the pull request of a branch that goes: whether a person had closed it before, nobody can tell afterwards. */
+function forgetUnheard({ world, closedByPerson }: Seen): void {
+  for (const head of closedByPerson.keys()) {
+    const isHeard = isOver(named(world, kinds.revert, revertOf(head)));
+    if (!isHeard && !world.source.refs.has(`refs/heads/${head}`)) closedByPerson.delete(head);
+  }
 }
 
 function promotedIn(canary: KubeObject): string[] {

@@ -1,10 +1,12 @@
 import { names } from "../../src/api/meta.ts";
 import type { KubeObject } from "../../src/api/object.ts";
 import { readCommit } from "../../src/git/tree.ts";
+import { sameJson } from "../../src/lib/json.ts";
 import { parseBranchName } from "../../src/revert/branch.ts";
 import { isAncestor, type RefMove } from "../fakes/memory-git.ts";
+import type { HostedPull } from "../fakes/memory-git-host.ts";
 import type { StoredChange } from "../fakes/memory-kube.ts";
-import { fail, kinds, lastAnswer, named, revertSpec, revertStatus, type Seen } from "./watched.ts";
+import { fail, isOver, kinds, lastAnswer, named, revertSpec, revertStatus, type Seen } from "./watched.ts";
 
 const one = "one branch, one commit and one pull request for each cause";
 
@@ -14,6 +16,7 @@ export function onRevert(seen: Seen, { type, object, before }: StoredChange): vo
   const { phase } = revertStatus(object);
   const was = revertStatus(before).phase;
   if ((phase === "Merged" || phase === "Superseded") && phase !== was) seen.ends.set(name, (seen.ends.get(name) ?? 0) + 1);
+  if (type === "ADDED" || (isOver(before) && !isOver(object))) seen.begins.set(name, (seen.begins.get(name) ?? 0) + 1);
   if (type === "ADDED") onFirstRevert(seen, object);
 }
 
@@ -29,7 +32,7 @@ function onFirstRevert(seen: Seen, revert: KubeObject): void {
 export function onMoved(seen: Seen, move: RefMove): void {
   if (seen.othersAtWork || move.after === undefined) return;
   if (move.ref === "refs/heads/main") onMain(seen, move.before, move.after);
-  else onBranch(seen, move.ref, move.after);
+  else onBranch(seen, move, move.after);
 }
 
 function onMain(seen: Seen, before: string | undefined, after: string): void {
@@ -38,9 +41,12 @@ function onMain(seen: Seen, before: string | undefined, after: string): void {
   if (!isOneMore) fail(seen, one, `main is moved to ${after}, which is not one commit on top of it`);
 }
 
-function onBranch(seen: Seen, ref: string, after: string): void {
+function onBranch(seen: Seen, { ref, before }: RefMove, after: string): void {
   const { store, refs } = seen.world.source;
-  const { parents } = readCommit(store, after);
+  const { parents, tree, message } = readCommit(store, after);
+  const last = before === undefined ? undefined : readCommit(store, before);
+  if (last && sameJson([last.tree, last.parents, last.message], [tree, parents, message]))
+    fail(seen, one, `${ref} is pushed anew, and nothing about its commit but the time has changed`);
   const [older = "", ...others] = parents;
   const isOnMain = isAncestor(store, { older, newer: refs.get("refs/heads/main") ?? "" });
   if (others.length > 0 || !isOnMain) fail(seen, one, `${ref} is not one commit on main`);
@@ -52,11 +58,22 @@ function onBranch(seen: Seen, ref: string, after: string): void {
 export function checkPulls(seen: Seen): void {
   if (seen.othersAtWork) return;
   const pulls = seen.world.hosted.pulls();
-  for (const pull of pulls.slice(seen.pulls)) onOpened(seen, pull.head, pull.number);
-  seen.pulls = pulls.length;
+  for (const [index, pull] of pulls.entries()) {
+    const before = seen.pulls[index];
+    if (!before) onMade(seen, pull);
+    if (pull.state === "open" && before?.state !== "open") onOpened(seen, pull);
+  }
+  seen.pulls = pulls;
 }
 
-function onOpened(seen: Seen, head: string, number: number): void {
+/** While a Revert holds it has one pull request, which is opened again and not made anew. */
+function onMade(seen: Seen, { head, number }: HostedPull): void {
+  const times = seen.begins.get(revertOf(head)) ?? 0;
+  if (seen.proposedIn.get(head) === times) fail(seen, one, `pull request ${number} is made for ${head}, which has one`);
+  seen.proposedIn.set(head, times);
+}
+
+function onOpened(seen: Seen, { head, number }: HostedPull): void {
   const others = seen.world.hosted.pulls().filter((pull) => pull.head === head && pull.number !== number);
   if (others.some(({ state }) => state === "open")) fail(seen, one, `a second pull request is open for ${head}`);
   const endsThen = seen.closedByPerson.get(head);

@@ -1,6 +1,7 @@
 import type { CanaryStatus } from "../../src/api/canary.ts";
 import type { KubeObject } from "../../src/api/object.ts";
 import type { Revert, RevertStatus } from "../../src/api/revert.ts";
+import type { HostedPull } from "../fakes/memory-git-host.ts";
 import type { Replica } from "./replica.ts";
 import type { Answer, CrashWorld } from "./world.ts";
 
@@ -18,16 +19,22 @@ export interface Seen {
   readonly allowed: Map<string, Set<string>>;
   /** Reverts that held when the Sync began what it is doing, by name. */
   readonly heldAtBegin: Map<string, KubeObject>;
+  /** Revisions that an app's primary was made of, before anything could be analysed. */
+  readonly first: Set<string>;
   /** Branches whose pull request a person closed, with how often their Revert had ended by then. */
   readonly closedByPerson: Map<string, number>;
   /** How often each Revert has ended, other than by being declined. */
   readonly ends: Map<string, number>;
+  /** How often each Revert has begun to hold. */
+  readonly begins: Map<string, number>;
+  /** How often their Revert had begun to hold when a pull request was last made for these branches. */
+  readonly proposedIn: Map<string, number>;
   /** The process that writes. */
   replica: Replica | undefined;
   /** People, the cluster or the host are at work, not controllers. */
   othersAtWork: boolean;
-  /** How many pull requests there were. */
-  pulls: number;
+  /** Pull requests as they were when last looked at. */
+  pulls: readonly HostedPull[];
   broken: Broken | undefined;
 }
 
@@ -70,8 +77,13 @@ export function revertSpec(revert: KubeObject): Revert["spec"] {
 
 /** Whether a stored Revert keeps its change out of the cluster. */
 export function holds(revert: KubeObject): boolean {
+  return revert.metadata.deletionTimestamp === undefined && !isOver(revert);
+}
+
+/** Whether a stored Revert has ended. */
+export function isOver(revert: KubeObject | undefined): boolean {
   const { phase } = revertStatus(revert);
-  return revert.metadata.deletionTimestamp === undefined && phase !== "Merged" && phase !== "Declined" && phase !== "Superseded";
+  return phase === "Merged" || phase === "Declined" || phase === "Superseded";
 }
 
 /** What the metric server said last of a Deployment. */
