@@ -120,6 +120,12 @@ describe.skipIf(binary === "")("with helm", () => {
     ]);
   });
 
+  test("in a list of namespaces each Role has the very rules of the ClusterRole, which are measured", async () => {
+    const [everywhere] = of(await render(binary), "ClusterRole").filter(({ metadata }) => metadata.name === "serin");
+    const roles = of(await render(binary, "--set", "namespaces={shop,web}"), "Role").filter(({ metadata }) => metadata.name === "serin");
+    expect(roles.map((role) => role["rules"])).toEqual([everywhere?.["rules"], everywhere?.["rules"]]);
+  });
+
   test("the own role names every verb and kind, and gives no right to others' rights", async () => {
     const roles = (await render(binary)).filter(({ kind, metadata }) => kind.endsWith("Role") && !/-(?:edit|view)$/.test(metadata.name));
     const rules = roles.flatMap((role) => role["rules"] as { apiGroups: string[]; resources: string[]; verbs: string[] }[]);

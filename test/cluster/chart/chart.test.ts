@@ -1,9 +1,10 @@
 import { createHmac } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { request } from "undici";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { KubeObject } from "../../../src/api/object.ts";
+import { chart, render } from "../../chart/helm.ts";
 import { accessesOf, compareRoles, type Grant, grantsOf } from "../../chart/rbac.ts";
 import { gitApi } from "../../e2e/git-api.ts";
 import { everything, made } from "./everything.ts";
@@ -15,6 +16,36 @@ const [firstVersion, nextVersion] = ["0.1.0", "0.1.1-next.1"];
 
 /** What the audit log cannot show: an admission plugin that few clusters have would ask for it. */
 const notAudited = ["update canaries/finalizers.serin.dev"];
+
+const valuesFiles = readdirSync(join(chart, "ci")).map((name) => join(chart, "ci", name));
+
+describe("the objects of the chart", () => {
+  let world: World;
+  const missing: string[] = [];
+
+  beforeAll(async () => {
+    world = await openWorld();
+    const there = (await world.get("namespaces")).items.map(({ metadata }) => metadata.name);
+    missing.push(...["serin-system", "shop", "web"].filter((name) => !there.includes(name)));
+    for (const name of missing) await world.kubectl("create", "namespace", name);
+  });
+
+  afterAll(async () => {
+    await world.kubectl("delete", "namespace", ...missing, "--timeout=60s");
+    world.close();
+  });
+
+  test.each(valuesFiles.map((file) => [basename(file), file]))("%s: the API server takes every one, and knows every field", async (_, file) => {
+    const objects = await render(join(world.facts.bin, "helm"), "--values", file);
+    // The Prometheus operator's kinds are on few clusters; test/chart looks at what is in them.
+    const known = objects.filter(({ apiVersion }) => !apiVersion.startsWith("monitoring.coreos.com/"));
+    const list = join(world.checkout, "objects.json");
+    writeFileSync(list, JSON.stringify({ apiVersion: "v1", kind: "List", items: known }));
+    const flags = ["--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict"];
+    const printed = await world.kubectl("apply", ...flags, "--filename", list);
+    expect(printed.match(/ serverside-applied \(server dry run\)$/gm)).toHaveLength(known.length);
+  });
+});
 
 /** docs/install.md, followed line by line with the real helm, and what must be true after each of its sections. */
 describe("installing by docs/install.md", () => {
@@ -110,6 +141,10 @@ describe("installing by docs/install.md", () => {
   test("Install: one replica leads, the other stands by, and both are ready", async () => {
     const printed = await page.follow("Install");
     expect(printed).toContain("lease.coordination.k8s.io/serin");
+    const notes = await world.helm("get", "notes", "serin", "--namespace", "serin-system");
+    const next = notes.split("\n").filter((line) => line.startsWith("  ")).map((line) => line.trim());
+    expect(next).toHaveLength(3);
+    for (const command of next) await world.sh(command);
     const { metadata } = await leader();
     const all = await pods();
     expect(all).toHaveLength(2);

@@ -17,6 +17,10 @@ export interface World {
   readonly env: NodeJS.ProcessEnv;
   /** Runs kubectl as cluster administrator; returns what it prints. */
   kubectl(...args: string[]): Promise<string>;
+  /** Runs the control plane's helm; returns what it prints. */
+  helm(...args: string[]): Promise<string>;
+  /** Runs one command as the reader would; returns what it prints. */
+  sh(command: string): Promise<string>;
   /** As JSON. */
   get(...args: string[]): Promise<{ items: Item[] } & Item>;
   /** The reader's clone of their repository. */
@@ -54,7 +58,11 @@ export async function openWorld(): Promise<World> {
   mkdirSync(checkout);
   symlinkSync(join(root, "crds"), join(checkout, "crds"));
   const env = environment(facts, dir);
-  const kubectl = async (...args: string[]): Promise<string> => (await run("kubectl", args, { env, cwd: checkout, maxBuffer: 1 << 26 })).stdout;
+  const command = async (name: string, ...args: string[]): Promise<string> => {
+    const { stdout } = await run(name, args, { env, cwd: checkout, maxBuffer: 1 << 26 });
+    return stdout;
+  };
+  const kubectl = async (...args: string[]): Promise<string> => await command("kubectl", ...args);
   const clone = join(dir, "apps");
   const git = async (...args: string[]): Promise<void> => void (await run("git", ["-C", clone, ...args], { env }));
   let read = statSync(facts.auditLog).size;
@@ -63,6 +71,8 @@ export async function openWorld(): Promise<World> {
     checkout,
     env,
     kubectl,
+    helm: async (...args) => await command("helm", ...args),
+    sh: async (text) => await command("sh", "-eu", "-c", text),
     get: async (...args) => JSON.parse(await kubectl("get", ...args, "--output", "json")) as { items: Item[] } & Item,
     clone,
     push: async (message, files) => {
