@@ -1,4 +1,3 @@
-import { createHmac } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { request } from "undici";
@@ -106,6 +105,7 @@ describe("installing by docs/install.md", () => {
         "kind: github": "kind: gitea",
         "an-access-token": gitea.accounts.serin.token,
         "http://gateway.example": gateway,
+        "hooks.example": "localhost",
       },
     });
   };
@@ -182,19 +182,23 @@ describe("installing by docs/install.md", () => {
     }
   });
 
-  test("Webhooks: a signed push is taken through the gateway", async () => {
+  test("Webhooks: the Git host tells of a push, signed, by way of the gateway", async () => {
     await page.follow("Webhooks");
-    const body = '{"ref":"refs/heads/main"}';
-    const signature = createHmac("sha256", "a-long-random-word").update(body).digest("hex");
-    const headers = { host: "hooks.example", "x-gitea-event": "push", "x-gitea-signature": signature };
-    const sentAtMs = Date.now();
+    const url = `${world.facts.gateway.replace("127.0.0.1", "localhost")}/hooks/shop/apps`;
+    // Until the gateway knows the route it says 404; then the controller refuses what is not signed.
     await vi.waitFor(async () => {
-      const reply = await request(`${world.facts.gateway}/hooks/shop/apps`, { method: "POST", headers, body });
+      const reply = await request(url, { method: "POST", body: "{}" });
       await reply.body.dump();
-      expect(reply.statusCode).toBe(200);
+      expect(reply.statusCode).toBe(400);
     }, patience);
-    const { metadata } = await world.get("gitrepository", "apps", "-n", "shop");
-    expect(Date.parse(metadata.annotations?.["serin.dev/requestedAt"] ?? "")).toBeGreaterThanOrEqual(sentAtMs);
+    const hook = { type: "gitea", active: true, events: ["push"], config: { url, content_type: "json", secret: "a-long-random-word" } };
+    expect((await git("POST", "/hooks", hook)).status).toBe(201);
+    const pushedAtMs = Date.now();
+    await world.push("Say what is here", { "README.md": "What runs in the shop.\n" });
+    await vi.waitFor(async () => {
+      const { metadata } = await world.get("gitrepository", "apps", "-n", "shop");
+      expect(Date.parse(metadata.annotations?.["serin.dev/requestedAt"] ?? "")).toBeGreaterThanOrEqual(pushedAtMs);
+    }, patience);
   });
 
   const config = (name: string): string => `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name}, namespace: shop }\ndata: { colour: blue }\n`;

@@ -42,7 +42,7 @@ export function everything(): KubeObject[] {
     spec: {
       targetRef: { kind: "Deployment", name },
       revertOnDeletion: true,
-      analysis: { interval: "1s", threshold: 1, iterations: 1 },
+      analysis: { interval: "1s", stepWeight: 50 },
       ...spec,
     },
   });
@@ -80,7 +80,7 @@ export function everything(): KubeObject[] {
 function stalled(at: (name: string) => { name: string; namespace: string }): KubeObject[] {
   return [
     { apiVersion, kind: "MetricTemplate", metadata: at("unreadable"), spec: { provider: { type: "prometheus", address: "http://prometheus.example" }, query: "{{ nothing }}" } },
-    { apiVersion, kind: "Canary", metadata: at("nowhere"), spec: { targetRef: { kind: "Deployment", name: "api" }, service: { port: 80 }, analysis: { interval: "1s", iterations: 1 } } },
+    { apiVersion, kind: "Canary", metadata: at("nowhere"), spec: { targetRef: { kind: "Deployment", name: "api" }, service: { port: 80 }, analysis: { interval: "1s", stepWeight: 50 } } },
   ];
 }
 
