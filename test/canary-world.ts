@@ -115,7 +115,7 @@ export async function startCanaryWorld(): Promise<CanaryWorld> {
 async function runCanaries(
   cluster: TestCluster,
   metricsServer: string,
-  { kube = cluster.kube, deps = {}, signal = cluster.signal }: Parameters<CanaryWorld["startController"]>[0] & object,
+  { kube = cluster.as("serin"), deps = {}, signal = cluster.signal }: Parameters<CanaryWorld["startController"]>[0] & object,
 ): Promise<void> {
   const informers = createInformers({ watch: cluster.kube, log: silentLogger, signal });
   const events = createEvents({ kube, component: "serin", clock: systemClock, log: silentLogger, signal });

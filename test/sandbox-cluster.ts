@@ -24,6 +24,8 @@ export interface TestCluster {
   readonly informers: Informers;
   readonly gateway: SandboxGateway;
   readonly signal: AbortSignal;
+  /** A client whose requests are told apart by this user. */
+  as(user: string): KubeClient;
   apply(...objects: KubeObject[]): Promise<void>;
   /** Waits until the object is as wanted, and returns it. Fails saying how it was last. */
   until(kind: { apiVersion: string; kind: string }, name: string, wanted: (object: KubeObject) => boolean): Promise<KubeObject>;
@@ -94,10 +96,16 @@ export async function startTestCluster(
     await gateway.close();
     life.abort(new Error("the test is over"));
     await Promise.all([workloads.ended, node.ended]);
-    await kube.close();
+    await Promise.all([kube, ...clients].map((client) => client.close()));
     await api.close();
   };
-  return { kube, informers, gateway, signal, apply, until, close };
+  const clients: KubeClient[] = [];
+  const as = (user: string): KubeClient => {
+    const client = createKube({ ...serverAt(api.url), credentials: async () => ({ headers: { "impersonate-user": user }, tls: {} }) });
+    clients.push(client);
+    return client;
+  };
+  return { kube, informers, gateway, signal, as, apply, until, close };
 }
 
 /** A Deployment of the shop in namespace `shop`. */
