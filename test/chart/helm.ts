@@ -39,7 +39,8 @@ export async function renderAs(release: string, binary: string, ...args: string[
 
 /** The value at a path of names with dots between, or numbers in lists; `undefined`: there is none. */
 export function at(value: unknown, path: string): unknown {
-  const inside = (inner: unknown, name: string): unknown => (typeof inner === "object" && inner !== null ? Reflect.get(inner, name) : undefined);
+  const inside = (outer: unknown, name: string): unknown =>
+    typeof outer === "object" && outer !== null ? Reflect.get(outer, name) : undefined;
   return path.split(".").reduce(inside, value);
 }
 

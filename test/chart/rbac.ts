@@ -74,7 +74,8 @@ function accessesIn(event: AuditEvent, user: string): Access[] {
   return event.verb === "patch" && event.responseStatus?.code === 201 ? [access, { ...access, verb: "create" }] : [access];
 }
 
-function accessTo(verb: string, { apiGroup = "", resource = "", subresource, namespace, name }: NonNullable<AuditEvent["objectRef"]>): Access {
+function accessTo(verb: string, object: NonNullable<AuditEvent["objectRef"]>): Access {
+  const { apiGroup = "", resource = "", subresource, namespace, name } = object;
   return {
     verb,
     group: apiGroup,
@@ -103,9 +104,8 @@ export function grantsOf(objects: readonly KubeObject[]): Grant[] {
   return bindings.flatMap((binding) => {
     const { kind, name } = binding["roleRef"] as { kind: string; name: string };
     const { namespace } = binding.metadata;
-    const role = objects.find(
-      (object) => object.kind === kind && object.metadata.name === name && (kind === "ClusterRole" || object.metadata.namespace === namespace),
-    );
+    const isHere = ({ metadata }: KubeObject): boolean => kind === "ClusterRole" || metadata.namespace === namespace;
+    const role = objects.find((object) => object.kind === kind && object.metadata.name === name && isHere(object));
     const rules = role && Array.isArray(role["rules"]) ? role["rules"].filter(isRecord) : [];
     return rules.map((rule) => grantOf(rule, binding.kind === "RoleBinding" ? namespace : undefined));
   });

@@ -57,7 +57,8 @@ export function everything(): KubeObject[] {
       metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 80 } } }],
     },
   };
-  const rule = { host: "web.example", http: { paths: [{ path: "/", pathType: "Prefix", backend: { service: { name: "web", port: { number: 80 } } } }] } };
+  const backend = { service: { name: "web", port: { number: 80 } } };
+  const rule = { host: "web.example", http: { paths: [{ path: "/", pathType: "Prefix", backend }] } };
   const ingress: KubeObject = {
     apiVersion: "networking.k8s.io/v1",
     kind: "Ingress",
@@ -70,7 +71,12 @@ export function everything(): KubeObject[] {
     ...["web", "api"].map(workload),
     autoscaler,
     ingress,
-    canary("web", { provider: "nginx", service: { port: 80 }, ingressRef: { name: "web" }, autoscalerRef: { kind: "HorizontalPodAutoscaler", name: "web" } }),
+    canary("web", {
+      provider: "nginx",
+      service: { port: 80 },
+      ingressRef: { name: "web" },
+      autoscalerRef: { kind: "HorizontalPodAutoscaler", name: "web" },
+    }),
     canary("api", { service: { port: 80, hosts: ["api.example"], gatewayRefs: [{ name: "public", namespace: "gateway" }] } }),
     ...stalled(at),
   ];
@@ -78,9 +84,16 @@ export function everything(): KubeObject[] {
 
 /** What waits for a person; the controller reads such an object once more before it says so. */
 function stalled(at: (name: string) => { name: string; namespace: string }): KubeObject[] {
+  const provider = { type: "prometheus", address: "http://prometheus.example" };
+  const targetRef = { kind: "Deployment", name: "api" };
   return [
-    { apiVersion, kind: "MetricTemplate", metadata: at("unreadable"), spec: { provider: { type: "prometheus", address: "http://prometheus.example" }, query: "{{ nothing }}" } },
-    { apiVersion, kind: "Canary", metadata: at("nowhere"), spec: { targetRef: { kind: "Deployment", name: "api" }, service: { port: 80 }, analysis: { interval: "1s", stepWeight: 50 } } },
+    { apiVersion, kind: "MetricTemplate", metadata: at("unreadable"), spec: { provider, query: "{{ nothing }}" } },
+    {
+      apiVersion,
+      kind: "Canary",
+      metadata: at("nowhere"),
+      spec: { targetRef, service: { port: 80 }, analysis: { interval: "1s", stepWeight: 50 } },
+    },
   ];
 }
 

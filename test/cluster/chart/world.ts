@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -105,7 +106,8 @@ export async function openWorld(): Promise<World> {
     },
     tellState: async () => {
       const print = async (...args: string[]): Promise<void> => {
-        const { stdout, stderr } = await run("kubectl", args, { env, cwd: checkout, maxBuffer: 1 << 26 }).catch((error: unknown) => error as Output);
+        const running = run("kubectl", args, { env, cwd: checkout, maxBuffer: 1 << 26 });
+        const { stdout, stderr } = await running.catch((error: unknown) => error as Output);
         process.stderr.write(`$ kubectl ${args.join(" ")}\n${stdout}${stderr}\n`);
       };
       await print("get", "pods,deployments,canaries,syncs,gitrepositories,reverts", "--all-namespaces");
@@ -133,7 +135,10 @@ function environment({ kubeconfig, bin, gitea }: Facts, dir: string): NodeJS.Pro
   const helper = join(dir, "credentials");
   writeFileSync(helper, `#!/bin/sh\necho username=${login}\necho password=${password}\n`, { mode: 0o700 });
   const settings = { "user.name": "Ada", "user.email": "ada@example.test", "credential.helper": helper };
-  const pairs = Object.entries(settings).flatMap(([key, value], index) => [[`GIT_CONFIG_KEY_${index}`, key], [`GIT_CONFIG_VALUE_${index}`, value]]);
+  const pairs = Object.entries(settings).flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, key],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ]);
   return {
     PATH: `${bin}:${process.env["PATH"] ?? ""}`,
     HOME: dir,
