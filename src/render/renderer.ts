@@ -13,8 +13,21 @@ export interface InputFile {
   readonly content: Uint8Array;
 }
 
+/** One regular file by name. */
+export interface InputEntry {
+  readonly path: string;
+  /** Equal ids mean equal content. */
+  readonly oid: string;
+  /** Reached by a symbolic link: the id of its folder says nothing of its content. */
+  readonly linked: boolean;
+}
+
 /** A commit's files, read when asked for. */
 export interface SourceTree {
+  /** All files under a folder by name, as `files` gives them with their contents. */
+  list(path: string, signal: AbortSignal): Promise<InputEntry[]>;
+  /** What is in these files, in their order. */
+  contents(entries: readonly InputEntry[], signal: AbortSignal): Promise<Uint8Array[]>;
   /** All files under a folder (`""`: the root); `[]` when there is none. */
   files(path: string, signal: AbortSignal): Promise<InputFile[]>;
   /** Id of the tree or blob at the path; `undefined`: nothing there. Equal ids mean equal content. */
@@ -24,7 +37,7 @@ export interface SourceTree {
 /** Turns a folder of manifests into objects. */
 export interface Renderer {
   /** Whether this renderer is the one for the folder. */
-  matches(files: readonly InputFile[], path: string): boolean;
+  matches(files: readonly Pick<InputFile, "path">[], path: string): boolean;
   /**
    * Digest of everything that `render` would read: equal digests give equal objects.
    * Throws StalledError for what only a person can mend.

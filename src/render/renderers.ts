@@ -1,5 +1,5 @@
 import { kustomizeRenderer, type KustomizeOptions } from "./kustomize.ts";
-import { filesOf, plainRenderer } from "./plain.ts";
+import { entriesOf, plainRenderer } from "./plain.ts";
 import type { Renderer, SourceTree } from "./renderer.ts";
 
 /** All renderers; the first that matches a folder renders it. Plain YAML comes last: it matches every folder. */
@@ -10,7 +10,7 @@ export function createRenderers(options: KustomizeOptions): readonly Renderer[] 
 
 /** The renderer of a folder. Throws StalledError when the folder does not exist. */
 export async function rendererFor(renderers: readonly Renderer[], tree: SourceTree, path: string, signal: AbortSignal): Promise<Renderer> {
-  const files = await filesOf(tree, path, signal);
+  const files = await entriesOf(tree, path, signal);
   const renderer = renderers.find((candidate) => candidate.matches(files, path));
   if (!renderer) throw new Error(`no renderer for ${path}`);
   return renderer;

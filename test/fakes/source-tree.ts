@@ -9,6 +9,8 @@ export function sourceTree(contents: Readonly<Record<string, string | Uint8Array
       .filter(([file]) => path === "" || file.startsWith(`${path}/`))
       .sort(([a], [b]) => (a < b ? -1 : 1));
   return {
+    list: async (path) => under(path).map(([file, content]) => ({ path: file, oid: hashJson(String(content)), linked: false })),
+    contents: async (entries) => entries.map(({ path }) => bytes(contents[path] ?? "")),
     files: async (path) => under(path).map(([file, content]) => ({ path: file, content: bytes(content) })),
     objectAt: async (path) => {
       const file = contents[path];

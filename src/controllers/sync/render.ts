@@ -1,4 +1,4 @@
-import type { GitRepository } from "../../api/git-repository.ts";
+import { type GitRepository, parseRevision } from "../../api/git-repository.ts";
 import { describeRef, groupOf, type KubeObject, refOf } from "../../api/object.ts";
 import type { Sync } from "../../api/sync.ts";
 import type { Git, Remote } from "../../git/git.ts";
@@ -9,9 +9,10 @@ import { createLru } from "../../lib/lru.ts";
 import { refuseDuplicates } from "../../render/duplicates.ts";
 import { placeOf } from "../../render/manifest.ts";
 import { repositoryPath } from "../../render/path.ts";
-import type { RenderedObject, Renderer, SourceTree } from "../../render/renderer.ts";
+import type { InputEntry, RenderedObject, Renderer, SourceTree } from "../../render/renderer.ts";
 import { rendererFor } from "../../render/renderers.ts";
 import type { RenderAt } from "../rendering.ts";
+import { createKnownInputs, recorded, withContents } from "./inputs.ts";
 
 /** Where the repository of a GitRepository is and who we are there. */
 type RemoteOf = (repository: GitRepository, signal: AbortSignal) => Promise<Remote>;
@@ -43,30 +44,14 @@ export interface Rendering {
 /** Renderings are kept up to about this many characters of JSON. */
 const maxCachedCharacters = 64 * 1024 * 1024;
 const maxCachedInputs = 20_000;
+/** Names of files are kept for as long as a run may need them again. */
+const maxCachedEntries = 20_000;
 
 /** The one way from a commit to objects; share one, for its cache. */
 export function createRendering({ git, kube, remoteOf, renderers }: RenderDeps): Rendering {
   const rendered = createLru<readonly RenderedObject[]>(maxCachedCharacters);
-  const inputs = createLru<string>(maxCachedInputs);
-
-  const treeOf = async (repository: GitRepository, commitOrTree: string, signal: AbortSignal): Promise<SourceTree> => {
-    const remote = await remoteOf(repository, signal);
-    return {
-      files: (path, within) => git.files(remote, commitOrTree, path, within),
-      objectAt: (path, within) => git.objectAt(remote, commitOrTree, path, within),
-    };
-  };
-  const inputsAt: Rendering["inputsAt"] = async (sync, repository, commitOrTree, signal) => {
-    const path = repositoryPath(sync.spec.path);
-    const key = [repository.spec.url, commitOrTree, path].join("\0");
-    const known = inputs.get(key);
-    if (known !== undefined) return known;
-    const tree = await treeOf(repository, commitOrTree, signal);
-    const renderer = await rendererFor(renderers, tree, path, signal);
-    const digest = await renderer.inputs(tree, path, signal);
-    inputs.set(key, digest);
-    return digest;
-  };
+  const treeOf = createTrees(git, remoteOf);
+  const inputsAt = createInputs({ git, remoteOf, renderers, treeOf });
   const place = async (sync: Sync, objects: readonly RenderedObject[], signal: AbortSignal): Promise<RenderedObject[]> => {
     const placed = await inNamespaces(objects, sync.spec.targetNamespace, kube, signal);
     refuseDuplicates(placed);
@@ -93,6 +78,73 @@ export function createRendering({ git, kube, remoteOf, renderers }: RenderDeps):
     return files.map(({ content }) => new TextDecoder().decode(content)).join("\n");
   };
   return { renderAt, renderAnew, inputsAt, textAt };
+}
+
+type TreeOf = (repository: GitRepository, commitOrTree: string, signal: AbortSignal) => Promise<SourceTree>;
+
+/** Trees of commits, which never change: what was asked of one lately is not asked again. */
+function createTrees(git: Git, remoteOf: RemoteOf): TreeOf {
+  const lists = createLru<InputEntry[]>(maxCachedEntries);
+  const objects = createLru<{ object: Awaited<ReturnType<SourceTree["objectAt"]>> }>(maxCachedEntries);
+  return async (repository, commitOrTree, signal) => {
+    const remote = await remoteOf(repository, signal);
+    const keyOf = (path: string): string => [remote.url, commitOrTree, path].join("\0");
+    const list: SourceTree["list"] = async (path, within) => {
+      const known = lists.get(keyOf(path));
+      if (known) return known;
+      const entries = await git.list(remote, commitOrTree, path, within);
+      lists.set(keyOf(path), entries, entries.length + 1);
+      return entries;
+    };
+    const contents: SourceTree["contents"] = (entries, within) => git.contents(remote, entries, within);
+    return {
+      list,
+      contents,
+      files: async (path, within) => withContents({ contents }, await list(path, within), within),
+      objectAt: async (path, within) => {
+        const known = objects.get(keyOf(path));
+        if (known) return known.object;
+        const object = await git.objectAt(remote, commitOrTree, path, within);
+        objects.set(keyOf(path), { object });
+        return object;
+      },
+    };
+  };
+}
+
+/** Digests of what folders' renderings depend on. At a new commit of a branch all known folders are asked about at once. */
+function createInputs({ git, remoteOf, renderers, treeOf }: Omit<RenderDeps, "kube"> & { readonly treeOf: TreeOf }): Rendering["inputsAt"] {
+  const inputs = createLru<string>(maxCachedInputs);
+  const known = createKnownInputs();
+  const compared = createLru<Promise<void>>(100);
+  const keyOf = (url: string, commitOrTree: string, path: string): string => [url, commitOrTree, path].join("\0");
+  const compare = async (repository: GitRepository, commit: string, signal: AbortSignal): Promise<void> => {
+    const { url } = repository.spec;
+    const remote = await remoteOf(repository, signal);
+    const idsAt = async (paths: readonly string[]) => (await git.objectsAt(remote, commit, paths, signal)).map((object) => object?.oid);
+    for (const [path, digest] of await known.unchanged(url, idsAt)) inputs.set(keyOf(url, commit, path), digest);
+  };
+  return async (sync, repository, commitOrTree, signal) => {
+    const { url } = repository.spec;
+    const path = repositoryPath(sync.spec.path);
+    const key = keyOf(url, commitOrTree, path);
+    if (inputs.get(key) === undefined && known.find(url, path) && parseRevision(repository.status.revision)?.commit === commitOrTree) {
+      const place = keyOf(url, commitOrTree, "");
+      const comparing = compared.get(place) ?? compare(repository, commitOrTree, signal);
+      compared.set(place, comparing);
+      // What cannot be compared is looked at by itself below, and says there what is wrong.
+      await comparing.catch(() => {});
+    }
+    const unchanged = inputs.get(key);
+    if (unchanged !== undefined) return unchanged;
+    const { tree, reads } = recorded(await treeOf(repository, commitOrTree, signal));
+    const renderer = await rendererFor(renderers, tree, path, signal);
+    const digest = await renderer.inputs(tree, path, signal);
+    const read = await reads(signal);
+    if (read) known.remember(url, path, { digest, reads: read });
+    inputs.set(key, digest);
+    return digest;
+  };
 }
 
 /** The objects where they belong, as the cluster and the CustomResourceDefinitions among them say. */
