@@ -106,9 +106,10 @@ export async function hook({ url }: Serin, namespace: string, name = "app"): Pro
   if (answer.statusCode !== 200) throw new Error(`the webhook was answered with ${answer.statusCode}: ${text}`);
 }
 
-/** Removes all Syncs, Canaries and sources of a namespace while a controller is there to let them go, and then the namespace. */
+/** Removes all Syncs, Canaries and sources of a namespace while a controller is there to let them go, and then the namespace. The Syncs
+ * go first: they would make again what they apply. */
 export async function removeAll({ kube }: Ground, namespace: string, signal: AbortSignal): Promise<void> {
-  for (const kind of ["Canary", "Sync", "GitRepository"]) {
+  for (const kind of ["Sync", "Canary", "GitRepository"]) {
     const objects = await kube.list({ apiVersion, kind }, { namespace }, signal);
     await inBatches(objects, async ({ metadata: { name } }) => kube.delete({ apiVersion, kind, namespace, name }, {}, signal));
     while ((await kube.list({ apiVersion, kind }, { namespace }, signal)).length > 0) await systemClock.sleep(250, signal);
