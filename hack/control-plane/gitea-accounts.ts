@@ -19,17 +19,32 @@ const people = {
   readOnly: { login: "reader", team: "readers" },
 } as const;
 
-/** Makes the accounts, their tokens and the organisation on a Gitea that runs. */
+/** Who may make accounts. */
+interface Admin {
+  readonly login: string;
+  readonly password: string;
+}
+
+/** An administrator that no Gitea knows yet, and the flags of `gitea admin user create` that make one of it. */
+export function newAdmin(): Admin & { readonly flags: readonly string[] } {
+  const [login, password] = ["site-admin", newPassword()];
+  const flags = ["--username", login, "--password", password, "--email", `${login}@serin.dev`, "--admin", "--must-change-password=false"];
+  return { login, password, flags };
+}
+
+/** Makes the accounts, their tokens and the organisation on the control plane's Gitea, which runs. */
 export async function makeAccounts(settings: Settings, layout: Layout): Promise<Facts["gitea"]> {
-  const url = `http://127.0.0.1:${settings.giteaPort}`;
-  const admin = { login: "site-admin", password: newPassword() };
-  const flags = ["--username", admin.login, "--password", admin.password, "--email", `${admin.login}@serin.dev`, "--admin"];
+  const admin = newAdmin();
   const [command, ...before] = asNobody;
-  const args = [...before, binary(settings, "gitea"), "--config", layout.giteaConfig, "admin", "user", "create", ...flags];
-  await run(command, [...args, "--must-change-password=false"], {
+  await run(command, [...before, binary(settings, "gitea"), "--config", layout.giteaConfig, "admin", "user", "create", ...admin.flags], {
     env: { ...process.env, ...giteaEnvironment(layout) },
     signal: AbortSignal.timeout(limitMs),
   });
+  return await fillGitea(`http://127.0.0.1:${settings.giteaPort}`, admin);
+}
+
+/** Makes the accounts, their tokens and the organisation on a Gitea that nobody else has an account on. */
+export async function fillGitea(url: string, admin: Admin): Promise<Facts["gitea"]> {
   const api = giteaApi(url, admin);
   const made = Object.entries(people).map(async ([role, { login }]) => [role, await account(api, url, login)] as const);
   const accounts = Object.fromEntries(await Promise.all(made)) as Facts["gitea"]["accounts"];
@@ -64,7 +79,7 @@ async function makeTeams(api: Api): Promise<Record<(typeof people)[keyof typeof 
   return { Owners: owners?.id ?? 0, writers: await make("writers", "write"), readers: await make("readers", "read") };
 }
 
-function giteaApi(url: string, { login, password }: { login: string; password: string }): Api {
+function giteaApi(url: string, { login, password }: Admin): Api {
   const authorization = `Basic ${Buffer.from(`${login}:${password}`).toString("base64")}`;
   return async (method, path, body) => {
     const { statusCode, body: answer } = await request(`${url}/api/v1${path}`, {
