@@ -18,28 +18,38 @@ async function main(settings: Settings): Promise<number> {
   const died = (name: string, how: string): void => tell(`${name} ${how}; its log is ${layout.logs}/${name}.log`);
   const supervisor = createSupervisor({ logs: layout.logs, died });
   const startedAtMs = Date.now();
-  const facts = await startParts(settings, layout, supervisor);
+  const stop = whenToldToStop();
+  const tooEarly = stop.then((): never => {
+    throw new Error("it was told to stop");
+  });
+  const facts = await Promise.race([startParts(settings, layout, supervisor), tooEarly]);
   await startControlServer(layout.control, supervisor);
   if (settings.command.length > 0) {
     tell(`control plane is up after ${Math.round((Date.now() - startedAtMs) / 1_000)} s; its files are in ${settings.dir}`);
-    return await runCommand(settings.command, facts, layout.facts);
+    return await runCommand(settings.command, { facts, factsFile: layout.facts, stop });
   }
   for (const [name, target] of Object.entries(relayTargets(facts))) await startInsideRelay(layout.relay(name), target);
   process.send?.("ready");
-  return await new Promise<number>((resolve) => onStop(() => resolve(0)));
+  await stop;
+  return 0;
 }
 
-/** The outer process tells us to stop; should it be gone without a word, the kernel ends us. */
-function onStop(stop: () => void): void {
-  process.on("message", stop);
-  process.on("SIGTERM", stop);
+/** Resolves when the outer process tells us to stop; should it be gone without a word, the kernel ends us. */
+async function whenToldToStop(): Promise<void> {
+  await new Promise<unknown>((resolve) => {
+    process.once("message", resolve);
+    process.once("SIGTERM", resolve);
+  });
 }
 
-async function runCommand([command = "", ...args]: readonly string[], facts: Facts, factsFile: string): Promise<number> {
+async function runCommand(
+  [command = "", ...args]: readonly string[],
+  { facts, factsFile, stop }: { facts: Facts; factsFile: string; stop: Promise<void> },
+): Promise<number> {
   const path = [facts.bin, process.env["PATH"] ?? ""].join(delimiter);
   const env = { ...process.env, [factsVariable]: factsFile, KUBECONFIG: facts.kubeconfig, PATH: path };
   const child = spawn(command, args, { stdio: "inherit", env });
-  onStop(() => {
+  void stop.then(() => {
     child.kill("SIGTERM");
     setTimeout(() => child.kill("SIGKILL"), stopGraceMs).unref();
   });

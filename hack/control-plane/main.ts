@@ -1,8 +1,8 @@
-// npm run cluster: a real control plane without containers, in a network namespace of its own. See README.md beside this file.
+// npm run cluster: a real control plane without containers, in a network namespace of its own. See docs/cluster.md.
 import { spawn } from "node:child_process";
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { basename, delimiter, join, resolve } from "node:path";
 import { messageOf } from "../../src/lib/errors.ts";
 import { type Options, parseOptions, usage } from "./options.ts";
 import { buildMissing, bundlesIn, cacheFolder, missingBundles } from "./build.ts";
@@ -34,11 +34,17 @@ async function main(options: Options): Promise<number> {
       giteaPort: await freePort(wishedGiteaPort),
       command: [...options.command],
     };
-    return await run(settings, layoutOf(dir));
+    const code = await run(settings, layoutOf(dir));
+    // A person leaves a shell with whatever their last command gave; npm would call that a failure.
+    return process.stdin.isTTY && isShell(options.command) ? 0 : code;
   } finally {
     if (options.keep) tell(`kept ${dir}`);
     else rmSync(dir, { recursive: true, force: true });
   }
+}
+
+function isShell([command = "", ...args]: readonly string[]): boolean {
+  return args.length === 0 && /^(?:ba|da|z|k|fi)?sh$/.test(basename(command));
 }
 
 /** Runs a control plane from start to end. @returns the command's exit code */
@@ -57,6 +63,7 @@ async function run(settings: Settings, layout: Layout): Promise<number> {
   process.on("SIGINT", () => void (interrupts++ > 0 && stop()));
   process.on("SIGTERM", stop);
   process.on("SIGHUP", stop);
+  if (process.env["npm_lifecycle_event"] !== undefined) whenOrphaned(stop);
   const unpublished = (error: unknown): void => {
     tell(messageOf(error));
     stop();
@@ -66,6 +73,17 @@ async function run(settings: Settings, layout: Layout): Promise<number> {
     inside.once("error", reject);
     inside.once("exit", (code) => resolve(code ?? 1));
   });
+}
+
+/** npm passes signals on, all but SIGKILL: then nobody would be left to press Ctrl-C. */
+function whenOrphaned(stop: () => void): void {
+  const parent = process.ppid;
+  const look = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(look);
+    stop();
+  }, 500);
+  look.unref();
 }
 
 /** Opens the relays and says how to use what is there. */
