@@ -88,7 +88,8 @@ describe("installing by docs/install.md", () => {
     world = await openWorld();
     repository = `apps-${Date.now().toString(36)}`;
     page = open(await makeRepository(world.facts, repository));
-    await world.release(firstVersion);
+    await world.build(firstVersion, nextVersion);
+    world.release(firstVersion);
     // The control plane has our kinds for other suites: a cluster that Serin comes to has not.
     await world.kubectl("delete", "--filename", "crds/", "--ignore-not-found");
   });
@@ -226,7 +227,7 @@ describe("installing by docs/install.md", () => {
   test("Upgrade: the next version takes over, and no app is restarted", async () => {
     const appPods = async (): Promise<string[]> => (await world.get("pods", "-n", "shop")).items.map(({ metadata }) => metadata.uid).sort();
     const before = await appPods();
-    await world.release(nextVersion);
+    world.release(nextVersion);
     await page.follow("Upgrade");
     const log = await logOf(await leader());
     expect(log).toContain(`"version":"${nextVersion}"`);

@@ -28,8 +28,10 @@ export interface World {
   readonly clone: string;
   /** Writes files into the clone (`null` deletes), commits and pushes them. */
   push(message: string, files: Readonly<Record<string, string | null>>): Promise<void>;
-  /** Makes the chart in the checkout one of this version, and an image to go with it. */
-  release(version: string): Promise<void>;
+  /** Makes an image of each of these versions. */
+  build(...versions: string[]): Promise<void>;
+  /** Makes the chart in the checkout one of this version. */
+  release(version: string): void;
   /** Lines of the audit log from here on, each time those that were not read before. */
   audit(): string[];
   /** Prints what stands in the cluster and what the controllers logged, for whoever has to find out why a test failed. */
@@ -87,15 +89,22 @@ export async function openWorld(): Promise<World> {
       await git("commit", "--quiet", "--message", message);
       await git("push", "--quiet");
     },
-    release: async (version) => {
+    build: async (...versions) => {
+      const bundle = async (version: string): Promise<[string, string]> => {
+        const out = join(dir, version);
+        await run(process.execPath, [join(root, "hack/bundle.ts"), "--version-string", version, "--out", out]);
+        return [version, join(out, "serin.mjs")];
+      };
+      const built = await Promise.all(versions.map(bundle));
+      const images = JSON.parse(readFileSync(facts.controllerImages, "utf8")) as Record<string, string>;
+      writeFileSync(facts.controllerImages, JSON.stringify({ ...images, ...Object.fromEntries(built) }));
+    },
+    release: (version) => {
       const chart = join(checkout, "charts/serin");
       rmSync(chart, { recursive: true, force: true });
       cpSync(join(root, "charts/serin"), chart, { recursive: true });
       const text = readFileSync(join(chart, "Chart.yaml"), "utf8");
       writeFileSync(join(chart, "Chart.yaml"), text.replace(/^((?:appV|v)ersion): .*$/gm, `$1: ${version}`));
-      await run(process.execPath, [join(root, "hack/bundle.ts"), "--version-string", version, "--out", join(dir, version)]);
-      const images = JSON.parse(readFileSync(facts.controllerImages, "utf8")) as Record<string, string>;
-      writeFileSync(facts.controllerImages, JSON.stringify({ ...images, [version]: join(dir, version, "serin.mjs") }));
     },
     audit: () => {
       const text = textFrom(facts.auditLog, read);
