@@ -33,7 +33,7 @@ export function peersAnalysis(interval: string): Readonly<Record<string, unknown
 /** An analysis that passes until this moment (seconds since 1970) and fails from then on, whatever is served. */
 export function failsFrom(epochSeconds: number, steps: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const query = `vector(100 * (time() < bool ${epochSeconds}))`;
-  return { interval: "1s", threshold: 1, ...steps, metrics: [{ name: "told", query, thresholdRange: { min: 99 } }] };
+  return { interval: "1s", threshold: 1, ...steps, metrics: [{ name: "told", interval: "1s", query, thresholdRange: { min: 99 } }] };
 }
 
 /** The Deployment of a release, at a tag. */

@@ -65,7 +65,7 @@ function tell(ground: Ground, sample: Sample | undefined): void {
 
 function filesOf(namespace: string, name: string, index: number): [string, string][] {
   const value = index % failingEvery === 0 ? 0 : 100;
-  const metrics = [{ name: "told", query: `vector(${value})`, thresholdRange: { min: 99 } }];
+  const metrics = [{ name: "told", interval: "1s", query: `vector(${value})`, thresholdRange: { min: 99 } }];
   const options: ReleaseOptions = { image: "idle", analysis: { interval: "5s", threshold: 2, stepWeights: [20, 50], metrics } };
   const canary = canaryOf({ namespace, name }, options);
   const spec = { ...(isRecord(canary["spec"]) ? canary["spec"] : {}), revert: { strategy: "Push" } };
