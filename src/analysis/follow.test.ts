@@ -28,7 +28,7 @@ function samples(canary: { good: number; bad: number }, scrapes: number): Sample
   return { requests: [...counters("canary", canary, scrapes), ...primary], latency: [], alive: [] };
 }
 
-const begun = (): Stored => beginFollowing({ past: noPast, boundsMs: [], source: "contour", weight: 10, atMs: 0 });
+const begun = (): Stored => beginFollowing({ past: noPast, boundsMs: [], source: "contour", scrapeMs: undefined, weight: 10, atMs: 0 });
 const following = { subject, rules, baseline: "primary" } as const;
 
 describe("a rollout that is followed", () => {

@@ -11,14 +11,16 @@ export interface Start {
   readonly past: Past;
   readonly boundsMs: readonly number[];
   readonly source: SourceName;
+  /** Time between two scrapes; `undefined`: not known yet. */
+  readonly scrapeMs: number | undefined;
   /** Percent of traffic that the canary gets now. */
   readonly weight: number;
   readonly atMs: number;
 }
 
 /** Begins to follow a rollout whose canary gets traffic from now on. */
-export function beginFollowing({ source, ...start }: Start): Stored {
-  return { run: startRun(start), reading: startReading(start.atMs), source };
+export function beginFollowing({ source, scrapeMs, ...start }: Start): Stored {
+  return { run: startRun(start), reading: startReading(start.atMs, scrapeMs), source };
 }
 
 /** Whom the samples are about, and by which rules they are judged. */
@@ -92,6 +94,11 @@ export function reportOf(stored: Stored, verdict: ShareVerdict, { acts, nowMs }:
     nextReadAt: new Date(nextReadMs(stored.reading, nowMs)).toISOString(),
     state: store(stored),
   };
+}
+
+/** The same report of a rollout that has got another weight since. */
+export function reportStepped(report: ShareStatus, stored: Stored): ShareStatus {
+  return { ...report, steps: stored.run.steps.map(stepShown), state: store(stored) };
 }
 
 function stepShown({ weight, fromMs, canary, stable, logEvidence }: StepRecord): ShareStatus["steps"][number] {

@@ -25,9 +25,9 @@ const assumedScrapeMs = 15_000;
 const shortestScrapeMs = 1_000;
 const longestScrapeMs = 5 * 60_000;
 
-/** Nothing read yet. `sinceMs`: when the canary was first given traffic. */
-export function startReading(sinceMs: number): ReadState {
-  return { sinceMs, newestMs: sinceMs, through: {}, scrapeMs: assumedScrapeMs };
+/** Nothing read yet. `sinceMs`: when the canary was first given traffic. `scrapeMs`: what is known of the scrapes' spacing. */
+export function startReading(sinceMs: number, scrapeMs = assumedScrapeMs): ReadState {
+  return { sinceMs, newestMs: sinceMs, through: {}, scrapeMs };
 }
 
 /** A target that has not been seen for as long is gone. */
@@ -45,8 +45,12 @@ export function windowMs({ newestMs, through, scrapeMs }: ReadState, nowMs: numb
 /** Prometheus stores a scrape when it is over. */
 const settleMs = 1_000;
 
+/** While nothing has been read the scrapes' spacing is a guess, and the first failure shall not wait for it. */
+const firstReadMs = 5_000;
+
 /** When the next scrape can be read. */
-export function nextReadMs({ newestMs, scrapeMs }: ReadState, nowMs: number): number {
+export function nextReadMs({ newestMs, sinceMs, scrapeMs }: ReadState, nowMs: number): number {
+  if (newestMs === sinceMs) return nowMs + Math.min(scrapeMs, firstReadMs);
   const next = newestMs + scrapeMs + settleMs;
   return next > nowMs ? next : nowMs + Math.min(scrapeMs, assumedScrapeMs);
 }

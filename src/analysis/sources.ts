@@ -66,7 +66,8 @@ export const sources: Readonly<Record<SourceName, Source>> = {
   contour: {
     requests: (subject) => [envoy("envoy_cluster_upstream_rq", subject)],
     latency: (subject) => histogram("envoy_cluster_upstream_rq_time", (metric) => envoy(metric, subject)),
-    alive: (subject) => [envoy("envoy_cluster_upstream_rq_total", subject)],
+    // Before the clusters' first request some gateways know nothing of them; that they run can be seen all the same.
+    alive: (subject) => [envoy("envoy_cluster_upstream_rq_total", subject), { metric: "envoy_server_live", matchers: [] }],
     unitMs: 1,
     side: ({ envoy_cluster_name: cluster }, subject) =>
       cluster === envoyCluster(subject, "canary") ? "canary" : cluster === envoyCluster(subject, "primary") ? "stable" : undefined,

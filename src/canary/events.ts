@@ -82,7 +82,7 @@ function weightEvents(
   const lost = is < was && phase === "Progressing";
   const change = `${trackedRevision}: canary weight ${was} → ${is}`;
   if (lost) return warning("TrafficReturned", `${change}: the canary does not serve`);
-  return normal("WeightShifted", `${change}${was > 0 ? because(after) : ""}`);
+  return normal("WeightShifted", `${change}${was > 0 && is > was ? because(after) : ""}`);
 }
 
 function checkEvents(before: CanaryStatus, after: CanaryStatus): CanaryEvent[] {

@@ -85,7 +85,8 @@ describe("answers that no Prometheus of this machine gives", () => {
     await once(server, "listening");
     try {
       const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      return await prometheusSeries({ address, timeoutMs: 5_000 }).samples({ metric: "m", matchers: [] }, { atMs: 0, rangeMs: 1_000 }, never);
+      const reader = prometheusSeries({ address, timeoutMs: 5_000 });
+      return await reader.samples({ metric: "m", matchers: [] }, { atMs: 0, rangeMs: 1_000 }, never);
     } finally {
       server.close();
       server.closeAllConnections();

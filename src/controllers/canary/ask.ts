@@ -1,6 +1,7 @@
+import { methodOf } from "../../api/analysis.ts";
 import type { Canary } from "../../api/canary.ts";
 import { keyOf, type KubeObject } from "../../api/object.ts";
-import { checksDue, gateDue, isUrgent, rollbackGateDue } from "../../canary/checks.ts";
+import { checksDue, gateDue, isUrgent, rollbackGateDue, shareDue } from "../../canary/checks.ts";
 import { decide, type Gates, type Input } from "../../canary/decide.ts";
 import { readsSecrets, templateOf } from "../../canary/revision.ts";
 import type { Digest } from "../../lib/digest.ts";
@@ -12,6 +13,7 @@ import { type Cluster, kindsRead } from "./cluster.ts";
 import type { CanaryDeps, RunCheck } from "./deps.ts";
 import { ask } from "./hooks.ts";
 import { type Asked, observe, type Observation } from "./observe.ts";
+import type { ShareAnswer } from "./share.ts";
 
 /** How often the cluster is looked at while an answer is waited for. */
 const lookMs = 500;
@@ -23,8 +25,15 @@ export interface Observer {
 
 type Parts = CanaryDeps & { readonly digests: Digests };
 
+/** How metric servers are asked. */
+interface Measures {
+  readonly check: RunCheck;
+  /** `undefined`: there is nothing to read, and nothing that needs it. */
+  readonly shares: (canary: Canary, signal: AbortSignal) => Promise<ShareAnswer | undefined>;
+}
+
 /** An observer; it remembers in memory when rollback hooks were last asked. */
-export function createObserver(deps: Parts, cluster: Cluster, check: RunCheck): Observer {
+export function createObserver(deps: Parts, cluster: Cluster, measures: Measures): Observer {
   const askedAtMs = new Map<string, number>();
   return {
     look: async (canary, signal) => {
@@ -34,7 +43,7 @@ export function createObserver(deps: Parts, cluster: Cluster, check: RunCheck): 
       const first = glance();
       if (urgent(canary, first)) return first;
       const answers = await unlessUrgent(
-        (both) => answer({ deps, check, askedAtMs }, canary, first, both),
+        (both) => answer({ deps, measures, askedAtMs }, canary, first, both),
         () => urgent(canary, glance()),
         { clock: deps.clock, signal },
       );
@@ -75,24 +84,29 @@ function urgent(canary: Canary, observation: Observation): boolean {
   return isUrgent(decide(inputOf(canary, observation)), canary.status);
 }
 
+type Answers = Pick<Asked, "check" | "gates" | "shares">;
+
 interface Askers {
   readonly deps: CanaryDeps;
-  readonly check: RunCheck;
+  readonly measures: Measures;
   readonly askedAtMs: Map<string, number>;
 }
 
-async function answer(askers: Askers, canary: Canary, first: Observation, signal: AbortSignal): Promise<Pick<Asked, "check" | "gates">> {
+async function answer(askers: Askers, canary: Canary, first: Observation, signal: AbortSignal): Promise<Answers> {
   const input = inputOf(canary, first);
   const due = checksDue(canary.spec, input);
-  const [check, rollback] = await Promise.all([
-    due.length > 0 ? askers.check(canary, due, signal) : undefined,
+  const [judgement, rollback, shares] = await Promise.all([
+    due.length > 0 ? askers.measures.check(canary, due, signal) : undefined,
     rollbackGate(askers, canary, first, signal),
+    shareDue(canary.spec, input) ? askers.measures.shares(canary, signal) : undefined,
   ]);
+  const onlyShown = judgement && methodOf(canary.spec.analysis) === "share";
+  const check = onlyShown ? { ...judgement, onlyShown } : judgement;
   const gates: Gates = { rollback };
-  const gate = gateDue({ ...input, seen: { ...input.seen, check, gates } });
-  if (gate === undefined) return { check, gates };
+  const gate = gateDue({ ...input, seen: { ...input.seen, check, gates, share: shares?.look } });
+  if (gate === undefined) return { check, gates, shares };
   const type = gate === "rollout" ? "confirm-rollout" : "confirm-promotion";
-  return { check, gates: { ...gates, [gate]: await ask(question(canary, first, type), askers.deps.clock, signal) } };
+  return { check, shares, gates: { ...gates, [gate]: await ask(question(canary, first, type), askers.deps.clock, signal) } };
 }
 
 function question(canary: Canary, { revision }: Observation, type: Parameters<typeof ask>[0]["type"]): Parameters<typeof ask>[0] {

@@ -17,7 +17,7 @@ import type { CanaryDeps } from "./deps.ts";
 import { routerOf } from "./provider.ts";
 
 /** Limit of one query: shorter than any sensible interval is long. */
-const queryTimeoutMs = 5_000;
+export const queryTimeoutMs = 5_000;
 
 /** What measuring needs. */
 export interface MetricDeps extends Pick<CanaryDeps, "informers" | "metricProviders" | "defaults" | "clock"> {
@@ -100,7 +100,7 @@ async function providerOf(
 }
 
 /** Whose metrics the built-in queries read: that of the class behind the Gateway or Ingress. */
-async function sourceOf(deps: Deps, canary: Canary, signal: AbortSignal): Promise<SourceName> {
+export async function sourceOf(deps: Deps, canary: Canary, signal: AbortSignal): Promise<SourceName> {
   return routerOf(deps.defaults, canary) === "nginx" ? ingressSource(deps, canary, signal) : gatewaySource(deps, canary, signal);
 }
 

@@ -16,10 +16,13 @@ import type { Router } from "../../routing/router.ts";
 import { type Cluster, kindsRead } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
 import { routerOf } from "./provider.ts";
+import type { ShareAnswer } from "./share.ts";
 
 /** Everything that one reconcile of a Canary knows of the cluster. */
 export interface Observation {
   readonly seen: Seen;
+  /** Of the requests of both versions; missing: they were not read. */
+  readonly shares?: ShareAnswer | undefined;
   /** Stands for the values of Secrets in revisions. */
   readonly digest: Digest;
   readonly facts: Facts;
@@ -38,14 +41,18 @@ export interface Observation {
 }
 
 /** Answers of metric servers, hooks and the API server that the shared copies do not hold. */
-export type Asked = Pick<Seen, "check" | "declined" | "held"> & { readonly gates: Gates; readonly digest: Digest };
+export type Asked = Pick<Seen, "check" | "declined" | "held"> & {
+  readonly gates: Gates;
+  readonly digest: Digest;
+  readonly shares?: ShareAnswer | undefined;
+};
 
 /** Reads the shared copies of the cluster; costs no request. Throws StalledError for a Canary that cannot be acted upon at all. */
 export function observe(
   deps: Pick<CanaryDeps, "clock" | "defaults" | "routers">,
   cluster: Cluster,
   canary: Canary,
-  { digest, ...asked }: Asked,
+  { digest, shares, ...asked }: Asked,
 ): Observation {
   const { namespace } = canary.metadata;
   const nowMs = deps.clock.nowMs();
@@ -59,6 +66,7 @@ export function observe(
   const trackedContent = pinned({ history, revision }, canary.status.trackedRevision);
   const seen: Seen = {
     ...asked,
+    share: shares?.look,
     nowMs,
     revision: revision?.id,
     canary: health(cluster, {
@@ -77,6 +85,7 @@ export function observe(
   };
   return {
     seen,
+    shares,
     digest,
     facts: factsOf(cluster, canary, { seen, target, revision }),
     target,

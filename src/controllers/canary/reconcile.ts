@@ -18,6 +18,7 @@ import { handOver } from "./failed.ts";
 import { addFinalizer, dropFinalizer, hasFinalizer, release } from "./finalizer.ts";
 import { runCheck } from "./metrics.ts";
 import type { Observation } from "./observe.ts";
+import { lookAtShares, withEvidence } from "./share.ts";
 import { startChecks } from "./start-checks.ts";
 import { writeRoutes, writeWorkloads } from "./write.ts";
 
@@ -27,7 +28,10 @@ export function canaryReconciler(given: CanaryDeps): Reconcile {
   const deps: CanaryDeps = { ...given, canaries: withOwnWrites(given.canaries) };
   const cluster = clusterOf(deps.informers);
   const digests = createDigests(deps);
-  const observer = createObserver({ ...deps, digests }, cluster, (canary, due, signal) => runCheck(deps, canary, due, signal));
+  const observer = createObserver({ ...deps, digests }, cluster, {
+    check: (canary, due, signal) => runCheck(deps, canary, due, signal),
+    shares: (canary, signal) => lookAtShares({ ...deps, cluster }, canary, signal),
+  });
   return async (key, signal) => {
     await cluster.whenSynced(signal);
     const found = deps.canaries.find(key);
@@ -50,7 +54,9 @@ async function take(parts: Parts, canary: Canary, signal: AbortSignal): Promise<
   const decision = decide({ spec, status: before, seen: seen.seen }); // think
   if (decision.do === "release") return release(parts, canary, signal);
   if (beginsSomething.has(decision.do) && !isUrgent(decision, before)) await validateStart(parts, canary, seen, signal);
-  const after = withAdoption(nextStatus(before, decision, seen.facts), canary, seen);
+  const moment = { canary: { ...canary, status: before }, answer: seen.shares, nowMs: seen.seen.nowMs };
+  const next = withEvidence(nextStatus(before, decision, seen.facts), moment);
+  const after = withAdoption(next, canary, seen);
   const stored = await canaries.patchStatus(canary, after, signal); // record; a conflict throws before anything is touched
   tell(parts, canary, { before, after, decision });
   const written = await writeAll(parts, stored, seen, signal); // write

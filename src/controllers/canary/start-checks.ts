@@ -1,3 +1,4 @@
+import { methodOf } from "../../api/analysis.ts";
 import type { Canary } from "../../api/canary.ts";
 import { keyOf, type KubeObject } from "../../api/object.ts";
 import { selectorsOf } from "../../canary/selector.ts";
@@ -6,6 +7,7 @@ import type { Router } from "../../routing/router.ts";
 import type { Cluster } from "./cluster.ts";
 import { claimNames, claimTarget } from "./handover.ts";
 import { type MetricDeps, validateMetric } from "./metrics.ts";
+import { requireMetricsServer } from "./share.ts";
 
 /** Something that must be right before a Canary begins anything. */
 interface StartCheck {
@@ -33,8 +35,10 @@ export function startChecks(start: Start, canary: Canary): StartCheck[] {
     field: `spec.analysis.metrics[${index}]`,
     run: (signal) => validateMetric(start, canary, metric, signal),
   }));
+  const metricsServer: StartCheck = { field: "spec.metricsServer", run: () => void requireMetricsServer(canary, start.defaults) };
   return [
     ...metrics,
+    ...(methodOf(canary.spec.analysis) === "share" ? [metricsServer] : []),
     { field: "spec.autoscalerRef", run: () => requireAutoscaler(cluster, canary) },
     { field: "spec.targetRef", run: () => claimTarget(canary, all) },
     { field: "metadata.name", run: () => claimNames(cluster, canary, router, all) },

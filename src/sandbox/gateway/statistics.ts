@@ -1,4 +1,4 @@
-import { Counter, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
 /** What is known of one request that an Ingress has served. */
 interface IngressSample {
@@ -52,6 +52,7 @@ export function createStatistics(): Statistics {
     buckets: envoyBucketsMs,
     registers,
   });
+  new Gauge({ name: "envoy_server_live", help: "1 if the server is not currently draining, 0 otherwise", registers }).set(1);
   const labelNames = [...nginxLabels, ...Object.keys(controllerLabels)];
   const nginxRequests = new Counter({
     name: "nginx_ingress_controller_requests",

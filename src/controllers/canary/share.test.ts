@@ -1,0 +1,186 @@
+import { describe, expect, test } from "vitest";
+import { startShareWorld } from "../../../test/share-world.ts";
+import type { CanaryStatus } from "../../api/canary.ts";
+import type { ShareStatus } from "../../api/share-evidence.ts";
+
+/** A Canary that names no metrics and no steps. */
+const byShare = { analysis: { metrics: undefined, stepWeight: undefined, maxWeight: undefined } };
+const withSettings = (analysis: object) => ({ analysis: { ...byShare.analysis, ...analysis } });
+
+const ended = ({ phase }: CanaryStatus) => phase === "Succeeded" || phase === "Failed";
+const hasTraffic = ({ canaryWeight = 0 }: CanaryStatus) => canaryWeight > 0;
+const readyOf = ({ conditions }: CanaryStatus) => conditions?.find(({ type }) => type === "Ready");
+const sum = (evidence: ShareStatus | undefined, side: "canary" | "stable") =>
+  (evidence?.steps ?? []).reduce((all, step) => all + step[side].requests, 0);
+
+describe("a Canary that names no metrics", () => {
+  test("is promoted by steps that evidence has earned, and says why at each", async () => {
+    const world = await startShareWorld(byShare, { rps: 100 });
+    await world.release("shop:2");
+    const { status, seconds } = await world.until(ended);
+    expect(status.phase).toBe("Succeeded");
+    expect(seconds).toBeLessThan(10 * 60);
+    const { evidence } = status;
+    expect(evidence).toMatchObject({ acts: true, verdict: "pass", reason: "GoodEnough", source: "contour", dispersionMeasured: false });
+    const weights = evidence?.steps.map(({ weight }) => weight) ?? [];
+    expect(weights[0]).toBe(2);
+    expect(weights.length).toBeGreaterThan(2);
+    expect(weights).toEqual(weights.toSorted((a, b) => a - b));
+    const because = /: canary weight \d+ → \d+: At \d+ % even a canary as bad as is still plausible costs less than the error budget$/;
+    const shifts = world.events.filter(({ reason }) => reason === "WeightShifted");
+    expect(shifts.slice(1, -1).filter(({ message }) => !because.test(message))).toEqual([]);
+    expect(world.events.find(({ reason }) => reason === "CanaryPromoting")?.message).toContain("No worse than stable; with ");
+  });
+
+  test.each([10, 100])("is rolled back within two scrapes when it fails altogether, at %d rps, and a revert is proposed", async (rps) => {
+    const world = await startShareWorld(byShare, { rps });
+    await world.release("shop:b100");
+    await world.until(hasTraffic);
+    const { status, seconds } = await world.until(ended);
+    expect(seconds).toBeLessThanOrEqual(2 * 15 + 2);
+    expect(status).toMatchObject({ phase: "Failed", verdict: "fail", canaryWeight: 0, failure: { reason: "EvidenceAgainst", propose: true } });
+    expect(status.evidence?.peak).toBeGreaterThan(20);
+    expect(world.failures).toHaveLength(1);
+    expect(world.events.find(({ reason }) => reason === "CanaryRolledBack")?.message).toContain(status.evidence?.message);
+  });
+
+  test("goes fixed steps at its interval, and is held back only by evidence", async () => {
+    const world = await startShareWorld(withSettings({ stepWeight: 20, maxWeight: 60, interval: "30s" }));
+    await world.release("shop:2");
+    const { status } = await world.until(ended);
+    expect(status.phase).toBe("Succeeded");
+    expect(status.evidence?.steps.map(({ weight }) => weight)).toEqual([20, 40, 60]);
+    const times = status.evidence?.steps.map(({ from }) => Date.parse(from)) ?? [];
+    for (const [index, at] of times.slice(1).entries()) expect(at - (times[index] ?? 0)).toBeGreaterThanOrEqual(30_000);
+  });
+
+  test("is not promoted before minDuration", async () => {
+    const world = await startShareWorld(withSettings({ minDuration: "15m" }), { rps: 1_000 });
+    await world.release("shop:2");
+    await world.until(hasTraffic);
+    const { status, seconds } = await world.until(ended);
+    expect(status.phase).toBe("Succeeded");
+    expect(seconds).toBeGreaterThanOrEqual(15 * 60);
+  });
+
+  test.each<[string, object, CanaryStatus["phase"]]>([
+    ["is promoted, and says what it could not have seen", {}, "Succeeded"],
+    ["is rolled back where it was told so, without blaming a commit", { onInconclusive: "fail" }, "Failed"],
+  ])("whose time is up %s", async (_, settings, phase) => {
+    const world = await startShareWorld(withSettings({ maxDuration: "3m", ...settings }), { rps: 1 });
+    await world.release("shop:2");
+    const { status } = await world.until(ended);
+    expect(status).toMatchObject({ phase, evidence: { reason: "TimeIsUp" } });
+    expect(status.evidence?.message).toMatch(/^The time is up: with \d+ canary requests /);
+    expect(world.failures.map(({ propose }) => propose)).toEqual(phase === "Failed" ? [false] : []);
+  });
+});
+
+describe("while nothing can be seen", () => {
+  test("no traffic for the canary holds and says so once, and goes on when it comes", async () => {
+    const world = await startShareWorld(byShare, { rps: 100, unvisited: true });
+    await world.release("shop:2");
+    const { status } = await world.until((now) => readyOf(now)?.reason === "NoTraffic");
+    expect(status).toMatchObject({ phase: "Progressing", failedChecks: 0, verdict: "inconclusive", evidence: { reason: "NoTraffic" } });
+    const { canaryWeight } = status;
+    await world.pass(1_800);
+    expect(world.status()).toMatchObject({ phase: "Progressing", canaryWeight });
+    expect(world.events.filter(({ reason }) => reason === "NoTraffic")).toHaveLength(1);
+    world.now.unvisited = false;
+    expect((await world.until(ended)).status.phase).toBe("Succeeded");
+  });
+
+  test.each(["fail", "promote"] as const)("after noDataTimeout onNoData: %s is done, and no commit is blamed", async (onNoData) => {
+    const world = await startShareWorld(withSettings({ onNoData, noDataTimeout: "2m" }), { unvisited: true });
+    await world.release("shop:2");
+    await world.until(hasTraffic);
+    const { status, seconds } = await world.until(ended);
+    expect(seconds).toBeGreaterThanOrEqual(120);
+    expect(status.phase).toBe(onNoData === "fail" ? "Failed" : "Succeeded");
+    expect(world.failures.map(({ propose }) => propose)).toEqual(onNoData === "fail" ? [false] : []);
+  });
+
+  test("a Prometheus that is away holds the first step and every later one, and what it saw meanwhile still counts", async () => {
+    const world = await startShareWorld(byShare, { rps: 100, blind: true });
+    await world.release("shop:2");
+    await world.until((now) => readyOf(now)?.reason === "MetricsUnreadable");
+    await world.pass(600);
+    expect(world.status()).toMatchObject({ phase: "Progressing", canaryWeight: 0 });
+    world.now.blind = false;
+    const { status: begun } = await world.until(hasTraffic);
+    await world.pass(40);
+    world.now.blind = true;
+    await world.until((now) => readyOf(now)?.reason === "MetricsUnreadable");
+    const { canaryWeight } = world.status();
+    expect(canaryWeight).toBe(begun.canaryWeight);
+    await world.pass(1_500);
+    expect(world.status()).toMatchObject({ phase: "Progressing", canaryWeight, failedChecks: 0 });
+    world.now.blind = false;
+    const { status } = await world.until(ended);
+    expect(status.phase).toBe("Succeeded");
+    expect(sum(status.evidence, "canary") / world.sentTo("shop:2")).toBeGreaterThan(0.8);
+  });
+
+  test("onBlind: fail takes the traffic back after the progress deadline, and blames no commit", async () => {
+    const world = await startShareWorld({ ...withSettings({ onBlind: "fail" }), progressDeadlineSeconds: 300 });
+    await world.release("shop:2");
+    await world.until(hasTraffic);
+    await world.pass(20);
+    world.now.blind = true;
+    const { status, seconds } = await world.until(ended);
+    expect(seconds).toBeGreaterThanOrEqual(250);
+    expect(status).toMatchObject({ phase: "Failed", failure: { reason: "MetricsUnreadable", propose: false } });
+  });
+});
+
+test.each(["shop:2", "shop:b3"])("processes that live for twenty seconds come to the verdict of one that stays: %s", async (image) => {
+  const [steady, restless] = await Promise.all([startShareWorld(byShare, { rps: 100 }), startShareWorld(byShare, { rps: 100 })]);
+  await Promise.all([steady.release(image), restless.release(image)]);
+  const { status: want } = await steady.until(ended);
+  for (let life = 0; life < 100 && !ended(restless.status()); life += 1) {
+    await restless.pass(20);
+    restless.restart();
+  }
+  const got = restless.status();
+  expect([got.phase, got.evidence?.reason]).toEqual([want.phase, want.evidence?.reason]);
+  expect(sum(got.evidence, "canary")).toBeGreaterThan(0);
+  expect(sum(got.evidence, "canary")).toBeLessThanOrEqual(restless.sentTo(image));
+});
+
+test("a baseline of none judges by the SLO alone, and proposes no revert", async () => {
+  const world = await startShareWorld(withSettings({ baseline: "none" }), { rps: 100 });
+  await world.release("shop:b50");
+  const { status } = await world.until(ended);
+  expect(status).toMatchObject({ phase: "Failed", failure: { reason: "EvidenceAgainst", propose: false } });
+});
+
+describe("beside thresholds", () => {
+  const byThreshold = { analysis: { stepWeight: 20, maxWeight: 40 } };
+
+  test("the share verdict is only shown, with what it would have done", async () => {
+    const world = await startShareWorld(byThreshold, { rps: 100 });
+    await world.release("shop:b50");
+    const { status } = await world.until(({ evidence }) => evidence?.verdict === "fail");
+    expect(status).toMatchObject({ phase: "Progressing", evidence: { acts: false, reason: "EvidenceAgainst" } });
+    expect((await world.until(ended)).status).toMatchObject({ phase: "Succeeded", verdict: "pass" });
+    const told = world.events.filter(({ reason }) => reason === "ShareWouldRollBack");
+    expect(told).toMatchObject([{ message: expect.stringContaining("method share would roll back now: ") as string }]);
+  });
+
+  test("a Prometheus without raw samples changes nothing", async () => {
+    const world = await startShareWorld(byThreshold);
+    world.now.rps = 0;
+    await world.release("shop:2");
+    expect((await world.until(ended)).status).toMatchObject({ phase: "Succeeded", verdict: "pass" });
+  });
+});
+
+describe("method share with metrics", () => {
+  test("measures and shows them, and they decide nothing", async () => {
+    const metrics = [{ name: "request-success-rate", thresholdRange: { min: 101 } }];
+    const world = await startShareWorld(withSettings({ method: "share", metrics }), { rps: 100 });
+    await world.release("shop:2");
+    const { status } = await world.until(ended);
+    expect(status).toMatchObject({ phase: "Succeeded", verdict: "pass", failedChecks: 0, checks: [{ verdict: "fail", value: 100 }] });
+  });
+});
