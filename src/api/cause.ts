@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { shareEvidence } from "./share-evidence.ts";
 
 /** A JSON value, or `undefined` when the field is absent. Arrays with named items are compared item by item, so most are scalars. */
 const fieldValue = z.any().optional();
@@ -40,6 +41,7 @@ export const evidence = z.object({
     )
     .optional()
     .describe("What each metric measured last."),
+  share: shareEvidence.optional().describe("Step by step, what came from the canary and what from the primary, and the evidence of it."),
 });
 export type Evidence = z.infer<typeof evidence>;
 

@@ -8,13 +8,14 @@ const tally = z.object({
 const step = z.object({
   weight: z.number().describe("Percent of traffic."),
   from: z.string().describe("When it began, RFC 3339."),
-  canary: tally,
+  canary: tally.describe("The canary, in this step."),
   stable: tally.describe("The primary, at the same time."),
   evidence: z.number().describe("Against the canary at the end of the step; at most 1e9."),
 });
 
 /** What the shares of the bad requests say of a release, step by step. */
 export const shareEvidence = z.object({
+  acts: z.boolean().describe("Whether it decides; with method threshold it is only shown."),
   peak: z.number().describe("The most that the evidence ever was; at most 1e9."),
   limit: z.number().describe("Evidence at which the release is rolled back."),
   steps: z.array(step).max(40).describe("Oldest first; of more than 40 the newest."),
@@ -23,7 +24,6 @@ export type ShareEvidence = z.infer<typeof shareEvidence>;
 
 /** The share verdict of a Canary's tracked revision. */
 export const shareStatus = shareEvidence.extend({
-  acts: z.boolean().describe("Whether it decides; with method threshold it is only shown."),
   verdict: z.enum(["pass", "fail", "inconclusive"]),
   reason: z.string().describe("CamelCase word for programs: EvidenceAgainst, NoTraffic, GoodSoFar, …"),
   message: z.string().describe("The verdict in one sentence."),

@@ -29,6 +29,15 @@ const proposal: Proposal = {
       { name: "request-duration", value: 1234.5678, primary: 20.00049, max: 500, unit: "ms", passed: false, primaryPassed: true },
       { name: "queue", value: 0.000123456, min: 0.1, max: 3, passed: false },
     ],
+    share: {
+      acts: true,
+      peak: 61_000,
+      limit: 20,
+      steps: [
+        { weight: 5, from: "2026-11-21T02:58:00Z", canary: { requests: 75, bad: 0 }, stable: { requests: 1_425, bad: 2 }, evidence: 0.41 },
+        { weight: 20, from: "2026-11-21T02:59:00Z", canary: { requests: 300, bad: 86 }, stable: { requests: 1_200, bad: 1 }, evidence: 61_000 },
+      ],
+    },
   },
   commits: [{ oid: "3f2a91c".padEnd(40, "0"), subject: "Ship <checkout> 3 for @everyone", author: "Ada", time: "2026-11-21T02:50:00Z" }],
   bystanders: [{ oid: "77aa00b".padEnd(40, "0"), subject: "Tune cart", author: "Bob", time: "2026-11-21T02:55:00Z" }],

@@ -1,4 +1,6 @@
 import type { CauseField, Evidence } from "../api/cause.ts";
+import type { ShareEvidence } from "../api/share-evidence.ts";
+import { sparkline } from "../lib/sparkline.ts";
 import { type Impact, shown } from "./impact.ts";
 
 /** What a pull request tells of one commit. */
@@ -44,6 +46,7 @@ export function pullRequestBody(proposal: Proposal): string {
     ...canarySection(proposal),
     intro(proposal),
     evidenceSection(proposal),
+    shareSection(proposal),
     causeSection(proposal),
     commitSection(proposal),
     impactSection(proposal),
@@ -78,6 +81,18 @@ function evidenceSection({ evidence }: Proposal): string {
   const rows = (evidence.checks ?? []).map((check) => `| ${code(check.name)} | ${measured(check, check.value)} | ${measured(check, check.primary)} | ${wanted(check)} | ${check.passed ? "passed" : "**failed**"} |`);
   const table = rows.length > 0 ? `\n\n| Check | Canary | Primary | Wanted | |\n|---|---|---|---|---|\n${rows.join("\n")}` : "";
   return `### What failed\n${facts}${table}`;
+}
+
+/** Each step's traffic and failures on both sides, and the evidence by its end. */
+function shareSection({ evidence }: Proposal): string {
+  if (!evidence?.share || evidence.share.steps.length === 0) return "";
+  const { steps, limit, acts } = evidence.share;
+  const side = ({ requests, bad }: ShareEvidence["steps"][number]["canary"]) => `${Math.round(requests)}, ${Math.round(bad)} failed`;
+  const rows = steps.map((step) => `| ${step.weight} % | ${step.from} | ${side(step.canary)} | ${side(step.stable)} | ${step.evidence} |`);
+  const line = sparkline(steps.map((step) => step.evidence), limit);
+  const head = "| Weight | From | Canary's requests | Primary's | Evidence |\n|---|---|---|---|---|";
+  const meaning = acts ? `at ${limit} a release is rolled back` : `with method share it would be rolled back at ${limit}`;
+  return `### Step by step\nEvidence ${code(line)}; ${meaning}.\n\n${head}\n${rows.join("\n")}`;
 }
 
 function causeSection({ cause }: Proposal): string {

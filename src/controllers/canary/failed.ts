@@ -57,6 +57,7 @@ function remember({ refused = [] }: CanaryStatus, entry: Refused): Refused[] {
 
 function evidenceOf({ spec, status }: Canary, failure: NonNullable<CanaryStatus["failure"]>): Evidence {
   const { reason, message: sentence, failedAt, weight } = failure;
+  const { evidence } = status;
   const checks = (status.checks ?? []).map(({ name, verdict, value, primary, primaryPassed }) => {
     const metric = spec.analysis.metrics?.find((each) => each.name === name);
     const limits = metric ? { ...rangeOf(metric), unit: unitOf(metric) } : {};
@@ -73,5 +74,6 @@ function evidenceOf({ spec, status }: Canary, failure: NonNullable<CanaryStatus[
     promotedCommit: status.promotedCommit,
     // What could not be measured is no evidence.
     checks: checks.filter((_, index) => status.checks?.[index]?.verdict !== "inconclusive"),
+    ...(evidence ? { share: { acts: evidence.acts, peak: evidence.peak, limit: evidence.limit, steps: evidence.steps } } : {}),
   };
 }

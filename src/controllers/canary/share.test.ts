@@ -40,7 +40,8 @@ describe("a Canary that names no metrics", () => {
     expect(seconds).toBeLessThanOrEqual(2 * 15 + 2);
     expect(status).toMatchObject({ phase: "Failed", verdict: "fail", canaryWeight: 0, failure: { reason: "EvidenceAgainst", propose: true } });
     expect(status.evidence?.peak).toBeGreaterThan(20);
-    expect(world.failures).toHaveLength(1);
+    const steps = [{ weight: expect.any(Number) as number, canary: { requests: expect.any(Number) as number } }];
+    expect(world.failures).toMatchObject([{ propose: true, evidence: { share: { acts: true, limit: 20, steps } } }]);
     expect(world.events.find(({ reason }) => reason === "CanaryRolledBack")?.message).toContain(status.evidence?.message);
   });
 
