@@ -96,7 +96,7 @@ describe("installing by docs/install.md", () => {
 
   afterAll(async () => {
     await world.kubectl("apply", "--server-side", "--force-conflicts", "--filename", "crds/");
-    await world.kubectl("delete", "namespace", "shop", "everything", "team", "serin-system", "--ignore-not-found", "--timeout=60s");
+    await world.clear("shop", "everything", "team");
     world.close();
   });
 

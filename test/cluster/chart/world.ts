@@ -5,10 +5,12 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { type Facts, readFacts } from "../../../hack/control-plane/facts.ts";
+import { kinds } from "../../../src/api/kinds.ts";
 import { gitApi } from "../../e2e/git-api.ts";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../../..");
+const ourKinds = kinds.map(({ plural }) => `${plural}.serin.dev`).join(",");
 
 /** The machine of somebody who installs Serin: a checkout, the tools, and a control plane to install it on. */
 export interface World {
@@ -36,6 +38,8 @@ export interface World {
   audit(): string[];
   /** Prints what stands in the cluster and what the controllers logged, for whoever has to find out why a test failed. */
   tellState(): Promise<void>;
+  /** Ends controllers, and takes away these namespaces with whatever in them waited for a controller. */
+  clear(...namespaces: string[]): Promise<void>;
   close(): void;
 }
 
@@ -47,7 +51,12 @@ interface Output {
 /** An object, as loosely as a test looks at it. */
 export interface Item {
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly uid: string; readonly annotations?: Record<string, string> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly annotations?: Record<string, string>;
+  };
   readonly spec: Record<string, never>;
   readonly status: Record<string, never>;
 }
@@ -121,7 +130,17 @@ export async function openWorld(): Promise<World> {
       };
       await print("get", "pods,deployments,canaries,syncs,gitrepositories,reverts", "--all-namespaces");
       await print("get", "events", "--all-namespaces", "--sort-by=.lastTimestamp");
-      await print("logs", "--all-namespaces", "--selector=app.kubernetes.io/name=serin", "--prefix", "--tail=30");
+      for (const namespace of ["serin-system", "team"])
+        await print("logs", "-n", namespace, "--selector=app.kubernetes.io/name=serin", "--prefix", "--tail=30");
+    },
+    clear: async (...namespaces) => {
+      const remove = async (...args: string[]): Promise<string> => await kubectl("delete", "namespace", "--ignore-not-found", ...args);
+      await remove("serin-system", "--timeout=60s");
+      await remove(...namespaces, "--wait=false");
+      const left = JSON.parse(await kubectl("get", ourKinds, "--all-namespaces", "--output=json")) as { items: Item[] };
+      for (const { kind, metadata } of left.items.filter(({ metadata: { namespace = "" } }) => namespaces.includes(namespace)))
+        await kubectl("-n", metadata.namespace ?? "", "patch", kind, metadata.name, "--type=merge", "--patch", '{"metadata":{"finalizers":null}}');
+      await remove(...namespaces, "--timeout=60s");
     },
     close: () => rmSync(dir, { recursive: true, force: true }),
   };
