@@ -92,7 +92,6 @@ test("a push is applied at once by its webhook, long before the next poll", asyn
       metadata: { name: "apps", namespace: "shop" },
       spec: { sourceRef: { name: "apps" }, path: "./apps", interval: "10h", prune: true },
     },
-    { apiVersion, kind: "Sync", metadata: { name: "apps", namespace: "shop" }, spec: { sourceRef: { name: "apps" }, path: "./apps", interval: "10h", prune: true } },
   ];
   for (const object of objects) await kube.apply(object, { fieldManager }, signal);
   const applied = (mode: string) =>
