@@ -27,13 +27,21 @@ interface Place {
  */
 export async function propose(deps: Deps, scene: Scene, place: Place, signal: AbortSignal): Promise<number | undefined> {
   const { published } = place;
-  const { revert } = scene;
   // Unknown keeps everything as it is, and a merged one only waits to be fetched.
   if (published.proposal === "unknown" || published.proposal === "merged") return undefined;
   if (!published.branchIsOurs) {
-    await say(deps, revert, { reason: "BranchTakenOver", message: `someone else pushed to ${revert.status.branch ?? ""}: it is theirs` }, signal);
+    const { branch = "" } = scene.revert.status;
+    await say(deps, scene.revert, { reason: "BranchTakenOver", message: `someone else pushed to ${branch}: it is theirs` }, signal);
     return undefined;
   }
+  // Closed, or without its branch: a person may have said no, which is known once HEAD can be read.
+  return published.proposal === "none" || published.proposal === "open" ? keep(deps, scene, place, signal) : undefined;
+}
+
+/** Makes what is to be made, also anew, and says how what is there stands. */
+async function keep(deps: Deps, scene: Scene, place: Place, signal: AbortSignal): Promise<number | undefined> {
+  const { published } = place;
+  const { revert } = scene;
   const rebuild = isDone(scene, published) ? await rebuildOf(deps, scene, place, signal) : { waitMs: 0 };
   if (rebuild.waitMs === 0) return inTurn(deps.memory, keyOf(scene.repository.metadata), () => make(deps, scene, place, signal));
   if (rebuild.waitMs !== undefined && published.pullRequest) await sayOutdated(deps, revert, published.pullRequest, signal);
