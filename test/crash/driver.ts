@@ -59,7 +59,7 @@ async function firstRelease(shape: Shape): Promise<CrashWorld> {
   const quiet: Schedule = { seed: 0, shape, fromNothing: true, moves: [], kills: [], faults: [], yields: 0 };
   return withChance(quiet, async () => {
     const drive = start(await createWorld(quiet), undefined);
-    while (!isOver(drive)) await turn(drive);
+    await run(drive);
     return drive.world;
   });
 }
@@ -70,11 +70,18 @@ export async function play(schedule: Schedule, beginnings: Beginnings, { traced 
   const world = schedule.fromNothing ? await createWorld(schedule) : forkWorld(schedule, await beginnings(schedule.shape));
   return withChance(schedule, async () => {
     const drive = start(world, trace);
-    while (!isOver(drive)) await turn(drive);
+    await run(drive);
     const { turns, writes, calls, runs } = drive.count;
     const broken = drive.watch.broken() ?? (turns >= maxTurns ? restless(turns) : atRest(world));
     return { broken, turns, writes, calls, runs, trace: trace ?? [] };
   });
+}
+
+/** Runs to the end, and leaves nothing that would go on and draw from the chance of whatever is played next. */
+async function run(drive: Drive): Promise<void> {
+  while (!isOver(drive)) await turn(drive);
+  drive.replica.kill();
+  await nextTurn();
 }
 
 function restless(turns: number): Broken {
@@ -130,11 +137,12 @@ function outsideOf({ world, watch: watching, renderer, trace, count }: Observed)
         kills.delete(count.writes);
         return when;
       },
-      fault: (to) => {
+      fault: (to, write) => {
         count.calls += 1;
         const how = faults.get(count.calls);
         faults.delete(count.calls);
         if ((to === "git" && trouble.git) || (to === "host" && trouble.host)) return "refused";
+        if (to === "kube" && trouble.kube && write && chance.happens(0.25)) return chance.pick(["refused", "unanswered", "conflict"]);
         return how;
       },
       yields: () => schedule.yields > 0 && chance.happens(schedule.yields),

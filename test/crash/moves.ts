@@ -35,7 +35,7 @@ export type Move =
   | { readonly do: "deleteRevert" }
   | { readonly do: "releaseRevert" }
   | { readonly do: "metrics"; readonly say: "truth" | "nothing" | "error" | "allBad" }
-  | { readonly do: "outage"; readonly of: "git" | "host" | "none" }
+  | { readonly do: "outage"; readonly of: "git" | "host" | "kube" | "none" }
   | { readonly do: "pods"; readonly of: string; readonly ready: boolean }
   | { readonly do: "delete"; readonly kind: "Deployment" | "Service" | "HTTPRoute" | "ConfigMap"; readonly name: string }
   | { readonly do: "scale"; readonly name: string; readonly replicas: number }
@@ -105,7 +105,7 @@ const makers: readonly (readonly [weight: number, make: Maker])[] = [
   [3, () => ({ do: "deleteRevert" })],
   [1, () => ({ do: "releaseRevert" })],
   [4, (chance) => ({ do: "metrics", say: chance.pick(["truth", "truth", "nothing", "error", "allBad"]) })],
-  [4, (chance) => ({ do: "outage", of: chance.pick(["git", "host", "none", "none"]) })],
+  [4, (chance) => ({ do: "outage", of: chance.pick(["git", "host", "kube", "none", "none"]) })],
   [4, (chance, shape) => ({ do: "pods", of: someWorkload(chance, shape), ready: chance.happens(0.6) })],
   [3, (chance, shape) => aDeletion(chance, shape)],
   [2, (chance, shape) => ({ do: "scale", name: someWorkload(chance, shape), replicas: 1 + chance.below(4) })],

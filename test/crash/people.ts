@@ -31,7 +31,7 @@ const deeds: Deeds = {
   team: (world, { where, value }) =>
     edit(world, "Something else", [{ kind: "ConfigMap", name: where === "shop" ? "note" : "team", values: { text: value } }]),
   extra: (world, { there }) => {
-    const text = textOf([{ kind: "ConfigMap", name: "extra", values: { text: "x" } }]);
+    const text = textOf(["extra", "extra-2", "extra-3"].map((name) => ({ kind: "ConfigMap", name, values: { text: "x" } })));
     if (headFiles(world).has("shop/extra.txt") === there) return undefined;
     return push(world, "More or less", { "shop/extra.txt": there ? text : null });
   },
@@ -76,7 +76,7 @@ const deeds: Deeds = {
     if (revert) await kube.patch(ref(kinds.revert, revert.metadata.name), { metadata: { annotations } }, byHand, signal);
   },
   metrics: ({ trouble }, { say }) => void Object.assign(trouble, { metrics: say }),
-  outage: ({ trouble }, { of }) => void Object.assign(trouble, { git: of === "git", host: of === "host" }),
+  outage: ({ trouble }, { of }) => void Object.assign(trouble, { git: of === "git", host: of === "host", kube: of === "kube" }),
   pods: ({ cluster, flapped }, { of, ready }) => {
     if (!ready) flapped.add(of);
     cluster.setReady(of, ready);
@@ -114,7 +114,7 @@ export async function make(world: CrashWorld, move: Exclude<Move, { do: "kill" |
 /** Ends every outage and mends what people broke, so that everything can come to rest. */
 export async function calm(world: CrashWorld): Promise<void> {
   const { cluster, trouble, shape } = { ...world, shape: world.schedule.shape };
-  Object.assign(trouble, { metrics: "truth", git: false, host: false });
+  Object.assign(trouble, { metrics: "truth", git: false, host: false, kube: false });
   for (const app of apps) for (const name of [app, `${app}-primary`]) cluster.setReady(name, true);
   await make(world, { do: "break", broken: false });
   await make(world, { do: "suspendSync", suspend: false });

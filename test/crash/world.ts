@@ -22,6 +22,8 @@ export interface Trouble {
   metrics: "truth" | "nothing" | "error" | "allBad";
   git: boolean;
   host: boolean;
+  /** Some of all writes to the API server go wrong. */
+  kube: boolean;
 }
 
 /** Everything but the controllers. */
@@ -81,7 +83,7 @@ function diceOf({ seed }: Schedule): Dice {
 
 function worldOf(schedule: Schedule, parts: Pick<CrashWorld, "time" | "kube" | "source" | "dice" | "cluster">): CrashWorld {
   const { time, kube, source, cluster } = parts;
-  const trouble: Trouble = { metrics: "truth", git: false, host: false };
+  const trouble: Trouble = { metrics: "truth", git: false, host: false, kube: false };
   const answers: Answer[] = [];
   const metrics = metricsOf({ kube, cluster, trouble, answers, nowMs: () => time.nowMs });
   return { ...parts, schedule, hosted: memoryHost(source), metrics, answers, trouble, flapped: new Set() };
