@@ -1,9 +1,7 @@
 import { mkdir } from "node:fs/promises";
-import { gitRepository } from "../api/git-repository.ts";
-import { apiVersion, names, parseObject } from "../api/meta.ts";
+import { apiVersion, names } from "../api/meta.ts";
 import type { Config } from "../config.ts";
 import { platformKinds } from "../controllers/canary/cluster.ts";
-import { findSecret } from "../controllers/secrets.ts";
 import { runControllers, type World } from "../controllers/wiring.ts";
 import { createGit, type GitWorker } from "../git/create-git.ts";
 import { hosts } from "../githost/hosts.ts";
@@ -17,11 +15,12 @@ import type { Logger } from "../lib/log.ts";
 import { metricProviders } from "../metrics/providers.ts";
 import { createRenderers } from "../render/renderers.ts";
 import { routers } from "../routing/routers.ts";
-import { hookReceiver, type HookTarget } from "../server/hooks.ts";
+import { hookReceiver } from "../server/hooks.ts";
 import type { Health } from "../server/health.ts";
 import { createMetrics, type Metrics } from "../server/metrics/metrics.ts";
 import { type RunningServer, startServer } from "../server/server.ts";
 import { version } from "../version.ts";
+import { createHookTargets, type HookTargets } from "./hook-targets.ts";
 import { followObjects, healthOf, observedWorld } from "./observed.ts";
 import { tellMissingKinds } from "./served-kinds.ts";
 
@@ -65,8 +64,9 @@ export async function startController(options: ControllerOptions): Promise<Runni
   });
   const canWrite = () => elector.canWrite();
   const kube = createKube(connection, { canWrite, observer });
-  const server = await serve(options, { kube: elections, metrics, health: healthOf(elector, metrics, options.signal) });
-  const working = { ...options, kube, canWrite, metrics };
+  const hookTargets = createHookTargets(elections);
+  const server = await serve(options, { kube: elections, hookTargets, metrics, health: healthOf(elector, metrics, options.signal) });
+  const working = { ...options, kube, canWrite, metrics, hookTargets };
   return { port: server.port, ended: runElected(working, { elector, closables: [server, kube, elections] }) };
 }
 
@@ -81,10 +81,10 @@ async function runElected(
   }
 }
 
-type Working = ControllerOptions & { readonly kube: KubeClient; readonly canWrite: () => boolean; readonly metrics: Metrics };
+type Working = ControllerOptions & Pick<Served, "kube" | "metrics" | "hookTargets"> & { readonly canWrite: () => boolean };
 
 /** Everything that a leader does, until it leads no more. */
-async function work({ config, kube, canWrite, log, gitWorker, metrics }: Working, signal: AbortSignal): Promise<void> {
+async function work({ config, kube, canWrite, log, gitWorker, metrics, hookTargets }: Working, signal: AbortSignal): Promise<void> {
   const { gitDirectory: dir, gitMemoryLimitBytes: memoryLimitBytes } = config;
   const git = createGit({ dir, log, memoryLimitBytes, worker: gitWorker, observer: metrics.outside.git });
   const recording = new AbortController();
@@ -103,6 +103,7 @@ async function work({ config, kube, canWrite, log, gitWorker, metrics }: Working
     defaults: { provider: config.provider, metricsServer: config.metricsServer },
     clusterName: config.clusterName,
   };
+  hookTargets.follow(world.informers, signal);
   try {
     await Promise.all([runControllers(world, signal), tellMissingKinds(world, signal), followObjects(metrics, world.informers, signal)]);
     await events.flush();
@@ -114,14 +115,15 @@ async function work({ config, kube, canWrite, log, gitWorker, metrics }: Working
 
 interface Served {
   readonly kube: KubeClient;
+  readonly hookTargets: HookTargets;
   readonly metrics: Metrics;
   readonly health: Health;
 }
 
-async function serve({ config, log }: ControllerOptions, { kube, metrics, health }: Served): Promise<RunningServer> {
+async function serve({ config, log }: ControllerOptions, { kube, hookTargets, metrics, health }: Served): Promise<RunningServer> {
   const { registry } = metrics;
   const hooks = hookReceiver({
-    find: (namespace, name) => findHook(kube, namespace, name),
+    find: (namespace, name) => hookTargets.find(namespace, name),
     request: async (namespace, name, at) => {
       const ref = { apiVersion, kind: "GitRepository", namespace, name };
       await kube.patch(
@@ -137,17 +139,6 @@ async function serve({ config, log }: ControllerOptions, { kube, metrics, health
   });
   const host = config.listenAddress === undefined ? {} : { host: config.listenAddress };
   return startServer({ port: config.port, ...host, hooks, health, registry, log });
-}
-
-/** The secret of a GitRepository's webhook. */
-async function findHook(kube: KubeClient, namespace: string, name: string): Promise<HookTarget | undefined> {
-  const signal = AbortSignal.timeout(10_000);
-  const repository = await kube.find({ apiVersion, kind: "GitRepository", namespace, name }, signal);
-  const parsed = repository && parseObject(gitRepository, repository);
-  if (!parsed?.ok || !parsed.value.spec.webhook) return undefined;
-  const { webhook, suspend } = parsed.value.spec;
-  const secret = await findSecret(kube, { namespace, name: webhook.secretRef.name }, signal);
-  return { token: secret?.("token") ?? "", suspended: suspend };
 }
 
 /** Runs `serin controller` until it is told to stop. Throws what it cannot go on with. */

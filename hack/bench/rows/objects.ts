@@ -71,7 +71,7 @@ async function layout({ ground, serin, count, files, label }: Layout, signal: Ab
   const place = (version: (index: number) => number): Record<string, string> =>
     Object.fromEntries(Object.entries(files(count, version)).map(([path, content]) => [`deploy/${path}`, content]));
   repository.commit({ ...place(() => 1), "README.md": "1\n" });
-  await createSource(ground, { namespace, url: repository.url }, signal);
+  await createSource(ground, { namespace, url: repository.url, interval: "10s" }, signal);
   const steps: Step[] = [];
   const measure = async (step: string, work: () => Promise<number>): Promise<void> => {
     await ground.audit.settled(ground.audit.mark(), quietMs);
@@ -92,7 +92,11 @@ async function layout({ ground, serin, count, files, label }: Layout, signal: Ab
   const changed = configMapName(Math.floor(count / 2));
   const one = (index: number): number => (configMapName(index) === changed ? 3 : 2);
   await measure("change one", () => push(context, place(one), () => seen(context, changed, "3")));
-  await measure("commit outside the path", () => push(context, { "README.md": "2\n" }, (commit) => fetched(context, commit)));
+  await measure("commit outside the path", async () => {
+    // Found by a poll, so that all requests are the commit's.
+    await fetched(context, repository.commit({ "README.md": "2\n" }));
+    return 0;
+  });
   await measure("nothing new for 30 s", async () => {
     await systemClock.sleep(30_000, signal);
     return 0;

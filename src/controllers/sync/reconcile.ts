@@ -13,10 +13,12 @@ import { tellAdopted, tellApplied, tellDrift } from "./events.ts";
 import { type Observation, observe, type Planned } from "./observe.ts";
 import { refusalError } from "./refusal.ts";
 import { removeSync } from "./remove.ts";
-import { awaitDependencies, refuseCycle, sourceOf } from "./source.ts";
+import { awaitDependencies, isUnseen, refuseCycle, sourceOf } from "./source.ts";
 import { applying, heldRevision, impersonated, withInventory } from "./status.ts";
 
 const unfetchedMs = 500;
+/** In case that the source is not looked at. */
+const unseenRetryMs = 2_000;
 
 /**
  * Brings the cluster in line with one folder of a source: source, dependencies, rendering, plan, staged apply, health, prune.
@@ -28,7 +30,8 @@ export function syncReconciler(given: SyncDeps): Reconcile {
     const sync = deps.syncs.find(key);
     if (!sync) return {};
     if (sync.metadata.deletionTimestamp !== undefined) return removeSync(deps, sync, signal);
-    if (sync.spec.suspend) return {};
+    const pause = pauseOf(deps, sync);
+    if (pause) return pause;
     if (!sync.metadata.finalizers?.includes(names.finalizer)) return addFinalizer(deps, sync, signal);
     const source = sourceOf(sync, deps.repositories);
     try {
@@ -46,6 +49,12 @@ export function syncReconciler(given: SyncDeps): Reconcile {
       throw new Error(source.revision, { cause: contentError(sync, cause) });
     }
   };
+}
+
+/** Nothing is done while it is suspended, or its source is about to be looked at. */
+function pauseOf({ repositories, clock }: SyncDeps, sync: Sync): ReconcileResult | undefined {
+  if (sync.spec.suspend) return {};
+  return isUnseen(sync, repositories, clock.nowMs()) ? { requeueAfterMs: unseenRetryMs } : undefined;
 }
 
 async function carryOut(deps: SyncDeps, sync: Sync, seen: Observation, signal: AbortSignal): Promise<ReconcileResult> {

@@ -18,6 +18,20 @@ export interface Source {
 /** Things that come by watch are asked for again after this time all the same. */
 const waitMs = 30_000;
 
+/** For so long a new source is waited for without a word. */
+const unseenMs = 10_000;
+
+/**
+ * Whether the Sync's source is so new that it was not looked at yet: its first status will wake the Sync. To say so on each of
+ * a thousand Syncs would cost more than they cost themselves.
+ */
+export function isUnseen({ spec, metadata }: Sync, repositories: Pick<Resources<GitRepository>, "find">, nowMs: number): boolean {
+  const repository = repositories.find(keyOf({ namespace: metadata.namespace, name: spec.sourceRef.name }));
+  if (!repository || repository.spec.suspend || repository.status.conditions !== undefined) return false;
+  const ageMs = nowMs - Date.parse(repository.metadata.creationTimestamp ?? "");
+  return ageMs >= 0 && ageMs < unseenMs;
+}
+
 /** The Sync's source. Throws WaitingError until it was fetched and its revert branches are known: before that nothing may be written. */
 export function sourceOf(sync: Sync, repositories: Pick<Resources<GitRepository>, "find">): Source {
   const { name } = sync.spec.sourceRef;
