@@ -47,17 +47,19 @@ export interface CanaryOptions {
   readonly provider?: "gatewayapi:v1" | "nginx";
   readonly strategy?: "PullRequest" | "Push" | "None";
   readonly scope?: "Canary" | "Commit";
-  /** Percent of traffic that each step adds. Default: 30. */
+  /** Percent of traffic that each step adds, judged by thresholds. Default: 30. */
   readonly stepWeight?: number;
+  /** Judged by its share of the bad requests, and its steps too. */
+  readonly byShare?: boolean;
   readonly progressDeadlineSeconds?: number;
   readonly revertOnDeletion?: boolean;
   /** Whether an HorizontalPodAutoscaler of the service's name scales it. */
   readonly autoscaled?: boolean;
 }
 
-/** A Canary: two steps of a second or more, each earned by a success rate and a duration measured at the gateway. */
+/** A Canary: unless said otherwise two steps of a second or more, each earned by a success rate and a duration measured at the gateway. */
 export function canary(name: string, host: string, options: CanaryOptions = {}): string {
-  const { strategy = "PullRequest", scope = "Canary", stepWeight = 30, progressDeadlineSeconds = 20 } = options;
+  const { strategy = "PullRequest", scope = "Canary", progressDeadlineSeconds = 20 } = options;
   return `apiVersion: serin.dev/v1beta1
 kind: Canary
 metadata:
@@ -66,7 +68,15 @@ spec:
   targetRef: { kind: Deployment, name: ${name} }
   progressDeadlineSeconds: ${progressDeadlineSeconds}
 ${options.revertOnDeletion ? "  revertOnDeletion: true\n" : ""}${options.autoscaled ? autoscalerRef(name) : ""}${routing(name, host, options)}
-  analysis:
+${options.byShare ? byShare : byThresholds(options)}  revert: { strategy: ${strategy}, scope: ${scope} }
+`;
+}
+
+/** A minute of warm-up and twenty of traffic are not what scenarios wait for. */
+const byShare = "  analysis: { warmup: 1s, maxDuration: 1m }\n";
+
+function byThresholds({ stepWeight = 30 }: CanaryOptions): string {
+  return `  analysis:
     interval: 1s
     threshold: 2
     stepWeight: ${stepWeight}
@@ -78,7 +88,6 @@ ${options.revertOnDeletion ? "  revertOnDeletion: true\n" : ""}${options.autosca
       - name: request-duration
         interval: 20s
         thresholdRange: { max: 1000 }
-  revert: { strategy: ${strategy}, scope: ${scope} }
 `;
 }
 
