@@ -13,6 +13,7 @@ import { objects } from "./rows/objects.ts";
 import { polls } from "./rows/polls.ts";
 import { releases } from "./rows/releases.ts";
 import { revert } from "./rows/revert.ts";
+import { sandbox } from "./rows/sandbox.ts";
 import { syncs } from "./rows/syncs.ts";
 import { together } from "./rows/together.ts";
 import { type Measured, record } from "./store.ts";
@@ -25,7 +26,7 @@ const usage = `Usage: npm run bench [-- flags]
 `;
 
 const root = resolve(import.meta.dirname, "../..");
-const scenarios: readonly Scenario[] = [objects, syncs, polls, drift, canaries, releases, together, revert];
+const scenarios: readonly Scenario[] = [objects, syncs, sandbox, polls, drift, canaries, releases, together, revert];
 const flags = { only: { type: "string" }, quick: { type: "boolean", default: false }, list: { type: "boolean" }, help: { type: "boolean" } } as const;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
