@@ -32,11 +32,12 @@ export function startReading(sinceMs: number, scrapeMs = assumedScrapeMs): ReadS
 
 /** A target that has not been seen for as long is gone. */
 const forgottenMs = 60 * 60_000;
-const shortestWindowMs = 2 * 60_000;
+/** Two minutes of scrapes every 15 s: a target that misses some is still known to have been there before. */
+const shortestWindow = 8;
 
 /** How far back the samples have to be asked for, so that each new one has one before it to be compared with. */
 export function windowMs({ newestMs, through, scrapeMs }: ReadState, nowMs: number): number {
-  const shortest = Math.max(shortestWindowMs, 4 * scrapeMs);
+  const shortest = shortestWindow * scrapeMs;
   const alive = Object.values(through).filter((atMs) => newestMs - atMs <= shortest);
   const oldest = Math.min(...alive, newestMs, nowMs);
   return Math.min(Math.max(nowMs - oldest + 3 * scrapeMs, shortest), forgottenMs);

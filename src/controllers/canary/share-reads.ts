@@ -47,7 +47,7 @@ export function subjectOf(canary: Canary): Subject {
 }
 
 /** Until the scrapes' spacing is known this much is looked at: at least two of them. */
-const firstWindowMs = 5 * 60_000;
+const firstWindowMs = 2 * 60_000;
 
 /** Reads the primary's last hour and the bounds of its latency. Throws MetricError. */
 export async function readPast(canary: Canary, reads: Reads, signal: AbortSignal): Promise<Past> {
