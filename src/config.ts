@@ -25,6 +25,7 @@ const settings = {
   SERIN_MESH_PROVIDER: oneOf(routerNames).optional().describe(`Router of Canaries that name none: ${routerNames.join(" or ")}.`),
   SERIN_METRICS_SERVER: httpURL.optional().describe("Address of the Prometheus of Canaries that name none."),
   SERIN_NAMESPACES: z.string().optional().transform((text) => text?.split(",").map((name) => name.trim()).filter(Boolean)).describe("Comma-separated namespaces to work in. Default: all."),
+  SERIN_DEFAULT_SERVICE_ACCOUNT: dnsLabel.optional().describe("ServiceAccount, in the Sync's namespace, as which Syncs write that name none. Default: the controller's own rights."),
   SERIN_LOG_LEVEL: oneOf(logLevels).default("info").describe(`How much is logged: ${logLevels.join(", ")}. Default: info.`),
   SERIN_PORT: wholeNumber(0, 65_535).default(8080).describe("Port for webhooks, health and metrics; 0: any free one. Default: 8080."),
   SERIN_LISTEN_ADDRESS: z.string().refine((text) => isIP(text) !== 0, "must be an IP address").optional().describe("Address to listen on, e.g. 127.0.0.1. Default: all of the machine's."),
@@ -42,6 +43,8 @@ export interface Config {
   readonly provider: (typeof routerNames)[number] | undefined;
   readonly metricsServer: string | undefined;
   readonly namespaces: readonly string[] | undefined;
+  /** `undefined`: Syncs that name no ServiceAccount write with the controller's own rights. */
+  readonly defaultServiceAccount: string | undefined;
   readonly logLevel: (typeof logLevels)[number];
   readonly port: number;
   /** `undefined`: all of the machine's. */
@@ -93,6 +96,7 @@ export function parseConfig(
     provider: read.SERIN_MESH_PROVIDER,
     metricsServer: read.SERIN_METRICS_SERVER,
     namespaces: read.SERIN_NAMESPACES,
+    defaultServiceAccount: read.SERIN_DEFAULT_SERVICE_ACCOUNT,
     logLevel: read.SERIN_LOG_LEVEL,
     port: read.SERIN_PORT,
     listenAddress: read.SERIN_LISTEN_ADDRESS,

@@ -100,7 +100,7 @@ async function work({ config, kube, canWrite, log, gitWorker, metrics, hookTarge
     clock: systemClock,
     log,
     canWrite,
-    defaults: { provider: config.provider, metricsServer: config.metricsServer },
+    defaults: { provider: config.provider, metricsServer: config.metricsServer, serviceAccount: config.defaultServiceAccount },
     clusterName: config.clusterName,
   };
   hookTargets.follow(world.informers, signal);

@@ -49,11 +49,22 @@ export interface World {
   readonly log: Logger;
   /** Whether this process may write now. */
   readonly canWrite?: (() => boolean) | undefined;
-  readonly defaults: { readonly provider?: RouterName | undefined; readonly metricsServer?: string | undefined };
+  /** Of what objects leave open. */
+  readonly defaults: {
+    readonly provider?: RouterName | undefined;
+    readonly metricsServer?: string | undefined;
+    readonly serviceAccount?: string | undefined;
+  };
   readonly clusterName: string | undefined;
   readonly reconcileObserver?: ReconcileObserver | undefined;
   readonly syncObserver?: SyncObserver | undefined;
 }
+
+/**
+ * How many objects of a kind are worked on at once. They mostly wait for the API server: a commit to a thousand Syncs and a
+ * hundred Canaries that fail together shall not wait for each other as well.
+ */
+const concurrency: Readonly<Partial<Record<string, number>>> = { Sync: 16, Canary: 32 };
 
 /** Runs all controllers until the signal aborts; resolves when they have ended. */
 export async function runControllers(world: World, signal: AbortSignal): Promise<void> {
@@ -65,6 +76,7 @@ export async function runControllers(world: World, signal: AbortSignal): Promise
       informer: informers.of({ apiVersion, kind: kind.kind }),
       reconcile,
       watches,
+      concurrency: concurrency[kind.kind],
       kube,
       events,
       log,

@@ -99,6 +99,7 @@ describe.skipIf(binary === "")("with helm", () => {
       provider: "nginx",
       metricsServer: "http://p:9090",
       namespaces: ["shop", "web"],
+      defaultServiceAccount: "default",
       logLevel: "info",
       port: 8080,
       gitDirectory: "/var/cache/serin/git",

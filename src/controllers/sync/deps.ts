@@ -48,4 +48,6 @@ export interface SyncDeps {
   /** Runs before a Sync first writes anything: adopts what an earlier cluster left in Git. Throws to keep it from writing. */
   readonly beforeFirstApply: (sync: Sync, repository: GitRepository, signal: AbortSignal) => Promise<void>;
   readonly syncObserver?: SyncObserver | undefined;
+  /** `serviceAccount`: in the Sync's namespace, as which Syncs write that name none; missing: as the controller itself. */
+  readonly defaults?: { readonly serviceAccount?: string | undefined };
 }

@@ -59,12 +59,13 @@ export async function prune(
  * Deletes the object as it was looked at; false when it belongs to another Sync by now. What others changed about it
  * meanwhile (a status, most often) is looked at again.
  */
-async function removeOwn({ kube, live }: SyncDeps, sync: Sync, object: KubeObject, signal: AbortSignal): Promise<boolean> {
+async function removeOwn({ kube, live, defaults }: SyncDeps, sync: Sync, object: KubeObject, signal: AbortSignal): Promise<boolean> {
   const ref = refOf(object);
+  const impersonate = impersonated(sync, defaults);
   let { uid, resourceVersion } = object.metadata;
   for (let tries = 1; ; tries += 1) {
     try {
-      await kube.delete(ref, { propagation: "Background", uid, resourceVersion, impersonate: impersonated(sync) }, signal);
+      await kube.delete(ref, { propagation: "Background", uid, resourceVersion, impersonate }, signal);
       return true;
     } catch (error) {
       if (!(error instanceof KubeError && error.code === 409) || tries === maxTries) throw error;

@@ -71,7 +71,7 @@ async function carryOut(deps: SyncDeps, sync: Sync, seen: Observation, signal: A
   const { done, refused, waitingFor } = await applyPlan(
     deps,
     planned.plan,
-    { impersonate: impersonated(sync), shared: planned.shared },
+    { impersonate: impersonated(sync, deps.defaults), shared: planned.shared },
     signal,
   );
   const after = afterApply(ahead, done);

@@ -56,11 +56,12 @@ async function heirsNow(deps: SyncDeps, sync: Sync, refs: readonly ObjectRef[], 
 }
 
 /** Deletes the object; `false` when that is forbidden. A service account that is gone must not keep the Sync for ever. */
-async function mayRemove({ kube }: SyncDeps, sync: Sync, live: KubeObject, signal: AbortSignal): Promise<boolean> {
+async function mayRemove({ kube, defaults }: SyncDeps, sync: Sync, live: KubeObject, signal: AbortSignal): Promise<boolean> {
   // As it was looked at: another Sync may be taking it over.
   const { uid, resourceVersion } = live.metadata;
+  const impersonate = impersonated(sync, defaults);
   try {
-    await kube.delete(refOf(live), { propagation: "Background", uid, resourceVersion, impersonate: impersonated(sync) }, signal);
+    await kube.delete(refOf(live), { propagation: "Background", uid, resourceVersion, impersonate }, signal);
     return true;
   } catch (error) {
     if (error instanceof KubeError && error.code === 403) return false;

@@ -2,6 +2,7 @@ import { nextConditions, isoSeconds, type Outcome } from "../../api/conditions.t
 import { names } from "../../api/meta.ts";
 import type { InventoryEntry, Sync, SyncStatus } from "../../api/sync.ts";
 import { isWrite } from "../../gitops/plan.ts";
+import type { SyncDeps } from "./deps.ts";
 import type { Observation } from "./observe.ts";
 
 /** The status to record before anything is written: what is about to exist, so that a crash leaves no orphans. */
@@ -58,6 +59,7 @@ export function heldRevision(revision: string, holding: readonly string[]): stri
 }
 
 /** The user as whom the Sync writes; `undefined`: as the controller itself. */
-export function impersonated({ spec: { serviceAccountName }, metadata: { namespace = "" } }: Sync): string | undefined {
-  return serviceAccountName === undefined ? undefined : `system:serviceaccount:${namespace}:${serviceAccountName}`;
+export function impersonated({ spec, metadata: { namespace = "" } }: Sync, defaults: SyncDeps["defaults"]): string | undefined {
+  const name = spec.serviceAccountName ?? defaults?.serviceAccount;
+  return name === undefined ? undefined : `system:serviceaccount:${namespace}:${name}`;
 }
