@@ -23,6 +23,8 @@ interface Conditions {
   rps: number;
   /** The metric server does not answer. */
   blind: boolean;
+  /** Queries find nothing; raw samples are there all the same. */
+  mute: boolean;
   /** The router sends the canary nothing, whatever its weight. */
   unvisited: boolean;
 }
@@ -68,7 +70,7 @@ export async function startShareWorld(input: CanaryInput = {}, now: Partial<Cond
     () => time.nowMs,
   );
   const cluster = clusterModel(kube, () => time.nowMs, dice(1));
-  const conditions: Conditions = { rps: 10, blind: false, unvisited: false, ...now };
+  const conditions: Conditions = { rps: 10, blind: false, mute: false, unvisited: false, ...now };
   const gateway = gatewayOf({ kube, cluster, time, conditions });
   const events: ShareWorld["events"] = [];
   const failures: Failure[] = [];
@@ -258,7 +260,7 @@ function metricsOf(
   return {
     query: async () => {
       if (conditions.blind) throw new MetricError("unavailable", "http://prometheus.example cannot be reached");
-      return { kind: "number", value: 100 };
+      return conditions.mute ? { kind: "noData", why: "empty" } : { kind: "number", value: 100 };
     },
     series,
   };

@@ -38,6 +38,8 @@ export interface Judgement {
   readonly rollBack: boolean;
   /** The verdict in one sentence. */
   readonly message: string;
+  /** Why nothing is known: the metrics have no data, or a server does not answer; missing for any other reason. */
+  readonly silence?: "noData" | "blind" | undefined;
 }
 
 /** Judges one check of a release by fixed thresholds. Pure. A verdict of `inconclusive` never moves traffic either way. */
@@ -49,7 +51,16 @@ export function judge(samples: readonly MetricSample[], state: JudgeState, count
     const message = `not scored: the canary had ${requests} requests, fewer than the ${counting.minRequests} a check needs`;
     return { verdict: "inconclusive", checks, ...count("inconclusive", state, { ...counting, noData: "skip" }), message };
   }
-  return { verdict: measured, checks, ...count(measured, state, counting), message: sentence(checks, measured) };
+  const silence = measured === "inconclusive" ? silenceOf(samples) : undefined;
+  return { verdict: measured, checks, ...count(measured, state, counting), message: sentence(checks, measured), silence };
+}
+
+function silenceOf(samples: readonly MetricSample[]): Judgement["silence"] {
+  const mute = samples.map(({ canary }) => canary).filter(({ kind }) => kind !== "number");
+  const blind = mute.filter((sample) => sample.kind === "error" && sample.error === "unavailable");
+  const empty = mute.filter(({ kind }) => kind === "noData");
+  if (mute.length === 0 || blind.length + empty.length < mute.length) return undefined;
+  return blind.length > 0 ? "blind" : "noData";
 }
 
 /** Counts one check: failed checks of the run from now on, and whether they decide against the release now. */

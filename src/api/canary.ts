@@ -139,6 +139,10 @@ const status = z.object({
   trackedConfigs: z.record(z.string(), z.string()).optional().describe("Checksum of each ConfigMap and Secret that the tracked revision uses, by kind/name."),
   verdict: z.enum(["pass", "fail", "inconclusive"]).optional().describe("Of the last check of the tracked revision."),
   checks: z.array(checkResult).optional().describe("What each metric measured last."),
+  silence: z
+    .object({ kind: z.enum(["noData", "blind"]), since: z.string() })
+    .optional()
+    .describe("Since when thresholds could not be checked, and whether the metrics have no data or the server no answer."),
   evidence: shareStatus.optional().describe("What the shares of the bad requests say of the tracked revision."),
   targetReplicas: z.int32().optional().describe("Replicas of the target when the Canary took them over; given to the canary when a run starts."),
   startedAt: z.string().optional().describe("When this run began, RFC 3339."),

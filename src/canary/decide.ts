@@ -39,6 +39,8 @@ export interface Gates {
 export interface Check {
   /** The shares of the bad requests decide; this is shown beside them. */
   readonly onlyShown?: true;
+  /** Why nothing is known, where all that is missing is missing for the same reason. */
+  readonly silence?: "noData" | "blind" | undefined;
   readonly verdict: CheckResult["verdict"];
   readonly checks: readonly CheckResult[];
   /** Failed checks of this run, including this one. */

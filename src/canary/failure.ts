@@ -2,19 +2,23 @@ import { methodOf } from "../api/analysis.ts";
 import type { Check, Input, NotReady, Seen } from "./decide.ts";
 import { withoutTraffic } from "./step.ts";
 import { isOverdue } from "./steps.ts";
+import { undecided } from "./undecided.ts";
 
 /** Why this revision has failed, the worst first. */
 export function failureOf(input: Input): NotReady | undefined {
   const { canary, gates } = input.seen;
   if (canary.state === "stuck") return unlessShared(canary, input.seen);
   if (gates.rollback?.open) return { reason: "RollbackRequested", message: gates.rollback.message, commitsFault: false };
-  const bad = methodOf(input.spec.analysis) === "share" ? badByShare(input.seen) : badByCheck(input.seen);
+  const bad = methodOf(input.spec.analysis) === "share" ? badByShare(input.seen) : badByCheck(input);
   if (bad) return bad;
   return canary.state === "progressing" ? unreadyFor(input, canary) : undefined;
 }
 
-function badByCheck({ check }: Seen): NotReady | undefined {
-  return check?.rollBack ? { reason: "CheckFailed", message: check.message, commitsFault: passesOnPrimary(check) } : undefined;
+function badByCheck(input: Input): NotReady | undefined {
+  const { check } = input.seen;
+  if (check?.rollBack) return { reason: "CheckFailed", message: check.message, commitsFault: passesOnPrimary(check) };
+  const end = undecided(input);
+  return end.do === "fail" ? end.failure : undefined;
 }
 
 function badByShare({ share }: Seen): NotReady | undefined {

@@ -1,7 +1,7 @@
 import type { CanaryStatus } from "../api/canary.ts";
 import { findCondition, isoSeconds, nextConditions, type Outcome } from "../api/conditions.ts";
 import type { Condition } from "../api/meta.ts";
-import type { Decision, Phase, Seen } from "./decide.ts";
+import type { Check, Decision, Phase, Seen } from "./decide.ts";
 import { isNotable, wordsOf } from "./share-look.ts";
 
 /** What the status takes over from the observation, beside what {@link Seen} decides by. */
@@ -25,7 +25,7 @@ type Change = Partial<CanaryStatus>;
 
 /** The status that says what is to be done. The same decision twice changes nothing that matters. */
 export function nextStatus(status: CanaryStatus, decision: Decision, facts: Facts): CanaryStatus {
-  const measured = { ...status, ...measurement(facts.seen) };
+  const measured = { ...status, ...measurement(status, facts.seen) };
   const changed = { ...measured, ...changeOf(measured, decision, facts) };
   const moved = changed.phase === status.phase ? changed : { ...changed, lastTransitionTime: isoSeconds(facts.seen.nowMs) };
   const at = { generation: facts.generation, nowMs: facts.seen.nowMs };
@@ -39,12 +39,18 @@ export function nextStatus(status: CanaryStatus, decision: Decision, facts: Fact
 }
 
 /** What a check leaves behind. A check takes its interval like a step, whatever it gave. */
-function measurement({ check, share, nowMs }: Seen): Change {
+function measurement(status: CanaryStatus, { check, share, nowMs }: Seen): Change {
   const said: Change = share?.kind === "verdict" && share.acts ? { verdict: share.verdict } : {};
   if (!check) return said;
   const { verdict, failedChecks, checks } = check;
   if (check.onlyShown) return { ...said, checks: [...checks] };
-  return { verdict, failedChecks, checks: [...checks], steppedAt: new Date(nowMs).toISOString() };
+  const now = new Date(nowMs).toISOString();
+  return { verdict, failedChecks, checks: [...checks], silence: silenceOf(status, check, now), steppedAt: now };
+}
+
+/** Since when nothing is known, for the same reason; a check that says something ends it. */
+function silenceOf({ silence }: CanaryStatus, { silence: kind }: Check, now: string): CanaryStatus["silence"] {
+  return kind && { kind, since: silence?.kind === kind ? silence.since : now };
 }
 
 function changeOf(status: CanaryStatus, decision: Decision, facts: Facts): Change {
@@ -129,6 +135,7 @@ const freshRun = {
   verdict: undefined,
   checks: undefined,
   evidence: undefined,
+  silence: undefined,
   failure: undefined,
   revertRef: undefined,
   firstTrafficAt: undefined,

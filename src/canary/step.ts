@@ -3,6 +3,7 @@ import type { CanaryStatus } from "../api/canary.ts";
 import type { Decision, Gate, Input } from "./decide.ts";
 import { type ShareSays, wordsOf } from "./share-look.ts";
 import { msUntilMinDuration, msUntilStep, nextStep } from "./steps.ts";
+import { undecided } from "./undecided.ts";
 
 /** Nothing is done, for this reason. */
 export function hold(reason: string, message: string): Decision {
@@ -35,7 +36,10 @@ function earnedByCheck(input: Input): Decision {
   const { spec, status, seen } = input;
   // Any watch event wakes us; a step is still taken only once per interval.
   if (msUntilStep(spec, status, seen.nowMs) > 0) return notDue;
-  return withoutPass(input) ?? unlessTooEarly(input, nextStep(spec.analysis, status));
+  const end = undecided(input);
+  if (end.do === "promote") return unlessTooEarly(input, { do: "promote" });
+  const missing = end.do === "pass" ? undefined : withoutPass(input);
+  return missing ?? unlessTooEarly(input, nextStep(spec.analysis, status));
 }
 
 /** Why no step is earned. Only a weighted run's first one needs no check: there is nothing to measure yet. */

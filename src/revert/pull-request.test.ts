@@ -35,7 +35,13 @@ const proposal: Proposal = {
       limit: 20,
       steps: [
         { weight: 5, from: "2026-11-21T02:58:00Z", canary: { requests: 75, bad: 0 }, stable: { requests: 1_425, bad: 2 }, evidence: 0.41 },
-        { weight: 20, from: "2026-11-21T02:59:00Z", canary: { requests: 300, bad: 86 }, stable: { requests: 1_200, bad: 1 }, evidence: 61_000 },
+        {
+          weight: 20,
+          from: "2026-11-21T02:59:00Z",
+          canary: { requests: 300, bad: 86 },
+          stable: { requests: 1_200, bad: 1 },
+          evidence: 61_000,
+        },
       ],
     },
   },

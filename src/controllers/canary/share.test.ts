@@ -38,7 +38,8 @@ describe("a Canary that names no metrics", () => {
     await world.until(hasTraffic);
     const { status, seconds } = await world.until(ended);
     expect(seconds).toBeLessThanOrEqual(2 * 15 + 2);
-    expect(status).toMatchObject({ phase: "Failed", verdict: "fail", canaryWeight: 0, failure: { reason: "EvidenceAgainst", propose: true } });
+    const failure = { reason: "EvidenceAgainst", propose: true };
+    expect(status).toMatchObject({ phase: "Failed", verdict: "fail", canaryWeight: 0, failure });
     expect(status.evidence?.peak).toBeGreaterThan(20);
     const steps = [{ weight: expect.any(Number) as number, canary: { requests: expect.any(Number) as number } }];
     expect(world.failures).toMatchObject([{ propose: true, evidence: { share: { acts: true, limit: 20, steps } } }]);
@@ -166,6 +167,35 @@ describe("beside thresholds", () => {
     expect((await world.until(ended)).status).toMatchObject({ phase: "Succeeded", verdict: "pass" });
     const told = world.events.filter(({ reason }) => reason === "ShareWouldRollBack");
     expect(told).toMatchObject([{ message: expect.stringContaining("method share would roll back now: ") as string }]);
+  });
+
+  test.each<[string, object, "mute" | "blind", { phase: CanaryStatus["phase"]; failure?: object }]>([
+    ["without data they hold", {}, "mute", { phase: "Progressing" }],
+    ["without data they fail after noDataTimeout, and blame no commit", { onNoData: "fail" }, "mute", { phase: "Failed", failure: { reason: "NoData", propose: false } }],
+    ["without data they go on after noDataTimeout", { onNoData: "promote" }, "mute", { phase: "Succeeded" }],
+    ["without an answer they hold", { onNoData: "fail" }, "blind", { phase: "Progressing" }],
+    ["without an answer they fail after the progress deadline", { onBlind: "fail" }, "blind", { phase: "Failed", failure: { reason: "MetricsUnreadable", propose: false } }],
+    ["without a verdict they promote after maxDuration", { maxDuration: "10m" }, "mute", { phase: "Succeeded" }],
+    ["without a verdict they fail after maxDuration", { maxDuration: "10m", onInconclusive: "fail" }, "mute", { phase: "Failed", failure: { reason: "TimeIsUp", propose: false } }],
+    ["without a verdict they hold after maxDuration", { maxDuration: "10m", onInconclusive: "hold" }, "mute", { phase: "Progressing" }],
+  ])("%s", async (_, settings, trouble, want) => {
+    const world = await startShareWorld({ analysis: { ...byThreshold.analysis, ...settings } });
+    await world.release("shop:2");
+    await world.until(hasTraffic);
+    world.now[trouble] = true;
+    await world.pass(4 * 60);
+    expect(world.status()).toMatchObject({ phase: "Progressing", failedChecks: 0 });
+    await world.pass(16 * 60);
+    expect(world.status()).toMatchObject(want);
+  });
+
+  test("are passed at last, but nothing is promoted before minDuration", async () => {
+    const world = await startShareWorld({ analysis: { ...byThreshold.analysis, minDuration: "10m" } });
+    await world.release("shop:2");
+    await world.until(hasTraffic);
+    const { status, seconds } = await world.until(ended);
+    expect(status.phase).toBe("Succeeded");
+    expect(seconds).toBeGreaterThanOrEqual(600);
   });
 
   test("a Prometheus without raw samples changes nothing", async () => {
