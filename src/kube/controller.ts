@@ -26,7 +26,7 @@ export interface ControllerOptions extends ReportDeps {
   readonly watches?: readonly Watched[];
   readonly reconcile: Reconcile;
   /** How many objects are worked on at once. Default 4. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** Ends the controller: nothing new is started, and what runs is told to stop and waited for. */
   readonly signal: AbortSignal;
   /** False: this process may not write now (its lease may have passed on), so nothing is started. */
