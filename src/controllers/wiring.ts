@@ -66,12 +66,6 @@ export interface World {
  */
 const concurrency: Readonly<Partial<Record<string, number>>> = { Sync: 16, Canary: 32 };
 
-/**
- * How many objects of a kind are worked on at once. They mostly wait for the API server: a commit to a thousand Syncs and a
- * hundred Canaries that fail together shall not wait for each other as well.
- */
-const concurrency: Readonly<Partial<Record<string, number>>> = { Sync: 16, Canary: 32 };
-
 /** Runs all controllers until the signal aborts; resolves when they have ended. */
 export async function runControllers(world: World, signal: AbortSignal): Promise<void> {
   const { informers, kube, events, log, clock, canWrite } = world;
