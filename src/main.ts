@@ -50,6 +50,20 @@ const commands: Readonly<Record<string, Command>> = {
       await demoCommand({ once: switches.has("once"), output: process.stdout, config: readConfig(), gitWorker }, signal);
     },
   },
+  explain: {
+    summary: "Say why a Canary stands where it stands: its evidence step by step, and what could not have been seen.",
+    operands: "canary/NAME",
+    flags: [
+      ...flags.filter(({ name }) => name === "kubeconfig"),
+      { name: "namespace", short: "n", description: "Namespace of the Canary. Default: the kubeconfig's." },
+    ],
+    switches: [],
+    run: async ({ values: { namespace, ...config }, operands: [subject = ""] }, signal) => {
+      const { explainCommand } = await import("./cli/explain/explain.ts");
+      const connection = await loadKubeConfig({ path: readConfig(config).kubeconfig });
+      return explainCommand({ subject, namespace, connection, output: process.stdout, notes: process.stderr }, signal);
+    },
+  },
   lint: {
     summary: "Check manifests without a cluster: files, folders, or - for standard input. Exits with 1 when something is wrong.",
     operands: "FILE…",
