@@ -1,3 +1,4 @@
+import type { Move } from "../../../src/analysis/player.ts";
 import type { Observed, Side, Traffic } from "./traffic.ts";
 import { boundsMs, scrapeSeconds } from "./traffic.ts";
 
@@ -5,9 +6,6 @@ import { boundsMs, scrapeSeconds } from "./traffic.ts";
 export const scrapesPerMinute = 60 / scrapeSeconds;
 /** Flagger's usual steps, in percent. */
 export const fixedSteps: readonly number[] = [10, 20, 30, 40, 50];
-
-/** What a rule says after a scrape; `undefined`: go on. */
-export type Move = "rollBack" | "promote" | undefined;
 
 /** One way to judge releases, playing one rollout. */
 export interface Player {

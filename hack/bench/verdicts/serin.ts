@@ -1,9 +1,9 @@
-import { observeScrape, startRun, takeStep } from "../../../src/analysis/run.ts";
+import { sharePlayer } from "../../../src/analysis/player.ts";
 import { defaultRules, type Scrape } from "../../../src/analysis/share.ts";
 import { firstWeight } from "../../../src/analysis/steps.ts";
 import type { Comparison } from "../../../src/analysis/stream.ts";
-import { decideShare, defaultPolicy } from "../../../src/analysis/verdict.ts";
-import { fixedSteps, type Move, type NewPlayer, scrapesPerMinute } from "./player.ts";
+import { defaultPolicy } from "../../../src/analysis/verdict.ts";
+import { fixedSteps, type NewPlayer } from "./player.ts";
 import { boundsMs, type Observed, scrapeSeconds, type Side } from "./traffic.ts";
 
 const scrapeMs = scrapeSeconds * 1_000;
@@ -15,28 +15,19 @@ const watched = watchedMs.map((bound) => boundsMs.indexOf(bound));
 export function serin(steps: "fixed" | "adaptive"): NewPlayer {
   const policy = { ...defaultPolicy, steps };
   return (traffic, rps) => {
-    const first = steps === "fixed" ? (fixedSteps[0] ?? 0) : firstWeight(rps, scrapeMs);
-    const run = startRun({ past: traffic.past(), boundsMs: watchedMs, weight: first, atMs: 0 });
-    let [weight, step] = [first, 0];
-    const shift = (to: number, atMs: number): Move => {
-      weight = to;
-      takeStep(run, { weight, atMs });
-      return undefined;
-    };
+    const player = sharePlayer({
+      past: traffic.past(),
+      boundsMs: watchedMs,
+      rules: defaultRules,
+      policy,
+      pace: { weights: fixedSteps, intervalMs: 60_000 },
+      firstWeight: firstWeight(rps, scrapeMs),
+      scrapeMs,
+      atMs: 0,
+    });
     return {
-      weight: () => weight,
-      see: (observed, index) => {
-        const scrape = scrapeOf(observed, index, weight);
-        observeScrape(run, scrape, defaultRules);
-        const nowMs = scrape.atMs;
-        const { rollBack, next } = decideShare(run, { rules: defaultRules, policy, moment: { nowMs, scrapeMs } });
-        if (rollBack) return "rollBack";
-        if (next.do === "promote") return "promote";
-        if (next.do === "shift") return shift(next.weight, nowMs);
-        if (next.do !== "advance" || (index + 1) % scrapesPerMinute !== 0) return undefined;
-        step++;
-        return step >= fixedSteps.length ? "promote" : shift(fixedSteps[step] ?? 0, nowMs);
-      },
+      weight: () => player.weight(),
+      see: (observed, index) => player.see(scrapeOf(observed, index, player.weight())),
     };
   };
 }

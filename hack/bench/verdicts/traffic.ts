@@ -1,6 +1,6 @@
 import { dispersionOf } from "../../../src/analysis/dispersion.ts";
 import type { Past } from "../../../src/analysis/share.ts";
-import { type Random, random } from "./random.ts";
+import { type Random, random } from "../../../src/lib/random.ts";
 
 /** Seconds between two scrapes. */
 export const scrapeSeconds = 15;
