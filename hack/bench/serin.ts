@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, mkdirSync } from "node:fs";
+import { createWriteStream, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fineCpuMs, type Usage, usageOf } from "./usage.ts";
@@ -35,10 +35,17 @@ export function buildProgram(dir: string): string {
   return join(dir, "serin.mjs");
 }
 
+/** Node's own flags, as the image starts it. */
+function imageFlags(): string[] {
+  const line = /^ENTRYPOINT (\[.*\])$/m.exec(readFileSync(join(root, "Dockerfile"), "utf8"))?.[1];
+  if (line === undefined) throw new Error("the Dockerfile has no ENTRYPOINT as a list");
+  return (JSON.parse(line) as string[]).filter((word) => word.startsWith("--"));
+}
+
 /** Starts a controller; resolves when it says that it has started. Its log is in its folder. */
 export async function startSerin({ program, dir, kubeconfig, environment = {} }: SerinOptions): Promise<Serin> {
   mkdirSync(dir, { recursive: true });
-  const child = spawn(process.execPath, [program, "controller"], {
+  const child = spawn(process.execPath, [...imageFlags(), program, "controller"], {
     stdio: ["ignore", "ignore", "pipe"],
     env: {
       PATH: process.env["PATH"],

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 export interface Usage {
   /** User and system time, of ended children too. */
   readonly cpuMs: number;
+  /** As a container's memory counts: what each has to itself, and once what all of them map from the same files. */
   readonly residentMiB: number;
 }
 
@@ -13,10 +14,7 @@ const tickMs = 10;
 interface Entry {
   readonly parent: number;
   readonly ticks: number;
-  readonly residentPages: number;
 }
-
-const pageMiB = 4_096 / 1024 / 1024;
 
 /** Reads /proc; a process that is gone has used nothing. */
 export function usageOf(pid: number): Usage {
@@ -32,7 +30,7 @@ export function usageOf(pid: number): Usage {
   const members = [...family].flatMap((member) => all.get(member) ?? []);
   return {
     cpuMs: members.reduce((sum, { ticks }) => sum + ticks, 0) * tickMs,
-    residentMiB: members.reduce((sum, { residentPages }) => sum + residentPages, 0) * pageMiB,
+    residentMiB: residentKiB([...family]) / 1024,
   };
 }
 
@@ -42,9 +40,26 @@ function entryOf(pid: number): Entry | undefined {
     // The name in brackets may hold spaces; the numbers come after it.
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ").map(Number);
     const [parent = 0, ticks] = [fields[1], fields.slice(11, 15).reduce((sum, value) => sum + value, 0)];
-    return { parent, ticks, residentPages: fields[21] ?? 0 };
+    return { parent, ticks };
   } catch {
     return undefined;
+  }
+}
+
+function residentKiB(pids: readonly number[]): number {
+  const all = pids.map((pid) => {
+    const text = textOf(`/proc/${pid}/status`);
+    const kibibytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0);
+    return { own: kibibytes("RssAnon") + kibibytes("RssShmem"), files: kibibytes("RssFile") };
+  });
+  return all.reduce((sum, { own }) => sum + own, 0) + Math.max(...all.map(({ files }) => files));
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
   }
 }
 
