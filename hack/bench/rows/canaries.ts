@@ -126,6 +126,7 @@ async function memory({ ground, serin, signal }: Place, count: number): Promise<
   await fleetReady(ground, fleet, signal);
   await systemClock.sleep(settleMs, signal);
   const value = serin.usage().residentMiB;
+  const why = "the two processes take about 200 MiB before they have anything to do, most of it Node and the program itself.";
   const work = `memory with ${count.toLocaleString("en")} Syncs and ${count.toLocaleString("en")} canaries`;
-  return { work, what: "resident, controller and Git process", value, unit: "MiB", limit: 300, peer: "200 and 93 MB at a tenth of it" };
+  return { work, what: "resident, controller and Git process", value, unit: "MiB", limit: 300, peer: "200 and 93 MB at a tenth of it", why };
 }

@@ -160,6 +160,9 @@ function changeFigures({ count, change, changes }: { count: number; change: Chan
   ];
 }
 
+const restWhy =
+  "each Sync compares its objects with what it applied every interval, about 50 µs; an interval of a minute costs a sixth.";
+
 async function atRest(ground: Ground, { serin, fleet }: Running, signal: AbortSignal): Promise<Figure[]> {
   const minutes = ground.quick ? 0.5 : 2;
   await ground.audit.settled(ground.audit.mark(), quietMs);
@@ -171,6 +174,6 @@ async function atRest(ground: Ground, { serin, fleet }: Running, signal: AbortSi
   const work = `${fleet.count.toLocaleString("en")} Syncs, nothing new, ${minutes} min at interval 10s`;
   return [
     { work, what: "requests", value: total(requests), unit: "requests", limit: 0, peer: "17 a Sync and interval" },
-    { work, what: "CPU", value: percent, unit: "%", limit: 0.5, peer: "49 % at 100" },
+    { work, what: "CPU", value: percent, unit: "%", limit: 0.5, peer: "49 % at 100", why: restWhy },
   ];
 }
