@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { systemClock } from "../../src/lib/clock.ts";
 import { messageOf } from "../../src/lib/errors.ts";
 import { type Facts, readFacts } from "../control-plane/facts.ts";
 import { openGround } from "./ground.ts";
@@ -28,6 +29,7 @@ const usage = `Usage: npm run bench [-- flags]
 const root = resolve(import.meta.dirname, "../..");
 const scenarios: readonly Scenario[] = [objects, syncs, sandbox, polls, drift, canaries, releases, together, revert];
 const flags = { only: { type: "string" }, quick: { type: "boolean", default: false }, list: { type: "boolean" }, help: { type: "boolean" } } as const;
+const closeMs = 10_000;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 /** @returns exit code */
@@ -64,7 +66,8 @@ async function measure(facts: Facts, { wanted, quick }: { wanted: readonly Scena
     // After each, so that a run that is ended half-way is not lost.
     if (!quick) record(join(root, "docs"), scenarios.map(({ name }) => name), measured);
   }
-  await ground.close();
+  // What does not end by itself ends with this process.
+  await Promise.race([ground.close(), systemClock.sleep(closeMs)]);
   const failed = measured.filter(({ failed: message }) => message !== undefined);
   for (const { name, failed: message } of failed) say(`${name} was not measured: ${message}`);
   return failed.length > 0 ? 1 : 0;

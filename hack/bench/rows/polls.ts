@@ -52,7 +52,7 @@ async function repositoryOf(ground: Ground, refs: number, signal: AbortSignal): 
     const figures: Figure[] = [];
     let bytesEach = 1;
     for (const kind of kinds) {
-      const [serin, cli] = [await polled(ground, { meter, kind }, signal), await listed(ground, { meter, kind })];
+      const [serin, cli] = [await polled(ground, { meter, kind }, signal), await listed(ground, { meter, kind }, signal)];
       ground.say(`${kind.what} of ${refs} refs: ${JSON.stringify(serin)}, git ls-remote ${JSON.stringify(cli)}`);
       if (kind.what === "branch") bytesEach = serin.bytes;
       figures.push(...figuresOf({ refs, kind, serin, cli }));
@@ -111,13 +111,13 @@ async function said(child: ReturnType<typeof fork>, signal: AbortSignal): Promis
 }
 
 /** `git ls-remote` of the same refs: its CPU with all that it starts. */
-async function listed({ quick }: Ground, { meter, kind }: Asked): Promise<Cost> {
+async function listed({ quick }: Ground, { meter, kind }: Asked, signal: AbortSignal): Promise<Cost> {
   const count = quick ? 5 : 20;
   const before = meter.bytes();
   const script = `for i in $(seq ${count}); do git ls-remote "$@" > /dev/null || exit 1; done; times`;
   const [first = ""] = kind.lsRemote;
   const args = first.startsWith("--") ? [first, meter.url] : [meter.url, first];
-  const { stdout } = await promisify(execFile)("bash", ["-c", script, "bash", ...args]);
+  const { stdout } = await promisify(execFile)("bash", ["-c", script, "bash", ...args], { signal });
   // The last line: user and system time of everything that the shell started.
   const times = [...(stdout.trim().split("\n").at(-1) ?? "").matchAll(/(\d+)m([\d.]+)s/g)];
   const seconds = times.reduce((sum, [, minutes, rest]) => sum + Number(minutes) * 60 + Number(rest), 0);
