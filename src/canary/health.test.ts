@@ -56,8 +56,8 @@ const noSuchImage =
 test.each<[string, Health, Partial<Exclude<Health, { state: "ready" }>> | { state: "ready" }]>([
   ["is ready when all updated pods are available", health(deployment()), { state: "ready" }],
   ["is missing", health(undefined), { state: "progressing", reason: "DeploymentMissing" }],
-  ["was changed and the change not taken up", health(deployment({ observedGeneration: 0 })), { state: "progressing", reason: "RolloutUnobserved" }],
-  ["was changed while it was not in order", health(deployment({ ...unready, observedGeneration: 0 })), { state: "progressing", reason: "PodsNotReady" }],
+  ["was changed and the change not taken up", health(deployment({ observedGeneration: 0 })), { state: "progressing", reason: "RolloutUnobserved", commitsFault: false }],
+  ["was changed while it was not in order", health(deployment({ ...unready, observedGeneration: 0 })), { state: "progressing", reason: "PodsNotReady", commitsFault: false }],
   [
     "was changed after its deadline",
     health(deployment({ ...unready, ...condition("Progressing", "False", "ProgressDeadlineExceeded"), observedGeneration: 0 })),

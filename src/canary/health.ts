@@ -79,7 +79,9 @@ export function healthOf(workload: Workload): Health {
 function unobserved(live: Deployment, workload: Workload): Health {
   const pods = workload.deployment ? podsOfTemplate(workload.deployment, workload) : [];
   const inOrder = !podTrouble(pods) && missing(live, workload) === undefined;
-  return waiting(inOrder ? "RolloutUnobserved" : "PodsNotReady", "the Deployment's last change has not been taken up yet");
+  const message = "the Deployment's last change has not been taken up yet";
+  // Whoever takes it up is the cluster's own: that they are late says nothing about the commit.
+  return { state: "progressing", reason: inOrder ? "RolloutUnobserved" : "PodsNotReady", message, commitsFault: false };
 }
 
 function waiting(reason: string, message: string): Health {
