@@ -59,7 +59,7 @@ export interface CanaryOptions {
 
 /** A Canary: unless said otherwise two steps of a second or more, each earned by a success rate and a duration measured at the gateway. */
 export function canary(name: string, host: string, options: CanaryOptions = {}): string {
-  const { strategy = "PullRequest", scope = "Canary", progressDeadlineSeconds = 20 } = options;
+  const { strategy = "PullRequest", scope = "Canary", progressDeadlineSeconds = 90 } = options;
   return `apiVersion: serin.dev/v1beta1
 kind: Canary
 metadata:
