@@ -71,8 +71,12 @@ export interface StepInput {
   readonly nowMs: number;
 }
 
-/** Fixed steps: whatever comes next, unless the evidence is reason to wait. The interval between steps is the caller's. */
+/**
+ * Fixed steps: whatever comes next, once this one was seen and unless the evidence is reason to wait. The interval between steps is
+ * the caller's.
+ */
 export function nextFixed(run: RunState, { rules, steps, nowMs }: StepInput): Next {
+  if (run.scrapesInStep === 0) return { do: "stay", why: "soak" };
   if (isSuspicious(run, rules)) return { do: "stay", why: "suspicious" };
   return { do: "advance", mayPromote: nowMs - run.startedMs >= steps.minDurationMs };
 }

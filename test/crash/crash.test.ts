@@ -6,7 +6,7 @@ import { report } from "./shrink.ts";
 /** Ten thousand and more are played by `npm run test:crash`. */
 const schedules = 500;
 
-test(`every promise is kept in ${schedules} schedules of pushes, outages and kills`, { timeout: 240_000 }, async () => {
+test(`every promise is kept in ${schedules} schedules of pushes, outages and kills`, { timeout: 600_000 }, async () => {
   const beginnings = createBeginnings();
   for (let seed = 1; seed <= schedules; seed += 1) {
     const schedule = scheduleOf(seed);

@@ -246,7 +246,9 @@ function passTime({ replica, world, next, calmed }: Drive): void {
     world.cluster.nextAtMs(),
     calmed ? undefined : next.atMs,
   ].filter((time) => time !== undefined);
-  world.time.nowMs = Math.max(world.time.nowMs + 1, Math.min(...times, world.time.nowMs + 60_000));
+  const nowMs = Math.max(world.time.nowMs + 1, Math.min(...times, world.time.nowMs + 60_000));
+  world.meter?.pass(nowMs);
+  world.time.nowMs = nowMs;
   replica.wake();
 }
 

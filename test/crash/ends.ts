@@ -7,7 +7,8 @@ import { headFiles, ourBranches, sheetsIn } from "./people.ts";
 import { revertOf } from "./proposal-promises.ts";
 import { failedIn, holding, labelled } from "./sync-promises.ts";
 import { type Broken, holds, imageOf, kinds, named, revertSpec, revertStatus, specOf, statusOf } from "./watched.ts";
-import { type CrashWorld, isBad, trafficOf } from "./world.ts";
+import { isBad, trafficOf } from "./traffic.ts";
+import type { CrashWorld } from "./world.ts";
 
 /** What is wrong with a world that has come to rest; `undefined`: it is as was promised. */
 export function atRest(world: CrashWorld): Broken | undefined {
@@ -146,6 +147,7 @@ const reasons = new Set([
   "HistoryUnavailable",
   "NotComparable",
   "Blocked",
+  "Conflict",
   "SerinCommit",
   "UndoneByOther",
   "BranchDeleted",

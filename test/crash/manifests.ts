@@ -68,8 +68,10 @@ function deploymentSpec(name: string, { replicas = "1", image = "", mode, config
   };
 }
 
+const metrics = [{ name: "errors", interval: "10s", query: 'errors{deployment="{{ target }}"}', thresholdRange: { max: 1 } }];
+
 function canarySpec(name: string, values: Sheet["values"]): object {
-  const { steps = "50", threshold = "1", strategy = "PullRequest", scope = "Canary", suspend } = values;
+  const { method, steps = "50", threshold = "1", strategy = "PullRequest", scope = "Canary", suspend } = values;
   return {
     targetRef: { kind: "Deployment", name },
     service: { port: 80, gatewayRefs: [{ name: "web" }] },
@@ -77,7 +79,7 @@ function canarySpec(name: string, values: Sheet["values"]): object {
       interval: "10s",
       threshold: Number(threshold),
       stepWeights: steps.split(",").map(Number),
-      metrics: [{ name: "errors", interval: "10s", query: 'errors{deployment="{{ target }}"}', thresholdRange: { max: 1 } }],
+      ...(method === "share" ? { method, warmup: "10s" } : { metrics }),
     },
     progressDeadlineSeconds: 120,
     revert: { strategy, scope },

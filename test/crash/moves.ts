@@ -14,6 +14,8 @@ export interface Shape {
   readonly steps: string;
   readonly threshold: number;
   readonly wait: boolean;
+  /** How releases are judged: by fixed bounds of a metric, or by their share of the bad requests. */
+  readonly method: "threshold" | "share";
 }
 
 /** What people, hosts and the cluster do while controllers work. */
@@ -138,12 +140,15 @@ function someMove(chance: Dice, shape: Shape, number: number): Move {
   return found[1](chance, shape, number);
 }
 
+const byThreshold = { method: "threshold" } as const;
+
 /** The worlds that schedules play in: few enough for each to be built once. */
 const shapes: readonly Shape[] = (["PullRequest", "PullRequest", "Push"] as const).flatMap((strategy): Shape[] => [
-  { apps: ["checkout"], oneFile: false, strategy, scope: "Canary", steps: "50", threshold: 1, wait: false },
-  { apps: ["checkout"], oneFile: true, strategy, scope: "Commit", steps: "20,50", threshold: 2, wait: true },
-  { apps: [...apps], oneFile: true, strategy, scope: "Canary", steps: "50", threshold: 1, wait: true },
-  { apps: [...apps], oneFile: false, strategy, scope: "Commit", steps: "50", threshold: 1, wait: false },
+  { ...byThreshold, apps: ["checkout"], oneFile: false, strategy, scope: "Canary", steps: "50", threshold: 1, wait: false },
+  { ...byThreshold, apps: ["checkout"], oneFile: true, strategy, scope: "Commit", steps: "20,50", threshold: 2, wait: true },
+  { ...byThreshold, apps: [...apps], oneFile: true, strategy, scope: "Canary", steps: "50", threshold: 1, wait: true },
+  { ...byThreshold, apps: [...apps], oneFile: false, strategy, scope: "Commit", steps: "50", threshold: 1, wait: false },
+  { method: "share", apps: ["checkout"], oneFile: false, strategy, scope: "Canary", steps: "20,50", threshold: 1, wait: false },
 ]);
 
 /** How long after the first write kills and faults may come: what a world does in its schedule, about. */

@@ -6,7 +6,7 @@ import { parseBranchName } from "../../src/revert/branch.ts";
 import { isAncestor, type RefMove } from "../fakes/memory-git.ts";
 import type { HostedPull } from "../fakes/memory-git-host.ts";
 import type { StoredChange } from "../fakes/memory-kube.ts";
-import { fail, isOver, kinds, lastAnswer, named, revertSpec, revertStatus, type Seen } from "./watched.ts";
+import { fail, isMeasured, isOver, kinds, lastAnswer, named, revertSpec, revertStatus, type Seen } from "./watched.ts";
 
 const one = "one branch, one commit and one pull request for each cause";
 
@@ -23,7 +23,7 @@ export function onRevert(seen: Seen, { type, object, before }: StoredChange): vo
 /** Something is only proposed when what ran was bad by itself. */
 function onFirstRevert(seen: Seen, revert: KubeObject): void {
   const { propose, evidence, canaryRef } = revertSpec(revert);
-  if (!propose || evidence?.reason !== "CheckFailed") return;
+  if (!propose || !isMeasured(evidence?.reason)) return;
   if (lastAnswer(seen, `${canaryRef.name}-primary`)?.bad !== false)
     fail(seen, "unknown is not bad", `${revert.metadata.name} is to be proposed, and the primary did not pass the same check`);
 }

@@ -2,8 +2,8 @@ import type { CanaryStatus } from "../../src/api/canary.ts";
 import type { KubeObject } from "../../src/api/object.ts";
 import { revisionAnnotation } from "../../src/canary/workloads.ts";
 import type { StoredChange } from "../fakes/memory-kube.ts";
-import { type DeploymentSpec, fail, imageOf, kinds, lastAnswer, named, type Seen, specOf, statusOf } from "./watched.ts";
-import { isBad, trafficOf } from "./world.ts";
+import { type DeploymentSpec, fail, imageOf, isMeasured, kinds, lastAnswer, named, type Seen, specOf, statusOf } from "./watched.ts";
+import { isBad, trafficOf } from "./traffic.ts";
 
 /** A step of one Canary, from what its status said to what it says. */
 interface Step {
@@ -37,7 +37,7 @@ function allow({ allowed }: Seen, name: string, revision: string | undefined): v
 
 function onFailure({ seen, name, is: { failure, canaryWeight = 0 } }: Step): void {
   const flapped = seen.world.flapped.has(name);
-  if (failure?.reason === "CheckFailed" && !flapped && lastAnswer(seen, name)?.bad !== true)
+  if (isMeasured(failure?.reason) && !flapped && lastAnswer(seen, name)?.bad !== true)
     fail(seen, "unknown is not bad", `Canary ${name} failed its check without a bad answer`);
   if (canaryWeight > 0 && servesIn(seen, `${name}-primary`))
     fail(seen, "a failed canary gets no traffic", `Canary ${name} failed at ${canaryWeight} % while its primary serves`);

@@ -5,6 +5,7 @@ import { type GitHost, GitHostError } from "../../src/githost/git-host.ts";
 import { type Kube, KubeError } from "../../src/kube/kube.ts";
 import { messageOf } from "../../src/lib/errors.ts";
 import { silentLogger } from "../../src/lib/log.ts";
+import type { SeriesReader } from "../../src/lib/series.ts";
 import { MetricError, type MetricProvider } from "../../src/metrics/metric-provider.ts";
 import type { Renderer } from "../../src/render/renderer.ts";
 import { routers } from "../../src/routing/routers.ts";
@@ -138,7 +139,7 @@ function worldOf(life: Life, replica: Replica, informers: MemoryInformers): Cont
     git,
     renderers: [outside.renderer],
     routers,
-    metricProviders: { prometheus: () => ({ query: caller.read("metrics", "query", (...args) => outside.metrics.query(...args)) }) },
+    metricProviders: { prometheus: () => metricsOf(caller, outside.metrics) },
     hosts: { github: () => hostOf(caller, outside.host), gitea: () => hostOf(caller, outside.host) },
     clock: { nowMs: outside.nowMs, sleep: (durationMs, signal) => sleep(life, durationMs, signal) },
     log: silentLogger,
@@ -236,6 +237,15 @@ function kubeOf({ read, write }: Caller, kube: MemoryKube): Kube {
     delete: write("kube", ref("delete"), (...args) => kube.delete(...args)),
     resource: (kind, signal) => kube.resource(kind, signal),
   };
+}
+
+function metricsOf({ read }: Caller, metrics: MetricProvider): MetricProvider {
+  const { series } = metrics;
+  const asked = { query: read("metrics", "query", (...args: Parameters<MetricProvider["query"]>) => metrics.query(...args)) };
+  if (!series) return asked;
+  const samples = read("metrics", "samples", (...args: Parameters<SeriesReader["samples"]>) => series.samples(...args));
+  const steps = read("metrics", "steps", (...args: Parameters<SeriesReader["steps"]>) => series.steps(...args));
+  return { ...asked, series: { samples, steps } };
 }
 
 function gitOf({ read, write }: Caller, git: Git): Git {

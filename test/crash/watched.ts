@@ -3,7 +3,8 @@ import type { KubeObject } from "../../src/api/object.ts";
 import type { Revert, RevertStatus } from "../../src/api/revert.ts";
 import type { HostedPull } from "../fakes/memory-git-host.ts";
 import type { Replica } from "./replica.ts";
-import type { Answer, CrashWorld } from "./world.ts";
+import type { Answer } from "./metrics.ts";
+import type { CrashWorld } from "./world.ts";
 
 /** A promise that was broken. */
 export interface Broken {
@@ -84,6 +85,11 @@ export function holds(revert: KubeObject): boolean {
 export function isOver(revert: KubeObject | undefined): boolean {
   const { phase } = revertStatus(revert);
   return phase === "Merged" || phase === "Declined" || phase === "Superseded";
+}
+
+/** Whether a release failed by what the metric server said of it. */
+export function isMeasured(reason: string | undefined): boolean {
+  return reason === "CheckFailed" || reason === "EvidenceAgainst";
 }
 
 /** What the metric server said last of a Deployment. */

@@ -1,30 +1,15 @@
 import { apiVersion } from "../../src/api/meta.ts";
 import type { KubeObject } from "../../src/api/object.ts";
-import { MetricError, type MetricProvider, type QueryResult } from "../../src/metrics/metric-provider.ts";
+import type { MetricProvider } from "../../src/metrics/metric-provider.ts";
 import { memoryRemote, type MemoryRemote } from "../fakes/memory-git.ts";
 import { type MemoryHost, memoryHost } from "../fakes/memory-git-host.ts";
 import { type MemoryKube, memoryKube, resourceOf } from "../fakes/memory-kube.ts";
-import { type ClusterModel, clusterModel, type Release } from "./cluster.ts";
+import { type ClusterModel, clusterModel } from "./cluster.ts";
 import { type Dice, dice } from "./dice.ts";
 import { namespace, type Sheet, textOf } from "./manifests.ts";
-import { type App, apps, type Schedule, type Shape } from "./moves.ts";
-
-/** An answer that a metric server gave. */
-export interface Answer {
-  readonly deployment: string;
-  readonly atMs: number;
-  /** `undefined`: no number. */
-  readonly bad: boolean | undefined;
-}
-
-/** What is wrong with the world just now. */
-export interface Trouble {
-  metrics: "truth" | "nothing" | "error" | "allBad";
-  git: boolean;
-  host: boolean;
-  /** Some of all writes to the API server go wrong. */
-  kube: boolean;
-}
+import { type Meter, meterFrom } from "./meter.ts";
+import { type Answer, metricsOf, type Trouble } from "./metrics.ts";
+import type { App, Schedule, Shape } from "./moves.ts";
 
 /** Everything but the controllers. */
 export interface CrashWorld {
@@ -35,6 +20,8 @@ export interface CrashWorld {
   readonly source: MemoryRemote;
   readonly hosted: MemoryHost;
   readonly cluster: ClusterModel;
+  /** Counts what users ask for; only where releases are judged by it. */
+  readonly meter: Meter | undefined;
   readonly metrics: MetricProvider;
   readonly answers: Answer[];
   readonly trouble: Trouble;
@@ -62,7 +49,9 @@ export async function createWorld(schedule: Schedule): Promise<CrashWorld> {
   const resources = served.flatMap(([version, ...kinds]) => kinds.map((kind) => resourceOf(version, kind, !clusterScoped.has(kind))));
   const kube = memoryKube(resources, nowMs);
   const source = memoryRemote();
-  const world = worldOf(schedule, { time, kube, source, dice: chance, cluster: clusterModel(kube, nowMs, chance) });
+  const cluster = clusterModel(kube, nowMs, chance);
+  const meter = schedule.shape.method === "share" ? meterFrom(startMs, kube, cluster) : undefined;
+  const world = worldOf(schedule, { time, kube, source, dice: chance, cluster, meter });
   source.commit(firstFiles(schedule.shape), { message: "Begin", atMs: startMs });
   for (const object of given(schedule.shape)) await kube.create(object, { fieldManager: "kubectl-create" }, new AbortController().signal);
   return world;
@@ -74,18 +63,19 @@ export function forkWorld(schedule: Schedule, from: CrashWorld): CrashWorld {
   const nowMs = (): number => time.nowMs;
   const chance = diceOf(schedule);
   const kube = from.kube.fork(nowMs);
-  return worldOf(schedule, { time, kube, source: from.source.fork(), dice: chance, cluster: from.cluster.fork(kube, nowMs, chance) });
+  const cluster = from.cluster.fork(kube, nowMs, chance);
+  return worldOf(schedule, { time, kube, source: from.source.fork(), dice: chance, cluster, meter: from.meter?.fork(kube, cluster) });
 }
 
 function diceOf({ seed }: Schedule): Dice {
   return dice(seed * 31 + 7);
 }
 
-function worldOf(schedule: Schedule, parts: Pick<CrashWorld, "time" | "kube" | "source" | "dice" | "cluster">): CrashWorld {
-  const { time, kube, source, cluster } = parts;
+function worldOf(schedule: Schedule, parts: Pick<CrashWorld, "time" | "kube" | "source" | "dice" | "cluster" | "meter">): CrashWorld {
+  const { time, kube, source, cluster, meter } = parts;
   const trouble: Trouble = { metrics: "truth", git: false, host: false, kube: false };
   const answers: Answer[] = [];
-  const metrics = metricsOf({ kube, cluster, trouble, answers, nowMs: () => time.nowMs });
+  const metrics = metricsOf({ kube, cluster, meter, trouble, answers, nowMs: () => time.nowMs });
   return { ...parts, schedule, hosted: memoryHost(source), metrics, answers, trouble, flapped: new Set() };
 }
 
@@ -94,8 +84,8 @@ export function fileOf(shape: Shape, app: App): string {
   return shape.oneFile ? "shop/all.txt" : `shop/${app}.txt`;
 }
 
-function sheetsOfApp({ steps, threshold, strategy, scope }: Shape, app: App): Sheet[] {
-  const canary = { steps, threshold: String(threshold), strategy, scope, suspend: "no" };
+function sheetsOfApp({ method, steps, threshold, strategy, scope }: Shape, app: App): Sheet[] {
+  const canary = { ...(method === "share" ? { method } : {}), steps, threshold: String(threshold), strategy, scope, suspend: "no" };
   return [
     { kind: "Deployment", name: app, values: { replicas: "2", image: "shop:g0", mode: "plain", config: `${app}-config` } },
     { kind: "ConfigMap", name: `${app}-config`, values: { key: "fine-0", other: "x" } },
@@ -122,10 +112,14 @@ function given(shape: Shape): KubeObject[] {
     metadata: { name, namespace },
     spec: { sourceRef: { kind: "GitRepository", name: "apps" }, path: name, prune: true, ...often, ...more },
   });
+  const gatewayApi = "gateway.networking.k8s.io/v1";
+  const gatewayClass = { apiVersion: gatewayApi, kind: "GatewayClass", metadata: { name: "contour" } };
   const password = Buffer.from("secret").toString("base64");
   return [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: "kube-system" } },
     { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
+    { ...gatewayClass, spec: { controllerName: "projectcontour.io/gateway-controller" } },
+    { apiVersion: gatewayApi, kind: "Gateway", metadata: { name: "web", namespace }, spec: { gatewayClassName: "contour" } },
     { apiVersion: "v1", kind: "Secret", metadata: { name: "git", namespace }, data: { username: password, password } },
     {
       apiVersion,
@@ -142,45 +136,4 @@ function given(shape: Shape): KubeObject[] {
     sync("shop", { wait: shape.wait }),
     sync("other"),
   ];
-}
-
-interface Measured {
-  readonly kube: MemoryKube;
-  readonly cluster: ClusterModel;
-  readonly trouble: Trouble;
-  readonly answers: Answer[];
-  readonly nowMs: () => number;
-}
-
-/** Whether what runs is bad for its users. */
-export function isBad({ image, config = "" }: Release): boolean {
-  return image.includes(":e") || config.startsWith("broken");
-}
-
-/** The metric server: it measures what runs and gets traffic. */
-function metricsOf({ kube, cluster, trouble, answers, nowMs }: Measured): MetricProvider {
-  return {
-    query: async (query) => {
-      const deployment = /deployment="([^"]+)"/.exec(query)?.[1] ?? "";
-      const say = (bad: boolean | undefined): QueryResult => {
-        answers.push({ deployment, atMs: nowMs(), bad });
-        return bad === undefined ? { kind: "noData", why: "empty" } : { kind: "number", value: bad ? 50 : 0 };
-      };
-      if (trouble.metrics === "error") throw new MetricError("unavailable", "http://prometheus.example: 503");
-      const release = cluster.serving(deployment);
-      if (trouble.metrics === "nothing" || !release || trafficOf(kube, deployment) === 0) return say(undefined);
-      return say(trouble.metrics === "allBad" || isBad(release));
-    },
-  };
-}
-
-const routeKind = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute" };
-
-/** Percent of traffic that goes to a Deployment; `undefined`: there is no route of its app. */
-export function trafficOf(kube: MemoryKube, deployment: string): number | undefined {
-  const app = apps.find((name) => deployment === name || deployment === `${name}-primary`);
-  const route = kube.objects(routeKind).find(({ metadata }) => metadata.name === app);
-  const { rules } = (route?.["spec"] ?? {}) as { rules?: { backendRefs: { name: string; weight: number }[] }[] };
-  const side = deployment.endsWith("-primary") ? deployment : `${deployment}-canary`;
-  return rules?.[0]?.backendRefs.find(({ name }) => name === side)?.weight;
 }
