@@ -64,6 +64,32 @@ const commands: Readonly<Record<string, Command>> = {
       return explainCommand({ subject, namespace, connection, output: process.stdout, notes: process.stderr }, signal);
     },
   },
+  simulate: {
+    summary: "Replay a Canary's rules on past traffic: what each way of judging would have done with releases, good and bad.",
+    operands: "[CANARY.yaml]",
+    flags: [
+      ...flags.filter(({ name }) => name === "metrics-server"),
+      { name: "requests", description: 'Counters of requests with a status code, like http_requests_total{service="shop"}.' },
+      { name: "latency", description: "Histogram of their time: its buckets, or a native one. Default: latency is not looked at." },
+      { name: "latency-unit", description: "Of its bounds: s or ms. Default: s." },
+      { name: "canary", description: "Labels of a canary that ran, like 'version=\"2\"'. Default: the traffic is split at random." },
+      { name: "stable", description: "Labels of what ran beside it." },
+      { name: "last", description: "How far back is looked, like 6h. Default: 6h." },
+      { name: "from", description: "A time instead, like 2026-11-21T12:00:00Z." },
+      { name: "until", description: "End of the time. Default: now." },
+      { name: "replays", description: "How many releases of each kind are replayed. Default: 100." },
+      { name: "seed", description: "Of chance: the same seed gives the same replays. Default: 1." },
+      { name: "save", description: "File to write the samples to." },
+      { name: "samples", description: "File of such samples to read, instead of a Prometheus." },
+    ],
+    switches: [],
+    run: async ({ values: { "metrics-server": given, "latency-unit": latencyUnit, ...values }, operands: [manifest] }, signal) => {
+      const { simulateCommand } = await import("./cli/simulate/simulate.ts");
+      const { metricsServer } = readConfig(given === undefined ? {} : { "metrics-server": given });
+      const to = { output: process.stdout, notes: process.stderr, nowMs: Date.now() };
+      return simulateCommand({ ...values, ...to, manifest, metricsServer, latencyUnit }, signal);
+    },
+  },
   lint: {
     summary: "Check manifests without a cluster: files, folders, or - for standard input. Exits with 1 when something is wrong.",
     operands: "FILE…",
