@@ -32,6 +32,8 @@ export interface ClusterModel {
   serving(deployment: string): Release | undefined;
   /** Lets the pods of a Deployment lose or regain their readiness. */
   setReady(deployment: string, ready: boolean): void;
+  /** Lets the ready pods of a Deployment end and others start in their place, all at once. */
+  restart(deployment: string): void;
   /** Another cluster that begins as this one is now. */
   fork(kube: MemoryKube, nowMs: () => number, chance: Dice): ClusterModel;
 }
@@ -41,7 +43,7 @@ interface Pods {
   readonly hash: string;
   readonly release: Release;
   /** When they will be ready, if ever. */
-  readonly readyAtMs: number;
+  readyAtMs: number;
   ready: boolean;
 }
 
@@ -104,6 +106,12 @@ function modelOn(model: Model): ClusterModel {
       if (ready) model.unready.delete(name);
       else model.unready.add(name);
       if (find(model, kinds.deployment, name)) model.dirty.add(`Deployment ${name}`);
+    },
+    restart: (name) => {
+      const current = model.rollouts.get(name)?.current;
+      if (!current?.ready) return;
+      Object.assign(current, { ready: false, readyAtMs: model.nowMs() + 1 + model.dice.below(slowestStartMs) });
+      model.dirty.add(`Deployment ${name}`);
     },
   };
 }

@@ -39,6 +39,7 @@ export type Move =
   | { readonly do: "metrics"; readonly say: "truth" | "nothing" | "error" | "allBad" }
   | { readonly do: "outage"; readonly of: "git" | "host" | "kube" | "none" }
   | { readonly do: "pods"; readonly of: string; readonly ready: boolean }
+  | { readonly do: "restart"; readonly of: string }
   | { readonly do: "delete"; readonly kind: "Deployment" | "Service" | "HTTPRoute" | "ConfigMap"; readonly name: string }
   | { readonly do: "scale"; readonly name: string; readonly replicas: number }
   | { readonly do: "suspendSync"; readonly suspend: boolean }
@@ -95,7 +96,7 @@ const makers: readonly (readonly [weight: number, make: Maker])[] = [
   [1, (chance, shape, n) => ({ do: "mode", app: anApp(chance, shape), value: `mode-${n}` })],
   [3, (chance, _, n) => ({ do: "bulk", tags: { checkout: someTag(chance, n), cart: someTag(chance, n) } })],
   [3, (chance, _, n) => ({ do: "team", where: chance.pick(["shop", "other"]), value: `value-${n}` })],
-  [2, (chance) => ({ do: "extra", there: chance.happens(0.5) })],
+  [4, (chance) => ({ do: "extra", there: chance.happens(0.6) })],
   [4, (chance, shape) => ({ do: "back", app: anApp(chance, shape) })],
   [2, (chance, shape) => aTuning(chance, shape)],
   [2, (chance) => ({ do: "break", broken: chance.happens(0.5) })],
@@ -109,6 +110,7 @@ const makers: readonly (readonly [weight: number, make: Maker])[] = [
   [4, (chance) => ({ do: "metrics", say: chance.pick(["truth", "truth", "nothing", "error", "allBad"]) })],
   [4, (chance) => ({ do: "outage", of: chance.pick(["git", "host", "kube", "none", "none"]) })],
   [4, (chance, shape) => ({ do: "pods", of: someWorkload(chance, shape), ready: chance.happens(0.6) })],
+  [4, (chance, shape) => ({ do: "restart", of: someWorkload(chance, shape) })],
   [3, (chance, shape) => aDeletion(chance, shape)],
   [2, (chance, shape) => ({ do: "scale", name: someWorkload(chance, shape), replicas: 1 + chance.below(4) })],
   [2, (chance) => ({ do: "suspendSync", suspend: chance.happens(0.4) })],

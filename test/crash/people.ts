@@ -81,6 +81,10 @@ const deeds: Deeds = {
     if (!ready) flapped.add(of);
     cluster.setReady(of, ready);
   },
+  restart: ({ cluster, flapped }, { of }) => {
+    flapped.add(of);
+    cluster.restart(of);
+  },
   delete: async ({ kube }, { kind, name }) => kube.delete(ref(deletable[kind], name), {}, signal),
   scale: async ({ kube }, { name, replicas }) => {
     const at = ref(kinds.deployment, name);
