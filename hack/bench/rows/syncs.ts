@@ -156,7 +156,16 @@ function changeFigures({ count, change, changes }: { count: number; change: Chan
   const [first] = changes;
   return [
     { work, what: "requests", value: change.requests, unit: "requests", limit: 10, peer: "1,705 at 100" },
-    { work, what: "CPU", value: change.cpuMs, unit: "ms", beside: { what: `with ${first?.beside ?? 0} Syncs`, value: first?.value ?? 0 }, peer: "33 s at 100" },
+    {
+      work,
+      what: "CPU",
+      value: change.cpuMs,
+      unit: "ms",
+      beside: { what: `with ${first?.beside ?? 0} Syncs`, value: first?.value ?? 0 },
+      limit: 1.25,
+      peer: "33 s at 100",
+      why: "a commit wakes every Sync of its repository, and each finds by one comparison, about 0.1 ms, that nothing of it changed.",
+    },
   ];
 }
 
