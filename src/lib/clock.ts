@@ -12,6 +12,7 @@ export interface Clock {
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   sleep: async (durationMs, signal) => {
-    await delay(durationMs, undefined, signal ? { signal } : {});
+    // What was due a moment ago is due now; Node warns of less than nothing.
+    await delay(Math.max(0, durationMs), undefined, signal ? { signal } : {});
   },
 };
