@@ -1,7 +1,7 @@
 import { type CanaryMetric, methodOf } from "../api/analysis.ts";
 import type { CanarySpec, CanaryStatus } from "../api/canary.ts";
 import { decide, type Decision, type Gates, type Input } from "./decide.ts";
-import { judged, msUntilRead, msUntilStep } from "./steps.ts";
+import { counted, judged, msUntilRead, msUntilStep } from "./steps.ts";
 
 /**
  * The metrics to measure now; empty when no check is due. Checks cost queries, so they are made once per interval, only
@@ -12,7 +12,7 @@ export function checksDue(
   { status, seen }: Pick<Input, "status"> & { seen: Pick<Input["seen"], "nowMs" | "revision" | "canary"> },
 ): readonly CanaryMetric[] {
   const { analysis } = spec;
-  if (!isMeasured(spec, { status, seen }) || seen.canary.state !== "ready") return [];
+  if (!judged.has(status.phase) || isUnmeasured(spec, { status, seen }) || seen.canary.state !== "ready") return [];
   const measurable = analysis.iterations !== undefined || (status.canaryWeight ?? 0) > 0;
   // Beside the shares they are only shown, and need no more than a look at each of those.
   const due = methodOf(analysis) === "share" ? msUntilRead(status, seen.nowMs) === 0 : msUntilStep(spec, status, seen.nowMs) === 0;
@@ -21,8 +21,8 @@ export function checksDue(
 
 type Measured = Pick<Input, "status"> & { seen: Pick<Input["seen"], "nowMs" | "revision"> };
 
-function isMeasured(spec: CanarySpec, { status, seen }: Measured): boolean {
-  return judged.has(status.phase) && !spec.skipAnalysis && seen.revision === status.trackedRevision;
+function isUnmeasured(spec: CanarySpec, { status, seen }: Measured): boolean {
+  return spec.skipAnalysis || seen.revision !== status.trackedRevision;
 }
 
 /**
@@ -33,13 +33,16 @@ export function shareDue(
   spec: CanarySpec,
   { status, seen }: Pick<Input, "status"> & { seen: Pick<Input["seen"], "nowMs" | "revision" | "canary"> },
 ): "begin" | "follow" | undefined {
-  if (!isMeasured(spec, { status, seen }) || spec.analysis.iterations !== undefined) return undefined;
+  if (!counted.has(status.phase) || isUnmeasured(spec, { status, seen }) || spec.analysis.iterations !== undefined) return undefined;
   const untilRead = msUntilRead(status, seen.nowMs);
   if (untilRead !== undefined) return untilRead === 0 ? "follow" : undefined;
-  const waits = seen.canary.state !== "ready" || msUntilStep(spec, status, seen.nowMs) > 0;
+  return seen.canary.state === "ready" && mayBegin(spec, status, seen.nowMs) ? "begin" : undefined;
+}
+
+function mayBegin(spec: CanarySpec, status: CanaryStatus, nowMs: number): boolean {
   // Where thresholds decide, evidence that has not begun with the traffic would only be half of it.
   const missed = (status.canaryWeight ?? 0) > 0 && methodOf(spec.analysis) === "threshold";
-  return waits || missed ? undefined : "begin";
+  return judged.has(status.phase) && !missed && msUntilStep(spec, status, nowMs) === 0;
 }
 
 /** Whether the rollback hooks are to be asked: once per interval of a run. */

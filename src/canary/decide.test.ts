@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { canarySpec, type CanaryInput } from "../../test/builders.ts";
 import type { CanaryStatus } from "../api/canary.ts";
+import type { ShareStatus } from "../api/share-evidence.ts";
+import { shareDue } from "./checks.ts";
 import { type Check, decide, type Decision, type Health, type Input, type Seen } from "./decide.ts";
+import type { ShareLook, ShareSays } from "./share-look.ts";
 
 const nowMs = Date.parse("2026-11-21T12:00:00Z");
 const ago = (seconds: number): string => new Date(nowMs - seconds * 1_000).toISOString();
@@ -135,6 +138,74 @@ describe("a failure", () => {
 
   test("of a rollback hook's call is none", () => {
     expect(decide(rollout({ gates: { rollback: closed } }))).toEqual({ do: "shift", weight: 40 });
+  });
+});
+
+describe("a run that is judged by shares", () => {
+  const adaptive = { metrics: undefined, stepWeight: undefined, maxWeight: undefined };
+  const fixed = { ...adaptive, stepWeight: 20, maxWeight: 60 };
+  const says = (more: Partial<ShareSays> = {}): ShareSays => ({
+    kind: "verdict",
+    acts: true,
+    verdict: "pass",
+    reason: "GoodSoFar",
+    message: "said with 12 numbers",
+    rollBack: false,
+    propose: false,
+    firstWeight: 7,
+    next: { do: "stay" },
+    ...more,
+  });
+  const by = (analysis: object, share: ShareLook | undefined, status: CanaryStatus = {}, seen: Partial<Seen> = {}): Input =>
+    rollout({ ...unseen, share, ...seen }, status, steps({ ...analysis }));
+  const bad = says({ verdict: "fail", reason: "EvidenceAgainst", rollBack: true, propose: true });
+  const returned = { do: "rollBack", weight: 0, reason: "EvidenceAgainst", message: "said with 12 numbers", commitsFault: true };
+  const early = { steppedAt: ago(10) };
+  const untouched = { canaryWeight: 0, steppedAt: undefined };
+
+  test.each<[string, Input, object]>([
+    ["begins with the weight that its traffic calls for", by(adaptive, { kind: "ready", firstWeight: 3 }, untouched), { do: "shift", weight: 3 }],
+    ["begins with the first fixed step", by(fixed, { kind: "ready", firstWeight: 3 }, untouched), { do: "shift", weight: 20 }],
+    ["does not begin blind", by(adaptive, { kind: "blind", message: "no answer" }, untouched), { do: "hold", reason: "MetricsUnreadable", message: "no answer" }],
+    ["does not begin before the past was read", by(adaptive, undefined, untouched), { do: "hold", reason: "EvidenceNotDue" }],
+    ["begins its evidence anew at the weight of now", by(adaptive, { kind: "ready", firstWeight: 3 }), { do: "hold", reason: "EvidenceBegins" }],
+    ["goes where the evidence allows, whatever the interval", by(adaptive, says({ next: { do: "shift", weight: 30 } }), early), { do: "shift", weight: 30 }],
+    ["takes a fixed step when it is due", by(fixed, says({ next: { do: "advance", mayPromote: true } })), { do: "shift", weight: 40 }],
+    ["and not before", by(fixed, says({ next: { do: "advance", mayPromote: true } }), early), { do: "hold", reason: "StepNotDue" }],
+    ["is promoted after the last fixed step", by(fixed, says({ next: { do: "advance", mayPromote: true } }), { canaryWeight: 60 }), { do: "promote" }],
+    ["but not before minDuration", by(fixed, says({ next: { do: "advance", mayPromote: false } }), { canaryWeight: 60 }), { do: "hold", reason: "MinDuration" }],
+    ["is promoted when that is earned", by(adaptive, says({ next: { do: "promote" } }), early), { do: "promote" }],
+    ["waits for a hook first", by(adaptive, says({ next: { do: "promote" } }), early, { gates: { promotion: closed } }), { do: "await", phase: "WaitingPromotion" }],
+    ["and asks it once per interval", by(adaptive, says({ next: { do: "promote" } }), { ...early, phase: "WaitingPromotion" }), { do: "hold", reason: "StepNotDue" }],
+    ["stays where nothing is earned", by(adaptive, says({ reason: "NotEnoughEvidence" })), { do: "hold", reason: "NotEnoughEvidence" }],
+    ["doubts in words that do not flicker", by(adaptive, says({ reason: "Suspicious" })), { do: "hold", message: "the canary looks worse than the primary; it gets no more traffic until that is settled" }],
+    ["climbs no route that is not served", by(adaptive, says({ next: { do: "shift", weight: 30 } }), {}, { notRouted: "not yet" }), { do: "hold", reason: "RouteNotAccepted" }],
+    ["begins again after its traffic was taken away", by(adaptive, says({ next: { do: "shift", weight: 30 } }), { canaryWeight: 0 }), { do: "shift", weight: 7 }],
+    ["is rolled back by evidence, due or not", by(adaptive, bad, early), returned],
+    ["also while a hook holds its promotion", by(adaptive, bad, { ...early, phase: "WaitingPromotion" }), returned],
+    ["also while the primary gets it", by(adaptive, bad, { phase: "Promoting" }, { primary: progressing }), returned],
+    ["is not rolled back by a threshold that is only shown", by(adaptive, undefined, {}, { check: { ...decisive, onlyShown: true } }), { do: "hold", reason: "EvidenceNotDue" }],
+    ["and thresholds not by shares that are only shown", rollout({ share: { ...bad, acts: false } }), { do: "shift", weight: 40 }],
+  ])("%s", (_, input, want) => {
+    expect(decide(input)).toMatchObject(want);
+  });
+
+  const due = (input: Input) => shareDue(input.spec, input);
+  const evidence = (nextReadAt: string): CanaryStatus => ({ evidence: { acts: true, nextReadAt } as ShareStatus });
+
+  test.each<[string, Input, ReturnType<typeof shareDue>]>([
+    ["the past, before the first traffic", by(adaptive, undefined, untouched), "begin"],
+    ["not while the canary gets ready", by(adaptive, undefined, untouched, { canary: progressing }), undefined],
+    ["what came since, after the next scrape", by(adaptive, undefined, evidence(ago(0))), "follow"],
+    ["not before it", by(adaptive, undefined, evidence(ago(-5))), undefined],
+    ["also while the primary gets it", by(adaptive, undefined, { ...evidence(ago(0)), phase: "Promoting" }), "follow"],
+    ["nothing that begins there", by(adaptive, undefined, { phase: "Promoting" }), undefined],
+    ["beside thresholds from the first traffic on", rollout(unseen, untouched), "begin"],
+    ["and not from later on", rollout(unseen), undefined],
+    ["nothing of a blue/green run", rollout(unseen, untouched, steps({ iterations: 2 })), undefined],
+    ["nothing where analysis is skipped", rollout(unseen, untouched, { skipAnalysis: true }), undefined],
+  ])("reads %s", (_, input, want) => {
+    expect(due(input)).toBe(want);
   });
 });
 

@@ -1,5 +1,6 @@
+import { methodOf } from "../api/analysis.ts";
 import type { CanaryPhase, CanarySpec, CanaryStatus, CheckResult } from "../api/canary.ts";
-import { failureOf } from "./failure.ts";
+import { badByShare, failureOf } from "./failure.ts";
 import { stands } from "./health.ts";
 import type { ShareLook } from "./share-look.ts";
 import { hold, isClosed, step, withoutTraffic } from "./step.ts";
@@ -196,6 +197,8 @@ function promote(input: Input): Decision {
   if (seen.revision === status.promotedRevision && seen.primaryServes) return { do: "cancel" };
   // A Secret changed before it could be copied: nobody has what was analysed any more.
   if (!seen.complete) return { do: "cancel" };
+  const turned = methodOf(input.spec.analysis) === "share" ? badByShare(seen) : undefined;
+  if (turned) return { do: "rollBack", weight: weightOnReturn(input), ...turned };
   if (!withoutTraffic(status) && mustLeave(input)) return { do: "shift", weight: 0 };
   if (seen.primary.state === "ready") return { do: "handBack" };
   return unpromoted(input, seen.primary);
@@ -215,8 +218,12 @@ function mustLeave(input: Input): boolean {
 function unpromoted(input: Input, primary: NotReady & { state: "progressing" | "stuck" }): Decision {
   const { spec, status, seen } = input;
   if (primary.state !== "stuck" && !isOverdue(spec, status, seen.nowMs)) return hold("PrimaryNotReady", primary.message);
-  const weight = seen.primaryServes || !canaryServes(input) ? 0 : (status.canaryWeight ?? 0);
-  return { do: "rollBack", weight, reason: "PromotionFailed", message: `the primary is not ready with the new revision: ${primary.message}`, commitsFault: primary.commitsFault };
+  return { do: "rollBack", weight: weightOnReturn(input), reason: "PromotionFailed", message: `the primary is not ready with the new revision: ${primary.message}`, commitsFault: primary.commitsFault };
+}
+
+/** Traffic goes back only to where pods serve. */
+function weightOnReturn(input: Input): number {
+  return input.seen.primaryServes || !canaryServes(input) ? 0 : (input.status.canaryWeight ?? 0);
 }
 
 function finalise({ status, seen }: Input): Decision {

@@ -21,7 +21,8 @@ function badByCheck(input: Input): NotReady | undefined {
   return end.do === "fail" ? end.failure : undefined;
 }
 
-function badByShare({ share }: Seen): NotReady | undefined {
+/** What the shares of the bad requests hold against the canary, in whatever phase they were counted. */
+export function badByShare({ share }: Seen): NotReady | undefined {
   if (share?.kind !== "verdict" || !share.rollBack) return undefined;
   return { reason: share.reason, message: share.message, commitsFault: share.propose };
 }

@@ -200,9 +200,10 @@ function outcomeOf(status: CanaryStatus, decision: Decision, before: Condition |
 /** Between two steps the last word stands, so that it does not flicker. */
 function asBefore(status: CanaryStatus, usual: Outcome, before: Condition | undefined): Outcome {
   const { phase, evidence } = status;
-  if (evidence?.acts) return isNotable(evidence.reason) ? { ...usual, reason: evidence.reason, message: wordsOf(evidence) } : usual;
+  if (evidence?.acts && isNotable(evidence.reason)) return { ...usual, reason: evidence.reason, message: wordsOf(evidence) };
   const waits = phase === "Waiting" || phase === "WaitingPromotion";
-  return waits && before?.reason === phase ? { ...usual, message: before.message } : asLastChecked(status, usual);
+  if (waits && before?.reason === phase) return { ...usual, message: before.message };
+  return evidence?.acts ? usual : asLastChecked(status, usual);
 }
 
 function asLastChecked({ phase, verdict, checks }: CanaryStatus, usual: Outcome): Outcome {

@@ -90,6 +90,9 @@ function nextIteration(wanted: number, passed: number, weight: number): ReturnTy
 /** Phases in which a new revision is judged. */
 export const judged: ReadonlySet<CanaryPhase | undefined> = new Set(["Progressing", "WaitingPromotion"]);
 
+/** Phases in which the canary's requests are counted: also while the primary gets what was analysed, the canary may turn bad. */
+export const counted: ReadonlySet<CanaryPhase | undefined> = new Set([...judged, "Promoting" as const]);
+
 /** Phases in which time alone may change what is to be done. */
 const running: ReadonlySet<CanaryPhase | undefined> = new Set([
   "Waiting",
@@ -105,7 +108,7 @@ export function msUntilNext(spec: CanarySpec, status: CanaryStatus, nowMs: numbe
   const draining = msUntilDrained(status, nowMs);
   if (status.phase === "Initializing") return msUntilDeadline(spec, status, nowMs) || undefined;
   if (!running.has(status.phase)) return draining > 0 ? draining : undefined;
-  const reading = judged.has(status.phase) ? (msUntilRead(status, nowMs) ?? 0) : 0;
+  const reading = counted.has(status.phase) ? (msUntilRead(status, nowMs) ?? 0) : 0;
   const waits = [msUntilStep(spec, status, nowMs), draining, reading, msUntilDeadline(spec, status, nowMs)].filter((wait) => wait > 0);
   return Math.min(...waits, parseDurationMs(spec.analysis.interval));
 }
