@@ -71,7 +71,9 @@ async function expectNothingLeft(): Promise<void> {
 
 async function isOpen(port: number): Promise<boolean> {
   const socket = connect(port, "127.0.0.1");
-  const answer = await Promise.race([once(socket, "connect").then(() => true), once(socket, "error").then(() => false)]);
+  const answer = await new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+  });
   socket.destroy();
   return answer;
 }
