@@ -226,6 +226,17 @@ describe("installing by docs/install.md", () => {
     await world.kubectl("-n", "shop", "delete", "sync", "pathless", "--timeout=60s");
   });
 
+  test("a version that failed is held when it comes back, and a Revert that is over can be deleted", async () => {
+    const file = "apps/shop.yaml";
+    const good = readFileSync(join(world.clone, file), "utf8");
+    const revision = async (): Promise<string> => String((await world.get("sync", "apps", "-n", "shop")).status["revision"]);
+    await world.push("Release the bad shop once more", { [file]: good.replace("shop:2", "shop:bad") });
+    await vi.waitFor(async () => expect(await revision()).toMatch(/ holding shop$/), patience);
+    await world.push("Take it back", { [file]: good });
+    await vi.waitFor(async () => expect(await revision()).not.toContain("holding"), patience);
+    await world.kubectl("-n", "shop", "delete", "revert", "--all", "--timeout=60s");
+  });
+
   test("Upgrade: the next version takes over, and no app is restarted", async () => {
     const appPods = async (): Promise<string[]> => (await world.get("pods", "-n", "shop")).items.map(({ metadata }) => metadata.uid).sort();
     const before = await appPods();
