@@ -42,7 +42,7 @@ test("kind's Gitea is set as the control plane's", () => {
   const decoded = (part: string): string => part.replaceAll("_0X2E_", ".").replaceAll("_0X2D_", "-");
   const given = (template.spec.containers[0]?.env ?? []).map(({ name, value }) => {
     const [, section = "", key = ""] = name.split("__");
-    return `${section === "DEFAULT" ? "" : decoded(section)} ${key} = ${value}`;
+    return `${decoded(section)} ${key} = ${value}`;
   });
   let section = "";
   const wanted = giteaConfig({ dir: "", share: "", port: 3000, secrets: ["", ""] }).split("\n").flatMap((line) => {
