@@ -57,20 +57,18 @@ export function everything(): KubeObject[] {
       metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 80 } } }],
     },
   };
-  const backend = { service: { name: "web", port: { number: 80 } } };
-  const rule = { host: "web.example", http: { paths: [{ path: "/", pathType: "Prefix", backend }] } };
-  const ingress: KubeObject = {
-    apiVersion: "networking.k8s.io/v1",
-    kind: "Ingress",
-    metadata: at("web"),
-    spec: { ingressClassName: "nginx", rules: [rule] },
+  const ingress = (name: string): KubeObject => {
+    const backend = { service: { name, port: { number: 80 } } };
+    const rule = { host: `${name}.example`, http: { paths: [{ path: "/", pathType: "Prefix", backend }] } };
+    const spec = { ingressClassName: "nginx", rules: [rule] };
+    return { apiVersion: "networking.k8s.io/v1", kind: "Ingress", metadata: at(name), spec };
   };
   return [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
     ...["web", "api"].flatMap(configs),
     ...["web", "api"].map(workload),
     autoscaler,
-    ingress,
+    ...["web", "api"].map(ingress),
     canary("web", {
       provider: "nginx",
       service: { port: 80 },
@@ -81,6 +79,9 @@ export function everything(): KubeObject[] {
     ...stalled(at),
   ];
 }
+
+/** What makes `api` go by the other router: its HTTPRoute goes with the Canary, instead of staying to bring traffic to the target. */
+export const otherRouter = { spec: { provider: "nginx", ingressRef: { name: "api" } } };
 
 /** What waits for a person; the controller reads such an object once more before it says so. */
 function stalled(at: (name: string) => { name: string; namespace: string }): KubeObject[] {
