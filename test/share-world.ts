@@ -25,6 +25,8 @@ interface Conditions {
   blind: boolean;
   /** Queries find nothing; raw samples are there all the same. */
   mute: boolean;
+  /** The gateway is one whose metrics nobody knows: the programs count their own requests, each pod for itself. */
+  readonly programs: boolean;
   /** The router sends the canary nothing, whatever its weight. */
   unvisited: boolean;
 }
@@ -70,12 +72,12 @@ export async function startShareWorld(input: CanaryInput = {}, now: Partial<Cond
     () => time.nowMs,
   );
   const cluster = clusterModel(kube, () => time.nowMs, dice(1));
-  const conditions: Conditions = { rps: 10, blind: false, mute: false, unvisited: false, ...now };
+  const conditions: Conditions = { rps: 10, blind: false, mute: false, programs: false, unvisited: false, ...now };
   const gateway = gatewayOf({ kube, cluster, time, conditions });
   const events: ShareWorld["events"] = [];
   const failures: Failure[] = [];
   let process = startProcess({ kube, time, metrics: gateway.metrics, events, failures });
-  for (const object of objects(input)) await kube.create(object, { fieldManager: "kubectl-create" }, signal);
+  for (const object of objects(input, conditions)) await kube.create(object, { fieldManager: "kubectl-create" }, signal);
   const status = (): CanaryStatus => canaryKind.status.parse(stored(kube)["status"] ?? {});
 
   const pass = async (seconds: number): Promise<void> => {
@@ -118,12 +120,12 @@ function stored(kube: MemoryKube): KubeObject {
   return found;
 }
 
-function objects(input: CanaryInput): KubeObject[] {
+function objects(input: CanaryInput, { programs }: Conditions): KubeObject[] {
   const gatewayClass = { ...routeRef, kind: "GatewayClass", metadata: { name: "contour" } };
   const gateway = { ...routeRef, kind: "Gateway", metadata: { name: "public", namespace: "shop" } };
   return [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },
-    { ...gatewayClass, spec: { controllerName: "projectcontour.io/gateway-controller" } },
+    { ...gatewayClass, spec: { controllerName: programs ? "example.com/gateway" : "projectcontour.io/gateway-controller" } },
     { ...gateway, spec: { gatewayClassName: "contour" } },
     { ...aDeployment("shop:1"), metadata: { name: "checkout", namespace: "shop" } },
     { ...canaryRef, metadata: { name: "checkout", namespace: "shop" }, spec: JSON.parse(JSON.stringify(canaryInput(input))) as object },
@@ -244,12 +246,11 @@ function metricsOf(
     if (conditions.blind) throw new MetricError("unavailable", "http://prometheus.example cannot be reached");
     const within = (points: readonly Point[]) => points.filter(({ atMs }) => atMs > fromMs && atMs <= untilMs);
     if (metric === "envoy_server_live") return [{ labels: target, points: within(scrapesUntil(time.nowMs)) }];
-    if (metric !== "envoy_cluster_upstream_rq") return [];
+    if (metric !== (conditions.programs ? "http_requests_total" : "envoy_cluster_upstream_rq")) return [];
     return [...counters].flatMap(([key, counter]) => {
-      const [side = "", code = ""] = key.split(" ");
       const points = within(counter.points);
-      const labels = { ...target, envoy_cluster_name: `shop_checkout-${side}_80`, envoy_response_code: code };
-      return points.length > 0 ? [{ labels, points }] : [];
+      const labelled = conditions.programs ? podsOf(key) : [envoyOf(key)];
+      return points.length === 0 ? [] : labelled.map(({ labels, part }) => ({ labels, points: partOf(points, part) }));
     });
   };
   const series: SeriesReader = {
@@ -264,6 +265,32 @@ function metricsOf(
     },
     series,
   };
+}
+
+interface Labelled {
+  readonly labels: Record<string, string>;
+  /** Of the requests that a side has. */
+  readonly part: number;
+}
+
+function envoyOf(key: string): Labelled {
+  const [side = "", code = ""] = key.split(" ");
+  const cluster = { envoy_cluster_name: `shop_checkout-${side}_80`, envoy_response_code: code };
+  return { labels: { job: "envoy", instance: "10.0.0.9:8002", ...cluster }, part: 1 };
+}
+
+/** Two pods on each side, one of which gets a third of the requests. */
+function podsOf(key: string): Labelled[] {
+  const [side = "", code = ""] = key.split(" ");
+  const prefix = side === "primary" ? "checkout-primary" : "checkout";
+  return [1 / 3, 2 / 3].map((part, index) => {
+    const pod = `${prefix}-5d8f7c9b6-abcd${index}`;
+    return { labels: { job: "pods", instance: pod, namespace: "shop", pod, code }, part };
+  });
+}
+
+function partOf(points: readonly Point[], part: number): Point[] {
+  return points.map(({ atMs, value }) => ({ atMs, value: Math.floor(value * part + 1e-6) }));
 }
 
 function scrapesUntil(nowMs: number): Point[] {

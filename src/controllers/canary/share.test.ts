@@ -156,6 +156,14 @@ test("a baseline of none judges by the SLO alone, and proposes no revert", async
   expect(status).toMatchObject({ phase: "Failed", failure: { reason: "EvidenceAgainst", propose: false } });
 });
 
+test.each(["shop:2", "shop:b100"])("behind a gateway that nobody knows the programs' own metrics are read, and φ̂ is measured: %s", async (image) => {
+  const world = await startShareWorld(byShare, { rps: 100, programs: true });
+  await world.release(image);
+  const { status } = await world.until(ended);
+  expect(status.phase).toBe(image === "shop:2" ? "Succeeded" : "Failed");
+  expect(status.evidence).toMatchObject({ source: "http_requests_total", dispersionMeasured: true });
+});
+
 describe("beside thresholds", () => {
   const byThreshold = { analysis: { stepWeight: 20, maxWeight: 40 } };
 
