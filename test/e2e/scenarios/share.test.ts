@@ -15,6 +15,18 @@ describe.concurrent("a release that is judged by its share of the bad requests",
     expect(await team.pulls()).toEqual([]);
   });
 
+  test("waits, and says so, while nobody asks it for anything", async (context) => {
+    const team = await here.aTeam(context, "share-alone", { ...options, users: [] });
+    const isAtRest = () => team.canary("shop").phase === "Initialized";
+    await team.until("the Canary to be at rest", isAtRest);
+    await team.releases("shop", "2");
+    await team.until("the Canary to say that there is no traffic", () => team.canary("shop").evidence?.reason === "NoTraffic");
+    expect(team.canary("shop")).toMatchObject({ phase: "Progressing", failedChecks: 0, verdict: "inconclusive" });
+    await team.releases("shop", "1");
+    await team.until("the Canary to be at rest again", isAtRest);
+    expect(await team.pulls()).toEqual([]);
+  });
+
   test.for([
     ["fails each time", "bad"],
     ["fails three times of ten", "poor"],
