@@ -182,6 +182,23 @@ describe("what is told, with its line", () => {
     ]);
   });
 
+  test("a Canary that names no metrics needs a Prometheus all the same, and fields that contradict each other are refused", async () => {
+    const byShare = (analysis: string): string => canary("a").replace(/ {2}analysis:[^]*/, `  analysis: ${analysis}\n`);
+    expect(await say(byShare("{}"))).toEqual([]);
+    expect(await say(byShare("{}"), { defaults: { provider: "gatewayapi:v1" } })).toEqual([
+      expect.stringMatching(/^a\.yaml:4: Canary shop\/a spec\.metricsServer: .*; set one of them: the shares of the bad requests are read there$/),
+    ]);
+    for (const [analysis, message] of [
+      ["{ steps: adaptive, stepWeight: 10 }", "steps: adaptive finds the weights itself"],
+      ["{ steps: adaptive, metrics: [{ name: request-duration }] }", "steps: adaptive needs method: share"],
+      ["{ method: threshold, stepWeight: 10 }", "method: threshold needs metrics"],
+      ["{ iterations: 3 }", "iterations need method: threshold"],
+      ["{ method: share, minDuration: 1h, maxDuration: 1m }", "minDuration must not be longer than maxDuration"],
+      ["{ metrics: [{ name: request-duration }] }", "set exactly one of iterations, stepWeight and stepWeights"],
+    ] as const)
+      expect([analysis, (await say(byShare(analysis))).join("\n")]).toEqual([analysis, expect.stringContaining(message)]);
+  });
+
   test("objects that name no namespace are in the one that was given, and items of a List are looked at", async () => {
     const spec = { prune: true, sourceRef: { name: "x" } };
     const sync = { apiVersion: "serin.dev/v1beta1", kind: "Sync", metadata: { name: "a" }, spec };
