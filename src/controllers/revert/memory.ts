@@ -10,11 +10,13 @@ export interface Memory {
   readonly planless: Map<string, { readonly inputs: string; readonly why: Obstacle }>;
   /** Per Revert: commit up to which its pull request was told of changes to the held workload. */
   readonly toldUpTo: Map<string, string>;
+  /** Reverts that tell of a storm. Two that see it at once must not both tell. */
+  readonly storms: Set<string>;
 }
 
 /** An empty memory. */
 export function createMemory(): Memory {
-  return { proposing: new Map(), turns: new Map(), planless: new Map(), toldUpTo: new Map() };
+  return { proposing: new Map(), turns: new Map(), planless: new Map(), toldUpTo: new Map(), storms: new Set() };
 }
 
 /** Does something when what was begun earlier for this repository has ended, well or badly. */
@@ -29,8 +31,9 @@ export async function inTurn<T>({ turns }: Memory, repository: string, act: () =
 }
 
 /** Forgets a Revert that has ended or is gone. */
-export function forget({ proposing, planless, toldUpTo }: Memory, key: string): void {
+export function forget({ proposing, planless, toldUpTo, storms }: Memory, key: string): void {
   for (const reverts of proposing.values()) reverts.delete(key);
   planless.delete(key);
   toldUpTo.delete(key);
+  storms.delete(key);
 }

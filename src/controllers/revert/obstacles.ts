@@ -38,13 +38,16 @@ export async function obstacleTo(deps: Deps, scene: Scene, host: GitHost | undef
   return (await undoneByOther(deps, scene, signal)) ?? overLimit(deps, scene);
 }
 
-function notReleased(deps: RevertDeps, revert: Revert): Obstacle | undefined {
+function notReleased(deps: Deps, revert: Revert): Obstacle | undefined {
+  deps.memory.storms.delete(keyOf(revert.metadata));
   if (isReleased(revert)) return undefined;
   const how = `to propose it: kubectl -n ${revert.metadata.namespace ?? ""} annotate revert ${revert.metadata.name} ${names.release}=yes`;
   if (!revert.spec.propose && wasDeclined(deps, revert)) return { reason: "DeclinedBefore", message: `a person declined this revert before, so it is not proposed again; ${how}` };
   if (!revert.spec.propose) return { reason: "NotTheCommitsFault", message: `${revert.spec.evidence?.reason ?? "It"} is not known to be the commit's fault; ${how}` };
-  const storm = isStorm(failureOf(revert), otherFailures(deps, revert));
-  return storm ? { reason: "Storm", message: `several different changes failed at once, so none is proposed; ${how}`, quiet: isTold(deps, revert) } : undefined;
+  if (!isStorm(failureOf(revert), otherFailures(deps, revert))) return undefined;
+  const quiet = isTold(deps, revert);
+  if (!quiet) deps.memory.storms.add(keyOf(revert.metadata));
+  return { reason: "Storm", message: `several different changes failed at once, so none is proposed; ${how}`, quiet };
 }
 
 function wasDeclined({ canaries }: RevertDeps, { metadata, spec }: Revert): boolean {
@@ -52,12 +55,12 @@ function wasDeclined({ canaries }: RevertDeps, { metadata, spec }: Revert): bool
   return (canary?.status.refused ?? []).some(({ revert, declined }) => revert === metadata.name && declined === true);
 }
 
-function isTold({ reverts }: RevertDeps, revert: Revert): boolean {
-  return reverts
-    .list()
-    .some(
-      ({ metadata, status }) => keyOf(metadata) !== keyOf(revert.metadata) && findCondition(status.conditions, "Ready")?.reason === "Storm",
-    );
+function isTold({ reverts, memory }: Deps, revert: Revert): boolean {
+  return reverts.list().some(({ metadata, status }) => {
+    const key = keyOf(metadata);
+    const tells = memory.storms.has(key) || findCondition(status.conditions, "Ready")?.reason === "Storm";
+    return key !== keyOf(revert.metadata) && tells;
+  });
 }
 
 function notPossible(deps: RevertDeps, { revert, repository }: Scene, host: GitHost | undefined): Obstacle | undefined {

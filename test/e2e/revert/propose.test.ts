@@ -41,7 +41,7 @@ const release = (shop: Shop, name: string) =>
 async function openMany(
   name: string,
   count: number,
-  options: { revert?: string } = {},
+  { on = cluster, ...options }: { revert?: string; on?: Cluster } = {},
 ): Promise<{ shop: Shop; names: string[]; files: (tag: string) => Record<string, string> }> {
   const all = Array.from({ length: count }, (_, index) => `svc-${index + 1}`);
   const files = (tag: string) =>
@@ -51,7 +51,7 @@ async function openMany(
         [`apps/${one}-canary.yaml`, canaryOf(one, options)],
       ]),
     );
-  const shop = await openShop(cluster, await startTeam(site, name), { namespace: name });
+  const shop = await openShop(on, await startTeam(site, name), { namespace: name });
   await shop.ship(files("1"));
   for (const one of all) await shop.promote(one);
   return { shop, names: all, files };
@@ -135,6 +135,19 @@ describe("rule 3: proposed only when it is the commit's fault", () => {
     expect((await shop.runRevert(reverts[2] ?? "")).status.phase).toBe("Planned");
     await release(shop, reverts[2] ?? "");
     expect((await shop.runRevert(reverts[2] ?? "")).status.phase).toBe("Proposed");
+  });
+
+  test("a storm that several Reverts see at once is told by one of them", async () => {
+    const on = await startCluster(site);
+    const { shop, names: all } = await openMany("squall", 4, { on });
+    const reverts: string[] = [];
+    for (const one of all) {
+      await shop.ship({ [`apps/${one}.yaml`]: deployment(one, "2") }, `Release ${one}`);
+      reverts.push(await shop.fail({ canary: one }));
+    }
+    await Promise.all(reverts.map((name) => on.run("Revert", `squall/${name}`)));
+    expect([on.events.filter((event) => event.startsWith("Warning Storm")).length, shop.team.branches()]).toEqual([1, []]);
+    await on.close();
   });
 
   test("five services broken by one commit are no storm, but at most three are proposed an hour", async () => {
