@@ -38,6 +38,7 @@ spec:
           readinessProbe:
             httpGet: { path: /readyz, port: http }
             periodSeconds: 1
+            timeoutSeconds: 10
             failureThreshold: 1
 `;
 }
