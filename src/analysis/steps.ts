@@ -76,7 +76,8 @@ export interface StepInput {
  * the caller's.
  */
 export function nextFixed(run: RunState, { rules, steps, nowMs }: StepInput): Next {
-  if (run.scrapesInStep === 0) return { do: "stay", why: "soak" };
+  // A gateway that does not obey yet, or no sample at all: time alone earns nothing.
+  if (currentStep(run).canary.requests === 0) return { do: "stay", why: "soak" };
   if (isSuspicious(run, rules)) return { do: "stay", why: "suspicious" };
   return { do: "advance", mayPromote: nowMs - run.startedMs >= steps.minDurationMs };
 }
