@@ -23,7 +23,7 @@ const releaseOfFive: Files = Object.fromEntries(five.map((name) => [`apps/${name
 
 describe.concurrent("a commit that releases five services, of which one fails", () => {
   test("the four others stay, and the pull request names them", async (context) => {
-    const team = await here.aTeam(context, "five", { services: fiveServices, traffic: 5 });
+    const team = await here.aTeam(context, "five", { services: fiveServices, traffic: 3 });
     const commit = await team.ada.push("Release all five", releaseOfFive);
     await team.rolledBack("shop");
     const pull = await team.pullRequest("shop");
@@ -41,7 +41,7 @@ describe.concurrent("a commit that releases five services, of which one fails", 
   });
 
   test("with scope Commit all five go, and the pull request says that merging moves the four", async (context) => {
-    const team = await here.aTeam(context, "five-at-once", { services: fiveServices, canary: { scope: "Commit" }, traffic: 5 });
+    const team = await here.aTeam(context, "five-at-once", { services: fiveServices, canary: { scope: "Commit" }, traffic: 3 });
     await team.ada.push("Release all five", releaseOfFive);
     await team.rolledBack("shop");
     const pull = await team.pullRequest("shop");
@@ -59,7 +59,7 @@ describe.concurrent("a commit that releases five services, of which one fails", 
       ...Object.fromEntries(five.map((name) => [`apps/${name}.yaml`, null])),
       "apps/all.yaml": five.map((name) => deployment(name, { tag: tag(name) })).join("---\n"),
     });
-    const team = await here.aTeam(context, "five-hunks", { services: fiveServices, files: () => all(() => "1"), traffic: 5 });
+    const team = await here.aTeam(context, "five-hunks", { services: fiveServices, files: () => all(() => "1"), traffic: 3 });
     await team.ada.push("Release all five", all(tagOf));
     await team.rolledBack("shop");
     const pull = await team.pullRequest("shop");
@@ -82,7 +82,7 @@ describe.concurrent("a commit that releases five services, of which one fails", 
       ].join("\n"),
     });
     const named = Object.fromEntries(five.map((name) => [`apps/${name}.yaml`, deployment(name).replace("serin.dev/shop:1", name)]));
-    const team = await here.aTeam(context, "five-lines", { services: fiveServices, files: () => ({ ...named, ...lines(() => "1") }), traffic: 5 });
+    const team = await here.aTeam(context, "five-lines", { services: fiveServices, files: () => ({ ...named, ...lines(() => "1") }), traffic: 3 });
     await team.ada.push("Release all five", lines(tagOf));
     await team.rolledBack("shop");
     const pull = await team.pullRequest("shop");
