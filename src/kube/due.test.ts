@@ -39,6 +39,7 @@ test("gives any times in order, also after many were set and deleted", () => {
   }
   expect(due.size()).toBe(times.size);
   const came: number[] = [];
-  for (let nowMs = due.nextMs(); nowMs !== undefined; nowMs = due.nextMs()) came.push(...due.release(nowMs).map((key) => times.get(key) ?? -1));
+  for (let nowMs = due.nextMs(); nowMs !== undefined; nowMs = due.nextMs())
+    came.push(...due.release(nowMs).map((key) => times.get(key) ?? -1));
   expect(came).toEqual([...times.values()].sort((a, b) => a - b));
 });

@@ -61,7 +61,10 @@ function rememberManifests(): (tree: SourceTree, entries: readonly InputEntry[],
   };
 }
 
-/** The files of a folder by name. Throws StalledError when there is no such folder, so that a typing error never reads as "no manifests". */
+/**
+ * The files of a folder by name. Throws StalledError when there is no such folder, so that a typing error never reads as "no
+ * manifests".
+ */
 export async function entriesOf(tree: SourceTree, path: string, signal: AbortSignal): Promise<InputEntry[]> {
   await refuseMissing(tree, path, signal);
   return tree.list(path, signal);

@@ -28,6 +28,24 @@ export const breaches: Readonly<Record<string, Readonly<Record<string, readonly 
       { spec: { analysis: { interval: "0s" } }, path: "spec.analysis.interval" },
       { spec: { analysis: { interval: "999ms" } }, path: "spec.analysis.interval" },
     ],
+    "steps: adaptive needs method: share": [
+      { spec: { analysis: { stepWeight: null, steps: "adaptive" } }, path: "spec.analysis.steps" },
+      { spec: { analysis: { stepWeight: null, steps: "adaptive", method: "threshold" } }, path: "spec.analysis.steps" },
+    ],
+    "steps: adaptive finds the weights itself; remove iterations, stepWeight and stepWeights": [
+      { spec: { analysis: { method: "share", steps: "adaptive" } }, path: "spec.analysis.steps" },
+      { spec: { analysis: { method: "share", steps: "adaptive", stepWeight: null, stepWeights: [10] } }, path: "spec.analysis.steps" },
+    ],
+    "method: threshold needs metrics": [
+      { spec: { analysis: { method: "threshold", metrics: null } }, path: "spec.analysis.method" },
+    ],
+    "iterations need method: threshold and metrics: without a split of the traffic there are no shares to compare": [
+      { spec: { analysis: { stepWeight: null, iterations: 5, metrics: null } }, path: "spec.analysis.iterations" },
+      { spec: { analysis: { stepWeight: null, iterations: 5, method: "share" } }, path: "spec.analysis.iterations" },
+    ],
+    "minDuration must not be longer than maxDuration": [
+      { spec: { analysis: { minDuration: "2m", maxDuration: "1m" } }, path: "spec.analysis.minDuration" },
+    ],
     "stepWeights must rise": [
       { spec: { analysis: { stepWeight: null, stepWeights: [20, 10] } }, path: "spec.analysis.stepWeights" },
       { spec: { analysis: { stepWeight: null, stepWeights: [10, 10] } }, path: "spec.analysis.stepWeights" },

@@ -352,7 +352,7 @@ describe.concurrent("a canary", () => {
   test("goes back to the promoted revision when the primary never gets ready with the new one, and analyses the next one", async () => {
     const name = "unpromotable";
     // The primary's pods are told by their label: as primary, this release never gets ready.
-    await underCanary(name, { skipAnalysis: true, progressDeadlineSeconds: 3 });
+    await underCanary(name, { skipAnalysis: true, progressDeadlineSeconds: 8 });
     const env = [{ name: "APP", valueFrom: { fieldRef: { fieldPath: "metadata.labels['app']" } } }];
     await release(name, "only-as-canary", {
       pod: {

@@ -25,7 +25,9 @@ const revert = {
 };
 
 // HEAD could not be read, or its end would have been decided on already.
-test.each<Proposal>(["unknown", "merged", "closedByPerson", "closedByBot", "branchMissing"])("a proposal that is %s is left as it is", async (proposal) => {
+const settled: Proposal[] = ["unknown", "merged", "closedByPerson", "closedByBot", "branchMissing"];
+
+test.each(settled)("a proposal that is %s is left as it is", async (proposal) => {
   const deps = { ...(untouched as RevertDeps), memory: createMemory() };
   const scene = { revert, repository: { metadata: { namespace: "shop", name: "apps" } } } as unknown as Scene;
   const published = { proposal, pullRequest, branchCommit: "c", branchIsOurs: true };

@@ -45,7 +45,9 @@ test.each<[string, Record<string, string>, string[]]>([
 
 test("a folder that holds a symbolic link is never taken for unchanged: the ids do not tell what the link leads to", async () => {
   const tree = sourceTree(files);
-  const linked: SourceTree = { ...tree, list: async (path, within) => (await tree.list(path, within)).map((entry) => ({ ...entry, linked: true })) };
+  const list: SourceTree["list"] = async (path, within) =>
+    (await tree.list(path, within)).map((entry) => ({ ...entry, linked: true }));
+  const linked: SourceTree = { ...tree, list };
   const known = await knownOf(linked, ["a"]);
   expect(known.find(url, "a")).toBeUndefined();
 });
