@@ -30,9 +30,17 @@ export function peersAnalysis(interval: string): Readonly<Record<string, unknown
   return { interval, threshold: 5, stepWeight: 10, maxWeight: 50, metrics };
 }
 
-/** An analysis that passes until this moment (seconds since 1970) and fails from then on, whatever is served. */
+/** Seconds since 1970 of a moment that no run lives to see. */
+export const never = 4_000_000_000;
+
+/**
+ * An analysis that passes until this moment (seconds since 1970) and fails from then on, whatever is served. The primary always
+ * passes: what fails both blames nobody.
+ */
 export function failsFrom(epochSeconds: number, steps: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const query = `vector(100 * (time() < bool ${epochSeconds}))`;
+  const side = (name: string): string => `label_replace(vector(1), "side", "${name}", "", "")`;
+  const isPrimary = `${side("{{ target }}")} and on (side) ${side("{{ name }}-primary")}`;
+  const query = `(vector(100) and on () (${isPrimary})) or vector(100 * (time() < bool ${epochSeconds}))`;
   return { interval: "1s", threshold: 1, ...steps, metrics: [{ name: "told", interval: "1s", query, thresholdRange: { min: 99 } }] };
 }
 

@@ -6,7 +6,7 @@ import { allBecome, createSource, hook, syncObject, apply, removeAll } from "../
 import type { Ground } from "../bench/ground.ts";
 import type { Serin } from "../bench/serin.ts";
 import type { Repository } from "../bench/remote.ts";
-import { canaryOf, deploymentOf, type ReleaseOptions } from "../bench/release.ts";
+import { canaryOf, deploymentOf, failsFrom, never, type ReleaseOptions } from "../bench/release.ts";
 import type { Sample } from "./memory.ts";
 
 /** How much is done for how long. */
@@ -64,9 +64,8 @@ function tell(ground: Ground, sample: Sample | undefined): void {
 }
 
 function filesOf(namespace: string, name: string, index: number): [string, string][] {
-  const value = index % failingEvery === 0 ? 0 : 100;
-  const metrics = [{ name: "told", interval: "1s", query: `vector(${value})`, thresholdRange: { min: 99 } }];
-  const options: ReleaseOptions = { image: "idle", analysis: { interval: "5s", threshold: 2, stepWeights: [20, 50], metrics } };
+  const analysis = failsFrom(index % failingEvery === 0 ? 0 : never, { interval: "5s", threshold: 2, stepWeights: [20, 50] });
+  const options: ReleaseOptions = { image: "idle", analysis };
   const canary = canaryOf({ namespace, name }, options);
   const spec = { ...(isRecord(canary["spec"]) ? canary["spec"] : {}), revert: { strategy: "Push" } };
   return [

@@ -3,7 +3,7 @@ import { isRecord } from "../../../src/lib/json.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { allBecome, apply, inBatches, removeAll } from "../cluster.ts";
 import type { Ground } from "../ground.ts";
-import { canaryOf, deploymentOf, failsFrom, type Release, type ReleaseOptions } from "../release.ts";
+import { canaryOf, deploymentOf, failsFrom, never, type Release, type ReleaseOptions } from "../release.ts";
 import type { Scenario } from "../row.ts";
 
 /** Many releases whose checks begin to fail in the same second. */
@@ -35,9 +35,6 @@ export const together: Scenario = {
     });
   },
 };
-
-/** Seconds since 1970 of a moment that no run lives to see. */
-const never = 4_000_000_000;
 
 function failingFrom(moment: number): ReleaseOptions {
   return { image: "idle", analysis: failsFrom(moment, { stepWeight: 1, maxWeight: 99 }) };
