@@ -1,4 +1,5 @@
-// npm run test:faults: every fault on a fresh control plane, and the table of docs/reliability.md from what was seen.
+// npm run test:faults: every fault on a fresh control plane, and the table of docs/reliability.md from what was seen. With names of
+// files of test/faults only these are played.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,21 +23,30 @@ function main(filters: readonly string[]): number {
       stdio: "inherit",
       env: { ...process.env, SERIN_FAULTS_RESULTS: results },
     });
-    const whole = filters.length === 0 && ran.status === 0;
-    if (whole && existsSync(results)) writeTable(readFileSync(results, "utf8").trim().split("\n").map((line) => JSON.parse(line) as Outcome));
+    if (existsSync(results)) record(readFileSync(results, "utf8"), { whole: filters.length === 0 && ran.status === 0 });
     return ran.status ?? 1;
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-function writeTable(outcomes: readonly Outcome[]): void {
-  const rows = outcomes.map(({ fault, meanwhile, after, rightAgainMs }) => `| ${fault} | ${meanwhile} | ${after} | ${(rightAgainMs / 1_000).toFixed(1)} s |`);
-  const table = ["| Fault | Meanwhile | After | Right again |", "|---|---|---|---|", ...rows].join("\n");
+/** Writes what was proved into the page. A run of some faults alone leaves the rows of the others as they are. */
+function record(results: string, { whole }: { whole: boolean }): void {
+  const proved = results.trim().split("\n").map((line) => JSON.parse(line) as Outcome);
   const text = readFileSync(page, "utf8");
-  const [before = ""] = text.split(begin);
-  const [, after = ""] = text.split(end);
-  writeFileSync(page, `${before}${begin}\n${table}\n${end}${after}`);
+  const [before = "", rest = ""] = text.split(begin);
+  const [table = "", after = ""] = rest.split(end);
+  const rows = new Map(whole ? [] : rowsOf(table));
+  for (const { fault, meanwhile, after: then, rightAgainMs } of proved)
+    rows.set(fault, `| ${fault} | ${meanwhile} | ${then} | ${(rightAgainMs / 1_000).toFixed(1)} s |`);
+  const lines = ["| Fault | Meanwhile | After | Right again |", "|---|---|---|---|", ...rows.values()];
+  writeFileSync(page, `${before}${begin}\n${lines.join("\n")}\n${end}${after}`);
+}
+
+/** Rows of the table by the fault that they are about. */
+function rowsOf(table: string): [string, string][] {
+  const [, , ...rows] = table.trim().split("\n");
+  return rows.map((row) => [row.split("|")[1]?.trim() ?? "", row]);
 }
 
 process.exitCode = main(process.argv.slice(2));
