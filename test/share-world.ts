@@ -144,7 +144,7 @@ function startProcess({ kube, time, metrics, events, failures }: Parts): { work(
   const informers = memoryInformers(kube);
   const say = (_: KubeObject, reason: string, message: string): void => void events.push({ reason, message });
   // Answers come at once here: whoever only waits for something more pressing meanwhile waits for ever.
-  const clock = { nowMs: () => time.nowMs, sleep: () => new Promise<void>(() => {}) };
+  const clock = { nowMs: () => time.nowMs, elapsedMs: () => time.nowMs, sleep: () => new Promise<void>(() => {}) };
   const world = { kube, informers, events: { normal: say, warning: say }, clock, log: silentLogger };
   const reconcile = canaryReconciler({
     ...world,

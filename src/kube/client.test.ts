@@ -13,7 +13,8 @@ const options = { fieldManager: "serin-test" };
 /** A clock on which every pause is over at once, and which remembers them. */
 function impatientClock() {
   const slept: number[] = [];
-  return { slept, nowMs: () => Date.now(), sleep: async (durationMs: number) => void slept.push(durationMs) };
+  const sleep = async (durationMs: number): Promise<void> => void slept.push(durationMs);
+  return { slept, nowMs: () => Date.now(), elapsedMs: () => performance.now(), sleep };
 }
 
 async function serve(script: Script, more: KubeOptions = {}): Promise<{ kube: KubeClient; api: ScriptedApi }> {

@@ -138,3 +138,14 @@ test("its state says how many keys are ready and delayed, and how long the longe
   for (const key of ["a", "b", "c"]) queue.done(key);
   expect(queue.state()).toEqual({ ready: 0, delayed: 1, longestRunningMs: 0 });
 });
+
+test("a clock that is set back delays nothing", async () => {
+  const [time, abort] = [manualClock(), new AbortController()];
+  let setBackMs = 0;
+  const queue = createQueue({ ...time, nowMs: () => time.nowMs() - setBackMs }, { random: () => 1 });
+  const taken = queue.take(abort.signal);
+  queue.addAfter("a", 5_000);
+  setBackMs = 3_600_000;
+  await time.advance(5_000);
+  expect(await soFar(taken)).toBe("a");
+});

@@ -32,7 +32,7 @@ interface QueueOptions {
   readonly onTaken?: ((waitedMs: number) => void) | undefined;
 }
 
-/** Also a clock that is set while somebody sleeps delays nothing for longer than this. */
+/** A machine that slept meanwhile delays nothing for longer than this. */
 const maxSleepMs = 300_000;
 
 /** An empty queue. */
@@ -50,11 +50,11 @@ export function createQueue(clock: Clock, { random = Math.random, onTaken }: Que
       if (again.get(key) !== "now") again.set(key, priority);
       return;
     }
-    if (ready.add(key, priority, clock.nowMs())) takers.wake();
+    if (ready.add(key, priority, clock.elapsedMs())) takers.wake();
   };
   const addAfter = (key: string, delayMs: number): void => {
     if (delayMs <= 0) return add(key);
-    due.set(key, clock.nowMs() + delayMs);
+    due.set(key, clock.elapsedMs() + delayMs);
     takers.sleep();
   };
   return {
@@ -73,12 +73,12 @@ export function createQueue(clock: Clock, { random = Math.random, onTaken }: Que
       for (;;) {
         if (signal.aborted) takers.left();
         signal.throwIfAborted();
-        for (const key of due.release(clock.nowMs())) add(key);
+        for (const key of due.release(clock.elapsedMs())) add(key);
         const next = ready.take();
         if (next !== undefined) {
-          working.set(next.key, clock.nowMs());
+          working.set(next.key, clock.elapsedMs());
           due.delete(next.key);
-          onTaken?.(Math.max(0, clock.nowMs() - next.sinceMs));
+          onTaken?.(Math.max(0, clock.elapsedMs() - next.sinceMs));
           return next.key;
         }
         await takers.woken(signal);
@@ -90,7 +90,7 @@ export function createQueue(clock: Clock, { random = Math.random, onTaken }: Que
       again.delete(key);
       if (priority) add(key, priority);
     },
-    state: () => ({ ready: ready.size(), delayed: due.size(), longestRunningMs: longestMs(working, clock.nowMs()) }),
+    state: () => ({ ready: ready.size(), delayed: due.size(), longestRunningMs: longestMs(working, clock.elapsedMs()) }),
   };
 }
 
@@ -159,7 +159,7 @@ function createTakers(clock: Clock, nextMs: () => number | undefined): Takers {
     if (waiting.size === 0) stop();
   };
   const sleep = (): void => {
-    const [next, nowMs] = [nextMs(), clock.nowMs()];
+    const [next, nowMs] = [nextMs(), clock.elapsedMs()];
     if (next === undefined || waiting.size === 0) return;
     const untilMs = Math.min(next, nowMs + maxSleepMs);
     if (asleep && asleep.untilMs <= untilMs && asleep.untilMs > nowMs) return;

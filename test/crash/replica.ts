@@ -141,7 +141,7 @@ function worldOf(life: Life, replica: Replica, informers: MemoryInformers): Cont
     routers,
     metricProviders: { prometheus: () => metricsOf(caller, outside.metrics) },
     hosts: { github: () => hostOf(caller, outside.host), gitea: () => hostOf(caller, outside.host) },
-    clock: { nowMs: outside.nowMs, sleep: (durationMs, signal) => sleep(life, durationMs, signal) },
+    clock: { nowMs: outside.nowMs, elapsedMs: outside.nowMs, sleep: (durationMs, signal) => sleep(life, durationMs, signal) },
     log: silentLogger,
     defaults: { provider: "gatewayapi:v1", metricsServer: "http://prometheus.example" },
     clusterName: "prod",

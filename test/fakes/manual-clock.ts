@@ -17,6 +17,7 @@ export function manualClock(startMs = Date.parse("2026-01-02T03:04:05Z")): Manua
   const sleepers = new Set<{ atMs: number; wake: () => void }>();
   return {
     nowMs: () => nowMs,
+    elapsedMs: () => nowMs,
     sleep: (durationMs, signal) =>
       new Promise<void>((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
