@@ -91,7 +91,7 @@ test("the controller's clock jumps by an hour, both ways: the run goes on, and n
   await team.until("a step after the jump back", () => weight() > back || team.canary("shop").phase !== "Progressing");
   await promotedUnharmed(team, "2", startedAt);
   await team.releases("shop", "bad");
-  await rolledBackAndProposed(team);
+  await rolledBackAndProposed(team, "2");
   proved({ fault: "the controller's clock jumps by an hour and back", meanwhile: "at most one step early or late", after: "promoted in the same run; a bad release is reverted", rightAgainMs });
 });
 

@@ -83,10 +83,10 @@ export async function promotedUnharmed(team: Team, tag: string, startedAt: strin
   expectNoneFailed(team.users("shop"));
 }
 
-/** The release is out of the cluster and its revert is proposed, once. */
-export async function rolledBackAndProposed(team: Team): Promise<void> {
+/** The release is out of the cluster, which is held at the tag that was promoted last, and its revert is proposed, once. */
+export async function rolledBackAndProposed(team: Team, promoted = "1"): Promise<void> {
   await team.rolledBack("shop");
-  await team.held("shop", "1");
+  await team.held("shop", promoted);
   const pull = await team.pullRequest("shop");
   const branches = await team.revertBranches();
   if (branches.length !== 1 || branches[0] !== pull.head.ref) throw new Error(`${team.namespace}: branches are ${branches.join()}`);
