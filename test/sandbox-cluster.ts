@@ -10,6 +10,7 @@ import { createLogger } from "../src/lib/log.ts";
 import { startApiServer } from "../src/sandbox/api-server/api-server.ts";
 import type { RequestInfo } from "../src/sandbox/api-server/serve.ts";
 import { gatewayCrds } from "../src/sandbox/gateway/crds.ts";
+import { gatewayObjects } from "../src/sandbox/gateway/platform.ts";
 import type { SandboxGateway } from "../src/sandbox/gateway/start.ts";
 import { startGateway } from "../src/sandbox/gateway/start.ts";
 import type { NodeTimings } from "../src/sandbox/node/container.ts";
@@ -31,8 +32,6 @@ export interface TestCluster {
   until(kind: { apiVersion: string; kind: string }, name: string, wanted: (object: KubeObject) => boolean): Promise<KubeObject>;
   close(): Promise<void>;
 }
-
-const gatewayApi = "gateway.networking.k8s.io/v1";
 
 /** Starts one, with a Gateway `public/web` for all namespaces and the namespace `shop`. */
 export async function startTestCluster(
@@ -60,22 +59,7 @@ export async function startTestCluster(
   const node = await startNode({ kube, informers, images: options.images ?? shopImages(), name: "one", timings, clock, log, signal });
   await apply(
     { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: "public" } },
-    {
-      apiVersion: gatewayApi,
-      kind: "GatewayClass",
-      metadata: { name: "contour" },
-      spec: { controllerName: "projectcontour.io/gateway-controller" },
-    },
-    {
-      apiVersion: gatewayApi,
-      kind: "Gateway",
-      metadata: { name: "web", namespace: "public" },
-      spec: {
-        gatewayClassName: "contour",
-        listeners: [{ name: "http", port: 80, protocol: "HTTP", allowedRoutes: { namespaces: { from: "All" } } }],
-      },
-    },
+    ...gatewayObjects({ namespace: "public", name: "web" }),
   );
   const gateway = await startGateway({ kube, informers, clock, log, signal });
   const until: TestCluster["until"] = async (kind, name, wanted) => {

@@ -29,27 +29,3 @@ function objectsIn(file: string): KubeObject[] {
     return value as unknown as KubeObject;
   });
 }
-
-/** The Gateway that routes attach to, as a platform team would have made it; the same as in the sandbox. */
-export function gatewayObjects(): KubeObject[] {
-  const group = "gateway.networking.k8s.io/v1";
-  return [
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: "gateway" } },
-    {
-      apiVersion: group,
-      kind: "GatewayClass",
-      metadata: { name: "contour" },
-      spec: { controllerName: "projectcontour.io/gateway-controller" },
-    },
-    {
-      apiVersion: group,
-      kind: "Gateway",
-      metadata: { name: "public", namespace: "gateway" },
-      spec: {
-        gatewayClassName: "contour",
-        listeners: [{ name: "http", port: 80, protocol: "HTTP", allowedRoutes: { namespaces: { from: "All" } } }],
-      },
-    },
-    { apiVersion: "networking.k8s.io/v1", kind: "IngressClass", metadata: { name: "nginx" }, spec: { controller: "k8s.io/ingress-nginx" } },
-  ];
-}

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { applyAll } from "../../src/kube/apply.ts";
 import { createKube, type KubeClient } from "../../src/kube/client.ts";
 import { loadKubeConfig } from "../../src/kube/kubeconfig.ts";
-import { customResources, definedKinds, gatewayObjects } from "./cluster-objects.ts";
+import { platformObjects } from "../../src/sandbox/gateway/platform.ts";
+import { customResources, definedKinds } from "./cluster-objects.ts";
 import { userName } from "./configs.ts";
 import type { Facts } from "./facts.ts";
 import { makeAccounts } from "./gitea-accounts.ts";
@@ -78,9 +79,9 @@ async function fill(layout: Layout, settings: Settings): Promise<void> {
     await applyAll(kube, crds, options, signal);
     await whenServed(kube, crds.length, signal);
     // On a busy machine discovery lags behind the definition, and Contour ends at once when it does.
-    for (const kind of [...crds.flatMap(definedKinds), ...gatewayObjects()])
+    for (const kind of [...crds.flatMap(definedKinds), ...platformObjects()])
       while (!(await kube.resource(kind, signal))) await new Promise((resolve) => setTimeout(resolve, 200));
-    for (const object of gatewayObjects()) await kube.apply(object, options, signal);
+    for (const object of platformObjects()) await kube.apply(object, options, signal);
   } finally {
     await kube.close();
   }

@@ -32,7 +32,7 @@ export function targetOf({ job = "", instance = "", pod = "" }: RawSeries["label
   return `${job}/${instance}/${pod}`;
 }
 
-/** When each target was scraped, as far as any of these series shows it. */
+/** When each target was scraped, as these series show it together. */
 export function scrapesOf(series: readonly RawSeries[]): Scrapes {
   const times = new Map<string, Set<number>>();
   for (const { labels, points, histograms = [] } of series) {

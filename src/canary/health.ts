@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Health, NotReady } from "./decide.ts";
 import { podTrouble } from "./pods.ts";
 import { templateOf } from "./revision.ts";
+import { conditions } from "./conditions.ts";
 
 const deployment = z.object({
   metadata: z.object({ generation: z.number().optional() }),
@@ -14,17 +15,7 @@ const deployment = z.object({
       replicas: z.number().default(0),
       updatedReplicas: z.number().default(0),
       availableReplicas: z.number().default(0),
-      conditions: z
-        .array(
-          z.object({
-            type: z.string(),
-            status: z.string(),
-            reason: z.string().default(""),
-            message: z.string().default(""),
-            lastTransitionTime: z.string().optional(),
-          }),
-        )
-        .default([]),
+      conditions,
     })
     .prefault({}),
 });

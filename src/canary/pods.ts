@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { KubeObject } from "../api/object.ts";
 import type { Health } from "./decide.ts";
+import { conditions } from "./conditions.ts";
 
 const containerStatus = z.object({
   name: z.string(),
@@ -18,17 +19,7 @@ const podStatus = z.object({
     .object({
       phase: z.string().optional(),
       reason: z.string().optional(),
-      conditions: z
-        .array(
-          z.object({
-            type: z.string(),
-            status: z.string(),
-            reason: z.string().default(""),
-            message: z.string().default(""),
-            lastTransitionTime: z.string().optional(),
-          }),
-        )
-        .default([]),
+      conditions,
       initContainerStatuses: z.array(containerStatus).default([]),
       containerStatuses: z.array(containerStatus).default([]),
     })

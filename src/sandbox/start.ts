@@ -2,7 +2,6 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crdOf } from "../api/crd.ts";
 import { kinds as serinKinds } from "../api/kinds.ts";
-import type { KubeObject } from "../api/object.ts";
 import { createKube, type KubeClient } from "../kube/client.ts";
 import { createInformers } from "../kube/informers.ts";
 import type { Informers } from "../kube/kube.ts";
@@ -11,6 +10,7 @@ import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { startApiServer } from "./api-server/api-server.ts";
 import { gatewayCrds } from "./gateway/crds.ts";
+import { platformObjects } from "./gateway/platform.ts";
 import { startGateway } from "./gateway/start.ts";
 import { type GitServer, startGitServer } from "./git-server/git-server.ts";
 import type { GitUser } from "./git-server/users.ts";
@@ -76,7 +76,7 @@ async function startParts(options: SandboxOptions, signal: AbortSignal, closers:
   const workloads = await startWorkloads({ kube, informers, clock, log, signal });
   const node = await startNode({ kube, informers, images, name: "sandbox", clock, log, signal });
   closers.push(async () => void (await Promise.all([workloads.ended, node.ended])));
-  await applyGateway(kube, signal);
+  for (const object of platformObjects()) await kube.apply(object, { fieldManager: "sandbox" }, signal);
   const gateway = await startGateway({ kube, informers, clock, log, signal });
   closers.push(() => gateway.close());
   const metrics = await startMetrics({ targets: () => [gateway.metricsUrl], scrapeIntervalMs, clock, log, signal });
@@ -87,29 +87,4 @@ async function startParts(options: SandboxOptions, signal: AbortSignal, closers:
   const kubeconfig = join(dir, "kubeconfig");
   await writeFile(kubeconfig, api.kubeconfig(), { mode: 0o600 });
   return { apiServer: api.url, kubeconfig, gateway: gateway.url, metrics, git, kube, informers };
-}
-
-/** The Gateway that routes attach to, as a platform team would have made it. */
-async function applyGateway(kube: KubeClient, signal: AbortSignal): Promise<void> {
-  const group = "gateway.networking.k8s.io/v1";
-  const objects: KubeObject[] = [
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: "gateway" } },
-    {
-      apiVersion: group,
-      kind: "GatewayClass",
-      metadata: { name: "contour" },
-      spec: { controllerName: "projectcontour.io/gateway-controller" },
-    },
-    {
-      apiVersion: group,
-      kind: "Gateway",
-      metadata: { name: "public", namespace: "gateway" },
-      spec: {
-        gatewayClassName: "contour",
-        listeners: [{ name: "http", port: 80, protocol: "HTTP", allowedRoutes: { namespaces: { from: "All" } } }],
-      },
-    },
-    { apiVersion: "networking.k8s.io/v1", kind: "IngressClass", metadata: { name: "nginx" }, spec: { controller: "k8s.io/ingress-nginx" } },
-  ];
-  for (const object of objects) await kube.apply(object, { fieldManager: "sandbox" }, signal);
 }

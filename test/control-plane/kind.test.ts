@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { request } from "undici";
 import { afterEach, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { gatewayObjects } from "../../hack/control-plane/cluster-objects.ts";
+import { platformObjects } from "../../src/sandbox/gateway/platform.ts";
 import { giteaConfig } from "../../hack/control-plane/configs.ts";
 import { versions } from "../../hack/control-plane/recipe.ts";
 import { freePort } from "../../hack/control-plane/relay.ts";
@@ -26,7 +26,7 @@ test("kind gets the versions that the control plane is built from", () => {
 
 test("kind has the same gateway, and Contour is told so", () => {
   const [configMap, ...others] = objects("gateway.yaml").toReversed();
-  expect(others.toReversed()).toEqual(gatewayObjects());
+  expect(others.toReversed()).toEqual(platformObjects());
   expect(configMap).toMatchObject({ kind: "ConfigMap", data: { "contour.yaml": expect.stringContaining("namespace: gateway, name: public") } });
 });
 

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { gitEnvironment } from "../../src/cli/demo/developer.ts";
 import type { Files } from "./manifests.ts";
 import type { Account } from "./place.ts";
 
@@ -25,7 +26,7 @@ export async function startClone(options: { url: string; dir: string; account: A
   const url = new URL(options.url);
   url.username = account.login;
   url.password = account.password;
-  const environment = isolated(name, account);
+  const environment = gitEnvironment({ name, login: account.login, searchPath: process.env["PATH"] ?? "" });
   await mkdir(dir, { recursive: true });
   const git = async (...args: string[]): Promise<string> =>
     (await run("git", ["-C", dir, ...args], { env: environment, timeout: 60_000 })).stdout.trim();
@@ -73,21 +74,5 @@ export async function startClone(options: { url: string; dir: string; account: A
         await git("fetch", "--quiet", "origin", "main");
         return git("show", `FETCH_HEAD:${path}`);
       }),
-  };
-}
-
-/** Nothing of the user's own configuration takes part. */
-function isolated(name: string, { login }: Account): Record<string, string> {
-  const email = `${login}@example.com`;
-  return {
-    PATH: process.env["PATH"] ?? "",
-    HOME: "/nonexistent",
-    GIT_CONFIG_NOSYSTEM: "1",
-    GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_TERMINAL_PROMPT: "0",
-    GIT_AUTHOR_NAME: name,
-    GIT_AUTHOR_EMAIL: email,
-    GIT_COMMITTER_NAME: name,
-    GIT_COMMITTER_EMAIL: email,
   };
 }

@@ -1,6 +1,16 @@
 import { request } from "undici";
 import type { Account } from "./place.ts";
 
+/** A pull request as Gitea shows it. */
+export interface Pull {
+  readonly number: number;
+  readonly title: string;
+  readonly body: string;
+  readonly state: "open" | "closed";
+  readonly merged: boolean;
+  readonly head: { readonly ref: string; readonly sha: string };
+}
+
 /** An answer of the Git host's API. */
 export interface ApiAnswer {
   readonly status: number;

@@ -7,20 +7,10 @@ import type { Revert, RevertPhase } from "../../src/api/revert.ts";
 import { type Load, startLoad } from "../../src/sandbox/load/load.ts";
 import { type Clone, startClone } from "./clone.ts";
 import type { Controller, ControllerOptions } from "./controller.ts";
-import { type ApiAnswer, type ApiMethod, gitApi } from "./git-api.ts";
+import { type ApiAnswer, type ApiMethod, gitApi, type Pull } from "./git-api.ts";
 import { autoscaler, canary, type CanaryOptions, deployment, type Files, ingress, type ServiceOptions } from "./manifests.ts";
 import { type Account, openPlace, type Place } from "./place.ts";
 import { type Eyes, openEyes, seen, type Sight, sightOf } from "./sight.ts";
-
-/** A pull request as Gitea shows it. */
-export interface Pull {
-  readonly number: number;
-  readonly title: string;
-  readonly body: string;
-  readonly state: "open" | "closed";
-  readonly merged: boolean;
-  readonly head: { readonly ref: string; readonly sha: string };
-}
 
 /** What a team begins with. */
 export interface TeamOptions {

@@ -26,6 +26,7 @@ import { gatewayCrds } from "../../src/sandbox/gateway/crds.ts";
 import { type GitServer, startGitServer } from "../../src/sandbox/git-server/git-server.ts";
 import { type ManualClock, manualClock } from "../fakes/manual-clock.ts";
 import { runGit } from "../git-remote.ts";
+import type { Pull } from "./git-api.ts";
 
 const ada = { login: "ada", password: "ada", token: "token-of-ada" };
 const bot = { login: "renovate-bot", password: "renovate", token: "token-of-renovate" };
@@ -257,16 +258,6 @@ function silentButFor(lines: string[]): Logger {
 
 /** Content of files by path; `null` deletes one. */
 export type Files = Readonly<Record<string, string | null>>;
-
-/** A pull request as Gitea shows it. */
-export interface Pull {
-  readonly number: number;
-  readonly title: string;
-  readonly body: string;
-  readonly state: "open" | "closed";
-  readonly merged: boolean;
-  readonly head: { readonly ref: string; readonly sha: string };
-}
 
 /** A repository on the Git host and those who work on it. */
 export interface Team {

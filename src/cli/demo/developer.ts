@@ -32,7 +32,7 @@ export async function startDeveloper(options: DeveloperOptions, signal: AbortSig
   url.password = password;
   await mkdir(dir, { recursive: true });
   const git = async (...args: string[]): Promise<string> =>
-    (await run("git", ["-C", dir, ...args], { signal, env: isolated(options) })).stdout.trim();
+    (await run("git", ["-C", dir, ...args], { signal, env: gitEnvironment(options) })).stdout.trim();
   await git("init", "--quiet", "--initial-branch", "main");
   await git("remote", "add", "origin", url.href);
   return {
@@ -55,8 +55,10 @@ async function write(path: string, text: string): Promise<void> {
   await writeFile(path, text);
 }
 
-/** Nothing of the user's own configuration takes part. */
-function isolated({ name, login, searchPath }: DeveloperOptions): Record<string, string> {
+/** Variables for git as this person: nothing of the user's own configuration takes part. */
+export function gitEnvironment(
+  { name, login, searchPath }: Pick<DeveloperOptions, "name" | "login" | "searchPath">,
+): Record<string, string> {
   const email = `${login}@example.com`;
   return {
     PATH: searchPath,

@@ -41,9 +41,9 @@ for name in $(ls /); do
   run) mount -t tmpfs tmpfs "root/$name" ;;
   tmp) mount -t tmpfs -o mode=1777 tmpfs "root/$name" && layered="$layered $name" ;;
   *)
-    mkdir -p "upper/$name" "work/$name"
+    mkdir -p "upper/$name" "spare/$name"
     chmod --reference "$path" "upper/$name"
-    if mount -t overlay overlay -o "lowerdir=$path,upperdir=$scratch/upper/$name,workdir=$scratch/work/$name" "root/$name" 2> /dev/null
+    if mount -t overlay overlay -o "lowerdir=$path,upperdir=$scratch/upper/$name,workdir=$scratch/spare/$name" "root/$name" 2> /dev/null
     then layered="$layered $name"
     else mount --rbind "$path" "root/$name"; mount -o remount,bind,ro "root/$name"
     fi ;;
@@ -56,9 +56,9 @@ provide() {
   if [ "$above" = "$1" ]; then return; fi
   if ! mkdir -p "$1" 2> /dev/null; then
     own=$(mktemp -d "/.machine$scratch/own.XXXXXX")
-    mkdir "$own/upper" "$own/work"
+    mkdir "$own/upper" "$own/spare"
     chmod 755 "$own/upper"
-    mount -t overlay overlay -o "lowerdir=$above,upperdir=$own/upper,workdir=$own/work" "$above"
+    mount -t overlay overlay -o "lowerdir=$above,upperdir=$own/upper,workdir=$own/spare" "$above"
     mkdir -p "$1"
   fi
 }

@@ -3,7 +3,8 @@ import { systemClock } from "../../../src/lib/clock.ts";
 import { hasTool } from "../../tools.ts";
 import { canary, type CanaryOptions, configMap, deployment, type Files } from "../manifests.ts";
 import { seen } from "../sight.ts";
-import { type Pull, stage, type Team } from "../story.ts";
+import type { Pull } from "../git-api.ts";
+import { stage, type Team } from "../story.ts";
 
 const here = stage();
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { deployment } from "../manifests.ts";
 import { seen } from "../sight.ts";
-import { type Pull, stage, type Team } from "../story.ts";
+import type { Pull } from "../git-api.ts";
+import { stage, type Team } from "../story.ts";
 
 const here = stage();
 
