@@ -12,7 +12,7 @@ import type { Images, Program, RunningProgram } from "./images.ts";
 import { pullError } from "./images.ts";
 import type { Listener } from "./listener.ts";
 import { listen } from "./listener.ts";
-import type { ContainerView, Ending, Stage } from "./pod-status.ts";
+import type { ContainerView, Ending } from "./pod-status.ts";
 import type { ProbeTarget } from "./probe.ts";
 import { tryProbe, watchProbe } from "./probe.ts";
 
@@ -57,8 +57,7 @@ export async function runContainer(slot: Slot): Promise<void> {
     const ready = await prepare(slot, pulls);
     if (!ready.ok) {
       pulls = ready.pulling ? pulls + 1 : 0;
-      await nap(slot, ready.retryMs);
-      if (ready.pulling) slot.update({ ...idle, stage: backOffPull(slot) });
+      await (ready.pulling ? backOffPull(slot, ready.retryMs) : nap(slot, ready.retryMs));
       continue;
     }
     pulls = 0;
@@ -89,10 +88,17 @@ async function prepare(slot: Slot, pulls: number): Promise<Ready> {
   return { ok: false, pulling: false, retryMs: timings.configRetryMs };
 }
 
-function backOffPull({ container, images }: Slot): Stage {
+/** Waits until the image is pulled again. As with a kubelet the error itself shows until the pod is looked at next, then the back-off. */
+async function backOffPull(slot: Slot, retryMs: number): Promise<void> {
+  const { container, images } = slot;
+  const shownMs = Math.min(1_000, retryMs / 2);
+  await nap(slot, shownMs);
+  if (slot.stopping.aborted) return;
   const found = images.find(container.image);
   const why = typeof found === "string" ? `: ErrImagePull: ${pullError(container.image, found)}` : "";
-  return { is: "waiting", reason: "ImagePullBackOff", message: `Back-off pulling image "${container.image}"${why}` };
+  const message = `Back-off pulling image "${container.image}"${why}`;
+  slot.update({ ...idle, stage: { is: "waiting", reason: "ImagePullBackOff", message } });
+  await nap(slot, retryMs - shownMs);
 }
 
 async function readEnvironment({ pod, container, kube, life, address }: Slot): Promise<Environment> {

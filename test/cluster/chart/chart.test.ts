@@ -91,8 +91,11 @@ describe("installing by docs/install.md", () => {
     await world.build(firstVersion, nextVersion);
     world.release(firstVersion);
     // The control plane has our kinds for other suites: a cluster that Serin comes to has not.
-    await world.kubectl("delete", "--filename", "crds/", "--ignore-not-found");
-  });
+    await world.kubectl("delete", "--filename", "crds/", "--ignore-not-found", "--timeout=60s").catch(async (error: unknown) => {
+      await world.tellState();
+      throw error;
+    });
+  }, 240_000);
 
   afterAll(async () => {
     await world.kubectl("apply", "--server-side", "--force-conflicts", "--filename", "crds/");

@@ -71,7 +71,8 @@ export async function openWorld(): Promise<World> {
   symlinkSync(join(root, "crds"), join(checkout, "crds"));
   const env = environment(facts, dir);
   const command = async (name: string, ...args: string[]): Promise<string> => {
-    const { stdout } = await run(name, args, { env, cwd: checkout, maxBuffer: 1 << 26 });
+    // No command here takes minutes: one that hangs is to be named, not the hook or test that waits for it.
+    const { stdout } = await run(name, args, { env, cwd: checkout, maxBuffer: 1 << 26, timeout: 150_000 });
     return stdout;
   };
   const kubectl = async (...args: string[]): Promise<string> => await command("kubectl", ...args);
@@ -128,6 +129,8 @@ export async function openWorld(): Promise<World> {
         const { stdout, stderr } = await running.catch((error: unknown) => error as Output);
         process.stderr.write(`$ kubectl ${args.join(" ")}\n${stdout}${stderr}\n`);
       };
+      const columns = "NAME:.metadata.name,DELETED:.metadata.deletionTimestamp,WHY:.status.conditions[?(@.type=='Terminating')].message";
+      await print("get", "customresourcedefinitions", "--output", `custom-columns=${columns}`);
       await print("get", "pods,deployments,canaries,syncs,gitrepositories,reverts", "--all-namespaces");
       await print("get", "events", "--all-namespaces", "--sort-by=.lastTimestamp");
       for (const namespace of ["serin-system", "team"])
