@@ -50,8 +50,10 @@ export interface CanaryOptions {
   readonly scope?: "Canary" | "Commit";
   /** Percent of traffic that each step adds, judged by thresholds. Default: 30. */
   readonly stepWeight?: number;
-  /** Judged by its share of the bad requests, and its steps too. */
-  readonly byShare?: boolean;
+  /** Judged by its share of the bad requests, and its steps too: all that its `analysis` says. */
+  readonly byShare?: Readonly<Record<string, unknown>>;
+  /** Where its metrics are read. Default: where the controller reads them. */
+  readonly metricsServer?: string;
   readonly progressDeadlineSeconds?: number;
   readonly revertOnDeletion?: boolean;
   /** Whether an HorizontalPodAutoscaler of the service's name scales it. */
@@ -60,7 +62,7 @@ export interface CanaryOptions {
 
 /** A Canary: unless said otherwise two steps of a second or more, each earned by a success rate and a duration measured at the gateway. */
 export function canary(name: string, host: string, options: CanaryOptions = {}): string {
-  const { strategy = "PullRequest", scope = "Canary", progressDeadlineSeconds = 90 } = options;
+  const { strategy = "PullRequest", scope = "Canary", progressDeadlineSeconds = 90, byShare, metricsServer } = options;
   return `apiVersion: serin.dev/v1beta1
 kind: Canary
 metadata:
@@ -68,13 +70,10 @@ metadata:
 spec:
   targetRef: { kind: Deployment, name: ${name} }
   progressDeadlineSeconds: ${progressDeadlineSeconds}
-${options.revertOnDeletion ? "  revertOnDeletion: true\n" : ""}${options.autoscaled ? autoscalerRef(name) : ""}${routing(name, host, options)}
-${options.byShare ? byShare : byThresholds(options)}  revert: { strategy: ${strategy}, scope: ${scope} }
+${options.revertOnDeletion ? "  revertOnDeletion: true\n" : ""}${options.autoscaled ? autoscalerRef(name) : ""}${metricsServer ? `  metricsServer: ${metricsServer}\n` : ""}${routing(name, host, options)}
+${byShare ? `  analysis: ${JSON.stringify(byShare)}\n` : byThresholds(options)}  revert: { strategy: ${strategy}, scope: ${scope} }
 `;
 }
-
-/** A minute of warm-up and twenty of traffic are not what scenarios wait for. */
-const byShare = "  analysis: { warmup: 1s, maxDuration: 1m }\n";
 
 function byThresholds({ stepWeight = 30 }: CanaryOptions): string {
   return `  analysis:

@@ -48,11 +48,17 @@ export interface Place {
   close(): Promise<void>;
 }
 
+/** What a sandbox is told; other places are as they are. */
+export interface PlaceOptions {
+  /** Default: a second. */
+  readonly scrapeIntervalMs?: number;
+}
+
 /**
  * Opens the place that the environment names: the control plane when the process runs inside one (SERIN_CONTROL_PLANE), any
  * cluster when SERIN_E2E_GATEWAY says where its gateway is, else a sandbox in this process.
  */
-export async function openPlace(): Promise<Place> {
+export async function openPlace(options: PlaceOptions = {}): Promise<Place> {
   const dir = mkdtempSync(join(tmpdir(), "serin-e2e-"));
   const facts = readFacts(process.env);
   if (facts) {
@@ -60,7 +66,7 @@ export async function openPlace(): Promise<Place> {
     return openCluster({ name: "control plane", dir, kubeconfig, prometheus, gateway, git: gitea });
   }
   const named = namedCluster(process.env);
-  return named ? openCluster({ name: "cluster", dir, ...named }) : openSandbox(dir);
+  return named ? openCluster({ name: "cluster", dir, ...named }) : openSandbox(dir, options);
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;

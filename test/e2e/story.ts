@@ -9,7 +9,7 @@ import { type Clone, startClone } from "./clone.ts";
 import type { Controller, ControllerOptions } from "./controller.ts";
 import { type ApiAnswer, type ApiMethod, gitApi, type Pull } from "./git-api.ts";
 import { autoscaler, canary, type CanaryOptions, deployment, type Files, ingress, type ServiceOptions } from "./manifests.ts";
-import { type Account, openPlace, type Place } from "./place.ts";
+import { type Account, openPlace, type Place, type PlaceOptions } from "./place.ts";
 import { type Eyes, openEyes, seen, type Sight, sightOf } from "./sight.ts";
 
 /** What a team begins with. */
@@ -96,7 +96,7 @@ export interface Stage {
 }
 
 /** Opens the place before the tests of this file and closes it after them. One controller works for all of them. */
-export function stage(options: ControllerOptions = {}): Stage {
+export function stage(options: ControllerOptions = {}, placeOptions: PlaceOptions = {}): Stage {
   let open: { place: Place; controller: Controller; eyes: Eyes } | undefined;
   const leaving: Promise<void>[] = [];
   const now = (): NonNullable<typeof open> => {
@@ -104,7 +104,7 @@ export function stage(options: ControllerOptions = {}): Stage {
     return open;
   };
   beforeAll(async () => {
-    const place = await openPlace();
+    const place = await openPlace(placeOptions);
     try {
       open = { place, controller: await place.startController(options), eyes: await openEyes(place) };
     } catch (error) {

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, request as send, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** How a Git host can be of no use. */
-export type Trouble = "error" | "html" | "half" | "slow";
+/** How a server can be of no use; `gone`: as if nobody listened. */
+export type Trouble = "error" | "html" | "half" | "slow" | "gone";
 
-/** Stands before a Git host and can spoil what it says. */
+/** Stands before a server, such as a Git host, and can spoil what it says. */
 export interface FaultyProxy {
   /** Without a slash at the end. */
   readonly url: string;
@@ -19,6 +19,7 @@ const slowMs = 20_000;
 export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   let trouble: Trouble | undefined;
   const server = createServer((request, response) => {
+    if (trouble === "gone") return void request.socket.destroy();
     if (trouble === "error") return void response.writeHead(500, { "content-type": "text/plain" }).end("internal error");
     if (trouble === "html") return void response.writeHead(200, { "content-type": "text/html" }).end("<html><body>We are moving house</body></html>");
     if (trouble === "slow") return void setTimeout(() => pass(target, request, response, false), slowMs).unref();

@@ -4,15 +4,16 @@ import { createLogger } from "../../../src/lib/log.ts";
 import { scenarioImages } from "../../../src/sandbox/node/scenario-images.ts";
 import { startSandbox } from "../../../src/sandbox/start.ts";
 import { controllers } from "../controller.ts";
-import type { Place } from "../place.ts";
+import type { Place, PlaceOptions } from "../place.ts";
 
 const person = { login: "ada", password: "ada", token: "token-of-ada" };
 const bot = { login: "renovate-bot", password: "renovate", token: "token-of-renovate" };
 const serin = { login: "serin", password: "serin", token: "token-of-serin", readOnlyToken: "reading-token-of-serin" };
 
 /** Starts a sandbox in this process. */
-export async function openSandbox(dir: string): Promise<Place> {
-  const sandbox = await startSandbox({ dir, images: scenarioImages(), users: [person, bot, serin], log: createLogger("error") });
+export async function openSandbox(dir: string, { scrapeIntervalMs = 1_000 }: PlaceOptions): Promise<Place> {
+  const users = [person, bot, serin] as const;
+  const sandbox = await startSandbox({ dir, images: scenarioImages(), users, scrapeIntervalMs, log: createLogger("error") });
   const { apiServer, kubeconfig, kube, informers, gateway, metrics, git } = sandbox;
   const running = controllers({ dir, kubeconfig, connection: serverAt(apiServer), prometheus: metrics.url });
   return {
