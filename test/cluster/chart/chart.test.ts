@@ -99,6 +99,7 @@ describe("installing by docs/install.md", () => {
 
   afterAll(async () => {
     await world.kubectl("apply", "--server-side", "--force-conflicts", "--filename", "crds/");
+    await world.kubectl("wait", "--for=condition=Established", "--filename", "crds/", "--timeout=30s");
     await world.clear("shop", "everything", "team");
     world.close();
   });

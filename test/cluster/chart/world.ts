@@ -102,7 +102,7 @@ export async function openWorld(): Promise<World> {
     build: async (...versions) => {
       const bundle = async (version: string): Promise<[string, string]> => {
         const out = join(dir, version);
-        await run(process.execPath, [join(root, "hack/bundle.ts"), "--version-string", version, "--out", out]);
+        await run(process.execPath, [join(root, "hack/bundle.ts"), "--version-string", version, "--out", out], { timeout: 100_000 });
         return [version, join(out, "serin.mjs")];
       };
       const built = await Promise.all(versions.map(bundle));
