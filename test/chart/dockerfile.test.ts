@@ -33,12 +33,12 @@ describe("the image is made of what is tested", () => {
   });
 
   // Go writes the hash of the module into what it builds.
-  test.each(["kustomize", "helm"] as const)("the checksum of %s is that of the binary which the tests run", (name) => {
+  test.for(["kustomize", "helm"] as const)("the checksum of %s is that of the binary which the tests run", (name, { skip }) => {
     const binary = join(bundlesIn(cacheFolder(process.env))[name].bin, name);
     const sum = argument(`${name.toUpperCase()}_SUM`);
     expect(sum).toMatch(/^h1:[A-Za-z0-9+/]{43}=$/);
     expect(text).toContain(`grep -F "\\"Sum\\": \\"\${${name.toUpperCase()}_SUM}\\""`);
-    if (!existsSync(binary)) return;
+    skip(!existsSync(binary) && process.env["CI"] === undefined, "npm run cluster -- --build-only builds it");
     expect(execFileSync("grep", ["-c", "-a", "-F", sum, binary]).toString().trim()).not.toBe("0");
   });
 });
