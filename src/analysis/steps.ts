@@ -86,8 +86,8 @@ export function nextFixed(run: RunState, { rules, steps, nowMs }: StepInput): Ne
  * Adaptive steps: the largest weight at which even a canary as bad as is still plausible costs at most one error budget.
  * With p̂ stable's rate and S(q) = [X_c ln(p̂/q) + (N_c−X_c) ln((1−p̂)/(1−q))] / φ̂ over all of the rollout, "as bad as q" is
  * excluded when S(q) ≥ ln(1/β). A weight c needs q = p̂ + (1−SLO)/c excluded; promotion, from 30 % on, q = max(2p̂, p̂+d) with
- * d = 0.1·(1−SLO) in the first five minutes and 0.5·(1−SLO) after, and twice stable's share above the middle bound of latency.
- * Source: analysis §7.
+ * d = 0.1·(1−SLO) in the first five minutes and 0.5·(1−SLO) after, and the same of the share above the middle bound of latency.
+ * Source: analysis §7, where latency has no d.
  */
 export function nextAdaptive(run: RunState, { rules, steps, nowMs }: StepInput): Next {
   const why = reasonToStay(run, rules);
@@ -113,18 +113,23 @@ function isHarmless(share: ShareState, weight: number, rules: ShareRules): boole
 }
 
 function mayPromote({ share }: RunState, rules: ShareRules, ageMs: number): boolean {
-  const rate = stableRate(share, rules);
   const excess = (ageMs < strictMs ? strictBudget : laterBudget) * (1 - rules.slo);
-  const feared = Math.max(promoteRatio * rate, rate + excess);
-  return excludes(share.canary, { rate, feared, dispersion: share.past.dispersion }) && isFastEnough(share);
+  const rate = stableRate(share, rules);
+  const wellEnough = excludes(share.canary, { rate, feared: tooMuch(rate, excess), dispersion: share.past.dispersion });
+  return wellEnough && isFastEnough(share, excess);
 }
 
-function isFastEnough({ slowCanary, slowStable }: ShareState): boolean {
+function tooMuch(rate: number, excess: number): number {
+  return Math.max(promoteRatio * rate, rate + excess);
+}
+
+function isFastEnough({ slowCanary, slowStable }: ShareState, excess: number): boolean {
   const middle = Math.floor(slowCanary.length / 2);
   const [canary, stable] = [slowCanary[middle], slowStable[middle]];
   if (!canary || !stable) return true;
   const rate = rateOf(stable, 1e-4);
-  return excludes(canary, { rate, feared: promoteRatio * rate, dispersion: slowDispersion });
+  // Where next to nothing is slow, twice that is next to nothing too, and would take tens of thousands of requests to rule out.
+  return excludes(canary, { rate, feared: tooMuch(rate, excess), dispersion: slowDispersion });
 }
 
 /** p̂: how often stable fails, from the last hour and the rollout so far; as the SLO says while it was never seen. */
