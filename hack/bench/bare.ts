@@ -1,6 +1,10 @@
 import { readFileSync } from "node:fs";
 import { Agent, request } from "node:https";
+import { systemClock } from "../../src/lib/clock.ts";
 import { settleAll } from "../../src/lib/parallel.ts";
+import { apply } from "./cluster.ts";
+import type { Ground } from "./ground.ts";
+import { bareConfigMaps } from "./manifests.ts";
 
 /** One server-side apply as it goes over the wire. */
 export interface BareApply {
@@ -11,8 +15,28 @@ export interface BareApply {
 /** How many are under way at once: as many as a Sync's. */
 const concurrency = 16;
 
+/**
+ * Seconds that so many ConfigMaps take, applied once with each of these versions in a namespace of its own. Returns when that is gone:
+ * the API server would go on deleting beside what is measured next.
+ */
+export async function bareApplies(ground: Ground, count: number, versions: readonly number[], signal: AbortSignal): Promise<number[]> {
+  const ref = { apiVersion: "v1", kind: "Namespace", name: ground.name("bare") };
+  await apply(ground, { apiVersion: ref.apiVersion, kind: ref.kind, metadata: { name: ref.name } }, signal);
+  const client = bareClient(ground.facts.apiServer, ground.identity.token);
+  try {
+    const seconds: number[] = [];
+    for (const version of versions) seconds.push(await client.apply(bareConfigMaps(ref.name, count, version)));
+    ground.say(`bare: ${count} applies in ${seconds.map((one) => `${one.toFixed(2)} s`).join(", ")}`);
+    return seconds;
+  } finally {
+    client.close();
+    await ground.kube.delete(ref, {}, signal);
+    while (await ground.kube.find(ref, signal)) await systemClock.sleep(250, signal);
+  }
+}
+
 /** Node's own https with kept connections and nothing else: what the API server can do at best. */
-export function bareClient(server: string, token: string): { apply(writes: readonly BareApply[]): Promise<number>; close(): void } {
+function bareClient(server: string, token: string): { apply(writes: readonly BareApply[]): Promise<number>; close(): void } {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency, rejectUnauthorized: false });
   const headers = { authorization: `Bearer ${token}`, accept: "application/json", "content-type": "application/apply-patch+yaml" };
   const send = ({ path, body }: BareApply): Promise<void> => {

@@ -47,9 +47,10 @@ function tableOf(figures: readonly Figure[]): string[] {
 }
 
 function missedOf(figures: readonly Figure[]): string[] {
-  const explained = figures.filter((figure) => isMet(figure) === false && figure.why !== undefined);
-  if (explained.length === 0) return [];
-  return ["", "What limits the goals that are missed:", "", ...explained.map(({ work, what, why }) => `- ${work}, ${what}: ${why}`)];
+  const missed = figures.filter((figure) => isMet(figure) === false);
+  if (missed.length === 0) return [];
+  const lines = missed.map(({ work, what, why = "not yet explained." }) => `- ${work}, ${what}: ${why}`);
+  return ["", "What limits the goals that are missed:", "", ...lines];
 }
 
 function besideOf({ value, unit, beside }: Figure): string {

@@ -44,6 +44,12 @@ test("a run of some scenarios keeps the figures of the others, in the order of a
   expect(readdirSync(dir).filter((name) => name.endsWith(".svg"))).toEqual(["performance-cost-of-a.svg"]);
 });
 
+test("a goal that is missed for reasons nobody knows is named as such", () => {
+  const dir = docs();
+  record(dir, ["a"], [{ name: "a", machine, result: { figures: [figure({ limit: 1 })] } }]);
+  expect(page(dir)).toContain("- a poll, CPU: not yet explained.");
+});
+
 test("a scenario that failed keeps its last figures and says so; one that is gone takes its plot with it", () => {
   const dir = docs();
   record(dir, ["a"], [scenario("a", 1, true)]);

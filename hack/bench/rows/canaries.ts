@@ -64,10 +64,13 @@ interface Place {
   readonly signal: AbortSignal;
 }
 
-async function underWay({ ground, signal }: Place, one: Release): Promise<void> {
+async function underWay(at: Place, one: Release): Promise<void> {
+  const { ground, signal } = at;
   await apply(ground, deploymentOf(one, "1", busy), signal);
   await apply(ground, canaryOf(one, busy), signal);
   await phase(ground, one, "Initialized", signal);
+  // The first one also pays for what every process does once.
+  await release(at, one, "none");
 }
 
 async function make({ ground, namespace, signal }: Place, which: readonly number[]): Promise<void> {

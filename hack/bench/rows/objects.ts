@@ -1,9 +1,9 @@
 import { apiVersion } from "../../../src/api/meta.ts";
 import { describeRequests, total } from "../audit.ts";
-import { bareClient } from "../bare.ts";
+import { bareApplies } from "../bare.ts";
 import { apply, becomes, conditionOf, createSource, hook, isReady, removeAll, syncObject } from "../cluster.ts";
 import type { Ground } from "../ground.ts";
-import { bareConfigMaps, configMapName, manyFiles, oneFile } from "../manifests.ts";
+import { configMapName, manyFiles, oneFile } from "../manifests.ts";
 import type { Repository } from "../remote.ts";
 import type { Figure, Scenario } from "../row.ts";
 import type { Serin } from "../serin.ts";
@@ -35,18 +35,8 @@ interface Bare {
 
 /** The API server's own limit, in seconds. */
 async function bareLimit(ground: Ground, count: number, signal: AbortSignal): Promise<Bare> {
-  const namespace = ground.name("bare");
-  await apply(ground, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }, signal);
-  const client = bareClient(ground.facts.apiServer, ground.identity.token);
-  try {
-    const create = await client.apply(bareConfigMaps(namespace, count, 1));
-    const change = await client.apply(bareConfigMaps(namespace, count, 2));
-    ground.say(`bare: create ${create.toFixed(2)} s, change ${change.toFixed(2)} s`);
-    return { create, change };
-  } finally {
-    client.close();
-    await ground.kube.delete({ apiVersion: "v1", kind: "Namespace", name: namespace }, {}, signal);
-  }
+  const [create = 0, change = 0] = await bareApplies(ground, count, [1, 2], signal);
+  return { create, change };
 }
 
 interface Layout {

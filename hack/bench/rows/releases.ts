@@ -1,3 +1,5 @@
+import { apiVersion } from "../../../src/api/meta.ts";
+import { isRecord } from "../../../src/lib/json.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { describeRequests, total } from "../audit.ts";
 import { apply, removeAll } from "../cluster.ts";
@@ -59,7 +61,10 @@ async function totalFailure(ground: Ground, rate: number, signal: AbortSignal): 
     await systemClock.sleep(quietMs, signal);
     await users.stop();
     const { failed, lost } = users.load.snapshot();
-    const last = users.lastAnswerOf("bad") ?? decidedAt;
+    const last = users.lastAnswerOf("bad");
+    if (last === undefined) throw new Error(`${work}: no user met the bad version`);
+    const { reason } = await failureOf(ground, release, signal);
+    if (reason !== "CheckFailed") throw new Error(`${work}: it failed for another reason, ${reason}`);
     ground.say(`${work}: decided after ${seconds(decidedAt - start)} s, last bad answer ${seconds(last - decidedAt)} s later, ${failed} failed`);
     await removeAll(ground, release.namespace, signal);
     return [
@@ -78,15 +83,24 @@ async function dying(ground: Ground, signal: AbortSignal): Promise<Figure> {
     const users = await startUsers(ground, release, 20, signal);
     const ended = phase(ground, release, "Failed", signal);
     await apply(ground, deploymentOf(release, "dying", options), signal);
-    // As long as the peer was watched.
-    await Promise.race([ended, systemClock.sleep(64_000, signal)]);
+    await ended;
     await systemClock.sleep(quietMs, signal);
     await users.stop();
-    const { failed, lost } = users.load.snapshot();
+    const { failed, lost, versions } = users.load.snapshot();
+    if (!versions.get("dying")?.answered) throw new Error(`${work}: no user met the version whose pods die`);
+    const { weight } = await failureOf(ground, release, signal);
+    if (weight !== 40) throw new Error(`${work}: it failed at ${weight} %`);
     ground.say(`${work}: ${failed} failed, ${lost} lost`);
     await removeAll(ground, release.namespace, signal);
     return { work, what: "failed requests", value: failed + lost, unit: "failed requests", limit: 40, peer: "521-536" };
   });
+}
+
+/** Why and at which weight it was rolled back. */
+async function failureOf({ kube }: Ground, release: Release, signal: AbortSignal): Promise<{ reason?: unknown; weight?: unknown }> {
+  const canary = await kube.find({ apiVersion, kind: "Canary", ...release }, signal);
+  const status = canary?.["status"];
+  return isRecord(status) && isRecord(status["failure"]) ? status["failure"] : {};
 }
 
 function seconds(ms: number): string {
