@@ -64,7 +64,7 @@ async function totalFailure(ground: Ground, rate: number, signal: AbortSignal): 
     const last = users.lastAnswerOf("bad");
     if (last === undefined) throw new Error(`${work}: no user met the bad version`);
     const { reason } = await failureOf(ground, release, signal);
-    if (reason !== "CheckFailed") throw new Error(`${work}: it failed for another reason, ${reason}`);
+    if (reason !== "CheckFailed") throw new Error(`${work}: it failed for another reason, ${String(reason)}`);
     ground.say(`${work}: decided after ${seconds(decidedAt - start)} s, last bad answer ${seconds(last - decidedAt)} s later, ${failed} failed`);
     await removeAll(ground, release.namespace, signal);
     return [
@@ -89,7 +89,7 @@ async function dying(ground: Ground, signal: AbortSignal): Promise<Figure> {
     const { failed, lost, versions } = users.load.snapshot();
     if (!versions.get("dying")?.answered) throw new Error(`${work}: no user met the version whose pods die`);
     const { weight } = await failureOf(ground, release, signal);
-    if (weight !== 40) throw new Error(`${work}: it failed at ${weight} %`);
+    if (weight !== 40) throw new Error(`${work}: it failed at ${String(weight)} %`);
     ground.say(`${work}: ${failed} failed, ${lost} lost`);
     await removeAll(ground, release.namespace, signal);
     return { work, what: "failed requests", value: failed + lost, unit: "failed requests", limit: 40, peer: "521-536" };
