@@ -37,7 +37,10 @@ export function adoptBranches(deps: RevertDeps): (sync: Sync, repository: GitRep
     for (const { name: branch, commit } of repository.status.revertBranches ?? []) {
       const name = parseBranchName(branch);
       if (name?.cluster !== deps.clusterName) continue;
-      const claim = await claimOf(deps, repository, { branch, name, commit }, signal);
+      const remote = await deps.remoteOf(repository, signal);
+      // Before the source is fetched, looking for HEAD's history would find none, and that would speak against the branch.
+      await deps.git.commit(remote, head, signal);
+      const claim = await claimOf(deps, remote, { branch, name, commit }, signal);
       if (!claim) refuse(deps, repository, branch);
       else if (claim.trailers.sync === keyOf(sync.metadata)) await adopt(deps, { sync, repository, head, claim }, signal);
     }
@@ -47,11 +50,10 @@ export function adoptBranches(deps: RevertDeps): (sync: Sync, repository: GitRep
 /** `undefined`: its trailers are missing, or speak of another branch than this one. */
 async function claimOf(
   deps: RevertDeps,
-  repository: GitRepository,
+  remote: Remote,
   { branch, name, commit }: { branch: string; name: BranchName; commit: string },
   signal: AbortSignal,
 ): Promise<Claim | undefined> {
-  const remote = await deps.remoteOf(repository, signal);
   await deps.git.fetch(remote, [{ name: `refs/heads/${branch}`, commit }], { depth: 50 }, signal);
   const found = await deps.git.commit(remote, commit, signal);
   const trailers = parseTrailers(found.message);

@@ -3,7 +3,7 @@ import type { GitRepository } from "../../api/git-repository.ts";
 import { keyOf, type KubeObject } from "../../api/object.ts";
 import type { Revert } from "../../api/revert.ts";
 import type { Sync } from "../../api/sync.ts";
-import type { Git, Remote } from "../../git/git.ts";
+import { type Git, GitError, type Remote } from "../../git/git.ts";
 import type { GitHost } from "../../githost/git-host.ts";
 import type { Events, Kube } from "../../kube/kube.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -46,6 +46,26 @@ export function syncOf({ syncs }: Pick<RevertDeps, "syncs">, { metadata, spec }:
 /** The source of a Sync, if it exists. */
 export function repositoryOf({ repositories }: Pick<RevertDeps, "repositories">, sync: Sync): GitRepository | undefined {
   return repositories.find(keyOf({ namespace: sync.metadata.namespace, name: sync.spec.sourceRef.name }));
+}
+
+/** All Syncs of a source. */
+export function syncsOf({ syncs }: Pick<RevertDeps, "syncs">, { metadata }: GitRepository): Sync[] {
+  return syncs.list().filter((sync) => sync.metadata.namespace === metadata.namespace && sync.spec.sourceRef.name === metadata.name);
+}
+
+/** Whether the clone of this process has HEAD already: until then its history says nothing at all. */
+export async function isFetched(
+  { git }: Pick<RevertDeps, "git">,
+  { remote, head }: { remote: Remote; head: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await git.commit(remote, head, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof GitError && error.reason === "HistoryUnavailable") return false;
+    throw error;
+  }
 }
 
 /** Commit at the tip of the followed branch as last fetched; `undefined` before the first fetch. */

@@ -6,7 +6,7 @@ import { type Impact, impactOf } from "../../revert/impact.ts";
 import { differences, formatPath } from "../../revert/path.ts";
 import type { CommitFacts } from "../../revert/pull-request.ts";
 import { blame, type Blamed, firstSerinCommit, rendering } from "./blame.ts";
-import { objectsAt, type RevertDeps } from "./deps.ts";
+import { objectsAt, type RevertDeps, syncsOf } from "./deps.ts";
 import { holdsOf } from "./holds.ts";
 import { invert, type Inverse } from "./inverse.ts";
 import { type NoPlan, noPlan } from "./no-plan.ts";
@@ -60,15 +60,13 @@ async function impactsOf(
   { base, tree }: { base: string; tree: string },
   signal: AbortSignal,
 ): Promise<Impact[] | { broken: string }> {
-  const { namespace, name } = scene.repository.metadata;
-  const syncs = deps.syncs.list().filter(({ metadata, spec }) => metadata.namespace === namespace && spec.sourceRef.name === name);
   const own = keyOf(scene.revert.metadata);
   const others = {
     ...deps,
     reverts: { ...deps.reverts, list: () => deps.reverts.list().filter(({ metadata }) => keyOf(metadata) !== own) },
   };
   const impacts: Impact[] = [];
-  for (const sync of syncs) {
+  for (const sync of syncsOf(deps, scene.repository)) {
     const place = { ...scene, sync };
     // Rendered once to see whether it renders, and once as it is: what is held needs the values of Secrets.
     if (!(await rendering(deps, place, base, signal))) continue;

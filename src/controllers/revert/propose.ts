@@ -4,7 +4,7 @@ import { GitError } from "../../git/git.ts";
 import { type GitHost, GitHostError, type PullRequest } from "../../githost/git-host.ts";
 import { standingOf } from "../../revert/culprits.ts";
 import { msUntilRebuild } from "../../revert/limits.ts";
-import type { RevertDeps } from "./deps.ts";
+import { isFetched, type RevertDeps, syncsOf } from "./deps.ts";
 import { inTurn, type Memory } from "./memory.ts";
 import type { NoPlan } from "./no-plan.ts";
 import { type Obstacle, obstacleTo, withdraw } from "./obstacles.ts";
@@ -15,6 +15,9 @@ import { say, sayOutdated, sayProposed, sayPushed } from "./say.ts";
 import { type Published, type Scene, valuesAt } from "./scene.ts";
 
 type Deps = RevertDeps & { readonly memory: Memory };
+
+/** After a start the clone is empty until the source was fetched, which changes nothing that would wake us. */
+const unfetchedMs = 5_000;
 
 interface Place {
   readonly host: GitHost | undefined;
@@ -42,6 +45,7 @@ export async function propose(deps: Deps, scene: Scene, place: Place, signal: Ab
 async function keep(deps: Deps, scene: Scene, place: Place, signal: AbortSignal): Promise<number | undefined> {
   const { published } = place;
   const { revert } = scene;
+  if (!(await isFetched(deps, scene, signal))) return unfetchedMs;
   const rebuild = isDone(scene, published) ? await rebuildOf(deps, scene, place, signal) : { waitMs: 0 };
   if (rebuild.waitMs === 0) return inTurn(deps.memory, keyOf(scene.repository.metadata), () => make(deps, scene, place, signal));
   if (rebuild.waitMs !== undefined && published.pullRequest) await sayOutdated(deps, revert, published.pullRequest, signal);
@@ -53,7 +57,7 @@ async function make(deps: Deps, scene: Scene, place: Place, signal: AbortSignal)
   const { revert } = scene;
   const key = keyOf(revert.metadata);
   const known = deps.memory.planless.get(key);
-  if (known?.inputs === inputsOf(scene, revert.status.phase)) {
+  if (known?.inputs === inputsOf(deps, scene, revert.status.phase)) {
     // Said again, for something else may have gone wrong and been said meanwhile.
     await say(deps, revert, known.why, signal);
     return undefined;
@@ -70,13 +74,16 @@ async function make(deps: Deps, scene: Scene, place: Place, signal: AbortSignal)
   const obstructed = proposal === "open" && pullRequest ? conflictOf(pullRequest, plan) : plan;
   const told = obstructed === plan || (await tellConflict(deps, scene, { ...place, plan }, signal));
   await say(deps, revert, obstructed, signal);
-  if (told) deps.memory.planless.set(key, { inputs: inputsOf(scene, obstructed.phase), why: obstructed });
+  // What could not be read may be read the next time: a remote gives more history to the one that asks again.
+  if (told && plan.reason !== "HistoryUnavailable")
+    deps.memory.planless.set(key, { inputs: inputsOf(deps, scene, obstructed.phase), why: obstructed });
   return undefined;
 }
 
 /** All that a plan depends on, and how things stood when there was none. */
-function inputsOf({ revert, sync, head }: Scene, phase: RevertPhase | undefined): string {
-  return [revert.metadata.uid, revert.metadata.generation, sync.metadata.uid, sync.metadata.generation, head, phase].join(" ");
+function inputsOf(deps: RevertDeps, { revert, repository, head }: Scene, phase: RevertPhase | undefined): string {
+  const generations = [revert, ...syncsOf(deps, repository)].map(({ metadata: { uid = "", generation = 0 } }) => `${uid} ${generation}`);
+  return [head, phase, ...generations.sort()].join(" ");
 }
 
 function isDone({ revert: { spec, status }, head }: Scene, { proposal, branchCommit }: Published): boolean {

@@ -291,6 +291,21 @@ describe("rule 6: a fresh cluster", () => {
     });
   });
 
+  test("an empty clone says nothing against a branch: its adoption and the first apply wait for the fetch", async () => {
+    const { shop } = await left("restarted");
+    shop.team.commit({ "README.md": "Hi\n" });
+    await fresh(async (on) => {
+      const rebuilt = await openShop(on, shop.team, { namespace: "restarted" });
+      await on.run("GitRepository", "restarted/apps");
+      await on.run("Sync", "restarted/apps");
+      await on.world.git.forget({ url: shop.team.cloneUrl, timeoutMs: 0 });
+      await on.run("Sync", "restarted/apps");
+      expect([await rebuilt.find("Deployment", "shop", "apps/v1"), on.events.filter((event) => event.includes("Branch"))]).toEqual([undefined, []]);
+      await rebuilt.sync();
+      expect(await rebuilt.image()).toBe("acme/shop:1");
+    });
+  });
+
   test("a Git server that fails for a moment delays the first apply, and never boots the bad version", async () => {
     const { shop } = await left("flaky");
     let failures = 2;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { apiVersion, names } from "../../../src/api/meta.ts";
+import { GitError } from "../../../src/git/git.ts";
 import { hasTool } from "../../tools.ts";
 import { applyAll, type Cluster, conditionText, never, patchStatus, type Site, startCluster, startSite, startTeam } from "../world.ts";
 import { canaryOf, deployment, openShop, type Shop, type ShopOptions, shopFiles } from "./release.ts";
@@ -168,6 +169,42 @@ describe("rule 3: proposed only when it is the commit's fault", () => {
     expect((await shop.team.pulls()).length).toBe(5);
     // Each branch undoes its own part only.
     for (const branch of shop.team.branches()) expect(shop.team.bare("diff", "--name-only", "main", branch).split("\n")).toHaveLength(1);
+  });
+});
+
+describe("after a start", () => {
+  test("an empty clone says nothing: it is proposed once the source is fetched, though HEAD is the same", async () => {
+    const shop = await open("empty-clone", shopFiles("1"));
+    for (const text of ["a", "b", "c"]) shop.team.commit({ "README.md": text });
+    const name = await shop.shipBad(bad, "Release 2");
+    await cluster.world.git.forget({ url: shop.team.cloneUrl, timeoutMs: 0 });
+    await cluster.run("Revert", `empty-clone/${name}`);
+    expect([conditionText(await shop.revert(name)), cluster.last().requeueAfterMs]).toEqual([expect.not.stringContaining("HistoryUnavailable"), 5_000]);
+    await cluster.run("GitRepository", "empty-clone/apps");
+    expect((await shop.runRevert(name)).status.phase).toBe("Proposed");
+  });
+});
+
+describe("what a remote does not give", () => {
+  test("is asked for again, though HEAD is the same", async () => {
+    const shop = await open("no-history", shopFiles("1"));
+    const name = await shop.shipBad(bad, "Release 2");
+    let refusals = 1;
+    const on = await cluster.restarted({
+      wrap: (world) => ({
+        ...world,
+        git: { ...world.git, history: async (...args) => {
+          refusals -= 1;
+          if (refusals >= 0) throw new GitError("HistoryUnavailable", "further back than the remote gives");
+          return world.git.history(...args);
+        } },
+      }),
+    });
+    await on.run("Revert", `no-history/${name}`);
+    expect(conditionText(await shop.revert(name))).toMatch(/^False HistoryUnavailable: no commit can be blamed: further back/);
+    await on.run("Revert", `no-history/${name}`);
+    expect((await shop.revert(name)).status.phase).toBe("Proposed");
+    await on.close();
   });
 });
 
@@ -345,6 +382,9 @@ describe("rule 5: what goes and what stays", () => {
     await shop.ship({ "other/copy.yaml": config("old", "info") }, "Bring the old one back in another file");
     const revert = await shop.runRevert(name);
     expect([conditionText(revert), await shop.image()]).toEqual([expect.stringContaining("False Blocked: merging would leave Sync breaks/other with manifests that do not render"), "acme/shop:1"]);
+    // Nothing in Git changes, and it is asked again all the same.
+    await cluster.kube.patch(shop.ref("Sync", "other"), { spec: { path: "./apps" } }, { fieldManager: "test" }, never);
+    expect((await shop.runRevert(name)).status.phase).toBe("Proposed");
   });
 
   test("a revert that does not undo the cause is not proposed", async () => {
