@@ -42,7 +42,8 @@ const missMs = 1_000;
 
 interface GroupVersion {
   readonly resources: ReadonlyMap<string, ApiResource>;
-  readonly askedAtMs: number;
+  /** By the clock that nobody sets. */
+  readonly askedMs: number;
 }
 
 /**
@@ -77,7 +78,7 @@ export function createDiscovery(transport: Transport, clock: Clock, life: AbortS
       await orAborted(loadAll(), signal);
       const cached = known.get(apiVersion);
       const hit = cached?.resources.get(kind);
-      if (hit || (cached && clock.nowMs() - cached.askedAtMs < missMs)) return hit;
+      if (hit || (cached && clock.elapsedMs() - cached.askedMs < missMs)) return hit;
       const fresh = await orAborted(ask(apiVersion), signal);
       known.set(apiVersion, fresh);
       return fresh.resources.get(kind);
@@ -91,12 +92,12 @@ export function createDiscovery(transport: Transport, clock: Clock, life: AbortS
 /** All group versions, or none when the server does not speak aggregated discovery. */
 async function askAll(transport: Transport, clock: Clock, signal: AbortSignal): Promise<Map<string, GroupVersion>> {
   // So old that a kind that is missing is asked for at once: it may be newer than this answer.
-  const askedAtMs = clock.nowMs() - missMs;
+  const askedMs = clock.elapsedMs() - missMs;
   const all = new Map<string, GroupVersion>();
   const answers = await Promise.all(
     ["/api", "/apis"].map((path) => transport.json({ method: "GET", path, accept: acceptAggregated }, signal).catch(orNotFound)),
   );
-  for (const [apiVersion, resources] of answers.flatMap(groupVersions)) all.set(apiVersion, { resources, askedAtMs });
+  for (const [apiVersion, resources] of answers.flatMap(groupVersions)) all.set(apiVersion, { resources, askedMs });
   return all;
 }
 
@@ -136,7 +137,7 @@ async function askOne(
     kind,
     { apiVersion, kind, plural: name, namespaced, verbs },
   ]);
-  return { resources: new Map(resources), askedAtMs: clock.nowMs() };
+  return { resources: new Map(resources), askedMs: clock.elapsedMs() };
 }
 
 function orNotFound(error: unknown): undefined {

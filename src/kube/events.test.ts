@@ -88,6 +88,23 @@ test("after ten minutes of silence the same is a new event", async () => {
   await vi.waitFor(async () => expect(await counts()).toEqual(["Synced ×1", "Synced ×1"]));
 });
 
+test("a clock that is set neither delays a count nor begins a new event", async () => {
+  const { clock, events, counts, stored } = start();
+  events.normal(sync, "Synced", "it is");
+  await vi.waitFor(async () => expect(await counts()).toEqual(["Synced ×1"]));
+  clock.set(-3_600_000);
+  await clock.advance(10_000);
+  events.normal(sync, "Synced", "it is");
+  await clock.advance(20_000);
+  expect(await counts()).toEqual(["Synced ×2"]);
+  clock.set(7_200_000);
+  await clock.advance(10_000);
+  events.normal(sync, "Synced", "it is");
+  await clock.advance(20_000);
+  expect(await counts()).toEqual(["Synced ×3"]);
+  expect((await stored())[0]).toMatchObject({ lastTimestamp: "2026-01-02T04:04:45Z" });
+});
+
 test("an event that the API server has forgotten is made anew", async () => {
   const { clock, kube, events, counts, stored } = start();
   events.normal(sync, "Synced", "it is");

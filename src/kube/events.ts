@@ -38,10 +38,13 @@ type Type = "Normal" | "Warning";
 interface Series {
   readonly event: KubeObject;
   count: number;
+  /** What the clock showed when it was last said. */
+  lastAtMs: number;
+  /** The same by the clock that nobody sets, as all delays are. */
   lastMs: number;
   /** What the API server has; 0 before it was created. */
   writtenCount: number;
-  writtenAtMs: number;
+  writtenMs: number;
 }
 
 interface Recorder extends EventsOptions {
@@ -65,23 +68,24 @@ export function createEvents(options: EventsOptions): EventRecorder {
 }
 
 function note(recorder: Recorder, type: Type, { object, reason, message }: { object: KubeObject; reason: string; message: string }): void {
-  const nowMs = recorder.clock.nowMs();
+  const [nowMs, elapsedMs] = [recorder.clock.nowMs(), recorder.clock.elapsedMs()];
   const text = message.slice(0, maxMessage);
   const key = JSON.stringify([object.apiVersion, object.kind, keyOf(object.metadata), object.metadata.uid, type, reason, text]);
-  forgetOld(recorder, nowMs);
+  forgetOld(recorder, elapsedMs);
   const known = recorder.series.get(key);
   const series = known ?? {
     event: eventOf(recorder, object, { key, type, reason, message: text }),
     count: 0,
-    lastMs: nowMs,
+    lastAtMs: nowMs,
+    lastMs: elapsedMs,
     writtenCount: 0,
-    writtenAtMs: 0,
+    writtenMs: 0,
   };
   series.count += 1;
-  series.lastMs = nowMs;
+  Object.assign(series, { lastAtMs: nowMs, lastMs: elapsedMs });
   recorder.series.set(key, series);
   recorder.waiting.add(key);
-  recorder.queue.addAfter(key, msUntilDue(series, nowMs));
+  recorder.queue.addAfter(key, msUntilDue(series, elapsedMs));
   if (recorder.waiting.size <= maxWaiting) return;
   const [oldest = key] = recorder.waiting;
   recorder.waiting.delete(oldest);
@@ -89,11 +93,11 @@ function note(recorder: Recorder, type: Type, { object, reason, message }: { obj
 }
 
 /** Now and then: a storm of events shall not look at all the others for each. */
-function forgetOld(recorder: Recorder, nowMs: number): void {
+function forgetOld(recorder: Recorder, elapsedMs: number): void {
   const { series, waiting } = recorder;
-  if (Math.abs(nowMs - recorder.sweptMs) < sweepMs) return;
-  recorder.sweptMs = nowMs;
-  for (const [key, { lastMs }] of series) if (nowMs - lastMs > sameWithinMs && !waiting.has(key)) series.delete(key);
+  if (elapsedMs - recorder.sweptMs < sweepMs) return;
+  recorder.sweptMs = elapsedMs;
+  for (const [key, { lastMs }] of series) if (elapsedMs - lastMs > sameWithinMs && !waiting.has(key)) series.delete(key);
 }
 
 function eventOf(
@@ -122,8 +126,8 @@ function eventOf(
 }
 
 /** New events at once, counts of known ones at their pace. */
-function msUntilDue({ writtenCount, writtenAtMs }: Series, nowMs: number): number {
-  return writtenCount === 0 ? 0 : Math.max(0, writtenAtMs + paceMs - nowMs);
+function msUntilDue({ writtenCount, writtenMs }: Series, elapsedMs: number): number {
+  return writtenCount === 0 ? 0 : Math.max(0, writtenMs + paceMs - elapsedMs);
 }
 
 async function writeAll(recorder: Recorder): Promise<void> {
@@ -132,7 +136,7 @@ async function writeAll(recorder: Recorder): Promise<void> {
     const key = await queue.take(signal).catch(() => undefined);
     if (key === undefined) return;
     const known = series.get(key);
-    const delayMs = known ? msUntilDue(known, clock.nowMs()) : 0;
+    const delayMs = known ? msUntilDue(known, clock.elapsedMs()) : 0;
     if (delayMs > 0) queue.addAfter(key, delayMs);
     else await write(recorder, key, signal);
     queue.done(key);
@@ -157,15 +161,15 @@ async function write(recorder: Recorder, key: string, signal: AbortSignal): Prom
   try {
     const { count } = known;
     await send(kube, recorder.component, known, signal);
-    Object.assign(known, { writtenCount: count, writtenAtMs: clock.nowMs() });
+    Object.assign(known, { writtenCount: count, writtenMs: clock.elapsedMs() });
   } catch (error) {
     // An event is a courtesy: it is not tried again.
     log.debug({ object: key, error: messageOf(error) }, "an event could not be written");
   }
 }
 
-async function send(kube: Kube, fieldManager: string, { event, count, lastMs, writtenCount }: Series, signal: AbortSignal): Promise<void> {
-  const now = { count, lastTimestamp: isoSeconds(lastMs) };
+async function send(kube: Kube, fieldManager: string, { event, count, lastAtMs, writtenCount }: Series, signal: AbortSignal): Promise<void> {
+  const now = { count, lastTimestamp: isoSeconds(lastAtMs) };
   const { name, namespace } = event.metadata;
   const ref: ObjectRef = { apiVersion: "v1", kind: "Event", namespace, name };
   try {

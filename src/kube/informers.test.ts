@@ -183,6 +183,16 @@ test("watches that the server closes at once are not reopened in a busy loop", a
   await vi.waitFor(() => expect(world.clock.sleeping()[0]).toBeGreaterThan(1_000));
 });
 
+test("nor while somebody sets the clock ahead again and again", async () => {
+  const setAndClose: Script = (_, response) => {
+    world.clock.set(3_600_000);
+    response.writeHead(200).end();
+  };
+  const world = await start({ watchFaults: [(_, response) => response.writeHead(200).end(), ...Array.from({ length: 50 }, () => setAndClose)] });
+  await meanwhile(world, 100, () => expect(world.watches).toHaveLength(3));
+  await vi.waitFor(() => expect(world.clock.sleeping()[0]).toBeGreaterThan(1_000));
+});
+
 test("a watch that outlives its timeout in silence is ended and resumed", async () => {
   const world = await start();
   await watching(world, 1);

@@ -30,8 +30,6 @@ interface ElectorOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly durations?: ElectionDurations;
-  /** A clock that nobody sets, in milliseconds. Default: the machine's since its start. */
-  readonly monotonicMs?: () => number;
 }
 
 /** Takes part in one election. */
@@ -69,7 +67,7 @@ interface LeaseSpec {
   readonly leaseTransitions?: number;
 }
 
-/** The Lease as last seen, and when by our own clock it last changed. */
+/** The Lease as last seen, and when it last changed by our own clock that nobody sets. */
 interface Observed {
   readonly spec: LeaseSpec;
   readonly sinceMs: number;
@@ -81,7 +79,7 @@ interface Election extends ElectorOptions {
   /** The version that a write may replace. */
   current: KubeObject | undefined;
   /** When the last renewal that succeeded was begun, on both clocks; missing when we do not lead. */
-  renewed: { readonly wallMs: number; readonly monotonicMs: number } | undefined;
+  renewed: { readonly wallMs: number; readonly elapsedMs: number } | undefined;
   /** When the election last did anything, on the clock that nobody sets. */
   steppedMs: number;
 }
@@ -94,14 +92,14 @@ export function createElector(options: ElectorOptions): Elector {
     observed: undefined,
     current: undefined,
     renewed: undefined,
-    steppedMs: monotonic(options),
+    steppedMs: options.clock.elapsedMs(),
   };
   const { leaseMs, renewDeadlineMs, retryMs } = election.durations;
   if (retryMs >= renewDeadlineMs || renewDeadlineMs >= leaseMs) throw new Error("an election needs retryMs < renewDeadlineMs < leaseMs");
   return {
     canWrite: () => msSinceRenewal(election) < renewDeadlineMs,
     hasReached: () => election.observed !== undefined,
-    msSinceStep: () => monotonic(election) - election.steppedMs,
+    msSinceStep: () => election.clock.elapsedMs() - election.steppedMs,
     run: async (onLeading, signal) => {
       while (!signal.aborted) {
         if ((await acquire(election, signal)) && (await lead(election, onLeading, signal))) return;
@@ -114,18 +112,14 @@ export function createElector(options: ElectorOptions): Elector {
 function msSinceRenewal(election: Election): number {
   if (!election.renewed) return Number.POSITIVE_INFINITY;
   const wallMs = election.clock.nowMs() - election.renewed.wallMs;
-  return Math.max(wallMs, monotonic(election) - election.renewed.monotonicMs);
-}
-
-function monotonic({ monotonicMs }: ElectorOptions): number {
-  return monotonicMs ? monotonicMs() : performance.now();
+  return Math.max(wallMs, election.clock.elapsedMs() - election.renewed.elapsedMs);
 }
 
 /** True when we lead; false when the signal aborted. */
 async function acquire(election: Election, signal: AbortSignal): Promise<boolean> {
   const { clock, durations, log, identity } = election;
   for (let failures = 0; !signal.aborted; ) {
-    election.steppedMs = monotonic(election);
+    election.steppedMs = clock.elapsedMs();
     try {
       if (await beforeDeadline(clock, attemptMs, (attempt) => tryOnce(election, attempt), signal)) {
         log.info({ identity }, "leading");
@@ -192,7 +186,7 @@ async function keepRenewing(election: Election, signal: AbortSignal): Promise<vo
   const leftMs = (): number => durations.renewDeadlineMs - msSinceRenewal(election);
   while (!signal.aborted && leftMs() > 0) {
     await clock.sleep(Math.max(0, Math.min(durations.retryMs, leftMs())), signal).catch(() => {});
-    election.steppedMs = monotonic(election);
+    election.steppedMs = clock.elapsedMs();
     if (signal.aborted || leftMs() <= 0) return;
     try {
       if (!(await beforeDeadline(clock, leftMs(), (attempt) => tryOnce(election, attempt))))
@@ -223,8 +217,8 @@ async function beforeDeadline<T>(
 /** Takes or renews the Lease. True when it is ours now. Throws when that could not be found out. */
 async function tryOnce(election: Election, signal: AbortSignal): Promise<boolean> {
   // Before anything is sent: the others count from when they see the change, which is later.
-  const begun = { wallMs: election.clock.nowMs(), monotonicMs: monotonic(election) };
   const { kube, clock, namespace, name } = election;
+  const begun = { wallMs: clock.nowMs(), elapsedMs: clock.elapsedMs() };
   // A leader knows the version it wrote last; everybody else looks.
   const lease = (election.renewed && election.current) ?? (await kube.find({ ...leaseKind, namespace, name }, signal));
   if (!lease) {
@@ -234,7 +228,7 @@ async function tryOnce(election: Election, signal: AbortSignal): Promise<boolean
     return true;
   }
   const observed = observe(election, lease);
-  if (!isOurs(election, observed.spec) && !isFree(election, observed, clock.nowMs())) return false;
+  if (!isOurs(election, observed.spec) && !isFree(election, observed, clock.elapsedMs())) return false;
   try {
     observe(election, await kube.replace({ ...lease, spec: nextSpec(election, observed.spec) }, { fieldManager }, signal));
   } catch (error) {
@@ -249,7 +243,7 @@ async function tryOnce(election: Election, signal: AbortSignal): Promise<boolean
 function observe(election: Election, lease: KubeObject): Observed {
   const spec = (isRecord(lease["spec"]) ? lease["spec"] : {}) as LeaseSpec;
   const before = election.observed;
-  const sinceMs = before && sameJson(before.spec, spec) ? before.sinceMs : election.clock.nowMs();
+  const sinceMs = before && sameJson(before.spec, spec) ? before.sinceMs : election.clock.elapsedMs();
   election.current = lease;
   election.observed = { spec, sinceMs };
   return election.observed;
@@ -260,9 +254,9 @@ function isOurs({ identity }: Election, { holderIdentity }: LeaseSpec): boolean 
 }
 
 /** Nobody holds it, or its holder has not been heard of for as long as we have watched it and its duration. */
-function isFree({ durations }: Election, { spec, sinceMs }: Observed, nowMs: number): boolean {
+function isFree({ durations }: Election, { spec, sinceMs }: Observed, elapsedMs: number): boolean {
   if (!spec.holderIdentity) return true;
-  return nowMs - sinceMs >= Math.max(durations.leaseMs, (spec.leaseDurationSeconds ?? 0) * 1_000);
+  return elapsedMs - sinceMs >= Math.max(durations.leaseMs, (spec.leaseDurationSeconds ?? 0) * 1_000);
 }
 
 function nextSpec(election: Election, before: LeaseSpec | undefined): LeaseSpec {

@@ -81,7 +81,7 @@ async function follow(
   // Spread, so that the watches of a restarted fleet do not all end together for ever.
   const timeoutSeconds = 300 + Math.floor(random() * 301);
   const linked = linkedAbort(signal);
-  const startedAtMs = clock.nowMs();
+  const startedMs = clock.elapsedMs();
   const silence = clock.sleep(timeoutSeconds * 1_000 + silenceMarginMs, linked.signal);
   silence.then(() => linked.abort(new Error("the watch outlived its timeout without a word")), () => {});
   let events = 0;
@@ -96,9 +96,9 @@ async function follow(
     linked.abort(new Error("the watch has ended"));
     linked.release();
     // However it ends, it worked until now.
-    if (clock.nowMs() - startedAtMs > goodWatchMs) position.failures = 0;
+    if (clock.elapsedMs() - startedMs > goodWatchMs) position.failures = 0;
   }
-  const wasShort = events === 0 && clock.nowMs() - startedAtMs < shortWatchMs;
+  const wasShort = events === 0 && clock.elapsedMs() - startedMs < shortWatchMs;
   position.failures = wasShort ? position.failures + 1 : 0;
 }
 

@@ -5,19 +5,22 @@ import type { Clock } from "../../src/lib/clock.ts";
 export interface ManualClock extends Clock {
   /** Moves the time on, waking each sleeper at its own moment and letting what it started settle before the next. */
   advance(durationMs: number): Promise<void>;
-  /** Sets the time without waking anybody: a process that was frozen, or a clock that was set. */
+  /** Lets time pass without waking anybody: a process that was frozen. */
   jump(durationMs: number): void;
+  /** Sets what the clock shows, forward or back. No time passes by that. */
+  set(durationMs: number): void;
   /** How long each sleeper still sleeps, shortest first. */
   sleeping(): number[];
 }
 
-/** A {@link ManualClock} that starts at this time. */
+/** A {@link ManualClock} that starts at this time, in a process that has just begun. */
 export function manualClock(startMs = Date.parse("2026-01-02T03:04:05Z")): ManualClock {
-  let nowMs = startMs;
+  let shownMs = startMs;
+  let elapsedMs = 0;
   const sleepers = new Set<{ atMs: number; wake: () => void }>();
   return {
-    nowMs: () => nowMs,
-    elapsedMs: () => nowMs,
+    nowMs: () => shownMs + elapsedMs,
+    elapsedMs: () => elapsedMs,
     sleep: (durationMs, signal) =>
       new Promise<void>((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
@@ -30,26 +33,29 @@ export function manualClock(startMs = Date.parse("2026-01-02T03:04:05Z")): Manua
           signal?.removeEventListener("abort", onAbort);
           resolve();
         };
-        const sleeper = { atMs: nowMs + durationMs, wake };
+        const sleeper = { atMs: elapsedMs + durationMs, wake };
         sleepers.add(sleeper);
         signal?.addEventListener("abort", onAbort, { once: true });
       }),
     advance: async (durationMs) => {
-      const untilMs = nowMs + durationMs;
+      const untilMs = elapsedMs + durationMs;
       for (;;) {
         await settle();
         const next = [...sleepers].sort((a, b) => a.atMs - b.atMs)[0];
         if (!next || next.atMs > untilMs) break;
-        nowMs = Math.max(nowMs, next.atMs);
+        elapsedMs = Math.max(elapsedMs, next.atMs);
         next.wake();
       }
-      nowMs = untilMs;
+      elapsedMs = untilMs;
       await settle();
     },
     jump: (durationMs) => {
-      nowMs += durationMs;
+      elapsedMs += durationMs;
     },
-    sleeping: () => [...sleepers].map(({ atMs }) => atMs - nowMs).sort((a, b) => a - b),
+    set: (durationMs) => {
+      shownMs += durationMs;
+    },
+    sleeping: () => [...sleepers].map(({ atMs }) => atMs - elapsedMs).sort((a, b) => a - b),
   };
 }
 

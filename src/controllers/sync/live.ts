@@ -34,6 +34,7 @@ const maxLagMs = 30_000;
 
 interface Written {
   readonly stored: KubeObject;
+  /** By the clock that nobody sets. */
   readonly atMs: number;
 }
 
@@ -64,7 +65,7 @@ export function createLive({ informers, clock }: { readonly informers: Informers
   const find = (ref: ObjectRef): KubeObject | undefined => {
     const seen = watch(ref).find(keyOf(ref));
     const own = written.size === 0 ? undefined : written.get(keyOfRef(ref));
-    const useOwn = own !== undefined && clock.nowMs() - own.atMs < maxLagMs && !isNewer(seen, own.stored);
+    const useOwn = own !== undefined && clock.elapsedMs() - own.atMs < maxLagMs && !isNewer(seen, own.stored);
     return useOwn ? own.stored : seen;
   };
   return {
@@ -79,7 +80,7 @@ export function createLive({ informers, clock }: { readonly informers: Informers
       const ref = refOf(stored);
       const seen = watch(ref).find(keyOf(ref));
       if (seen?.metadata.resourceVersion !== stored.metadata.resourceVersion) {
-        written.set(keyOfRef(ref), { stored, atMs: clock.nowMs() });
+        written.set(keyOfRef(ref), { stored, atMs: clock.elapsedMs() });
       }
     },
     onChange: (handler) => {
