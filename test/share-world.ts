@@ -25,6 +25,8 @@ interface Conditions {
   blind: boolean;
   /** Queries find nothing; raw samples are there all the same. */
   mute: boolean;
+  /** Queries are answered, but raw samples are not given. */
+  unread: boolean;
   /** The gateway is one whose metrics nobody knows: the programs count their own requests, each pod for itself. */
   readonly programs: boolean;
   /** The router sends the canary nothing, whatever its weight. */
@@ -72,7 +74,7 @@ export async function startShareWorld(input: CanaryInput = {}, now: Partial<Cond
     () => time.nowMs,
   );
   const cluster = clusterModel(kube, () => time.nowMs, dice(1));
-  const conditions: Conditions = { rps: 10, blind: false, mute: false, programs: false, unvisited: false, ...now };
+  const conditions: Conditions = { rps: 10, blind: false, mute: false, unread: false, programs: false, unvisited: false, ...now };
   const gateway = gatewayOf({ kube, cluster, time, conditions });
   const events: ShareWorld["events"] = [];
   const failures: Failure[] = [];
@@ -243,7 +245,7 @@ function metricsOf(
 ): MetricProvider {
   const target = { job: "envoy", instance: "10.0.0.9:8002" };
   const select = ({ metric }: Selector, fromMs: number, untilMs: number): RawSeries[] => {
-    if (conditions.blind) throw new MetricError("unavailable", "http://prometheus.example cannot be reached");
+    if (conditions.blind || conditions.unread) throw new MetricError("unavailable", "http://prometheus.example cannot be reached");
     const within = (points: readonly Point[]) => points.filter(({ atMs }) => atMs > fromMs && atMs <= untilMs);
     if (metric === "envoy_server_live") return [{ labels: target, points: within(scrapesUntil(time.nowMs)) }];
     if (metric !== (conditions.programs ? "http_requests_total" : "envoy_cluster_upstream_rq")) return [];

@@ -83,8 +83,9 @@ export function thresholdPlayer({ pace, minSuccess, threshold, counting, atMs }:
       requests += canary.requests;
       bad += canary.bad;
       if (nowMs - checkedMs < pace.intervalMs) return undefined;
-      const verdict = requests === 0 ? "inconclusive" : requests - bad < minSuccess * requests ? "fail" : "pass";
-      const counted = count(verdict, { failedChecks, threshold }, counting);
+      const tooFew = requests < counting.minRequests;
+      const verdict = requests === 0 || tooFew ? "inconclusive" : requests - bad < minSuccess * requests ? "fail" : "pass";
+      const counted = count(verdict, { failedChecks, threshold }, tooFew ? { ...counting, noData: "skip" } : counting);
       ({ failedChecks } = counted);
       [requests, bad, checkedMs] = [0, 0, nowMs];
       if (counted.rollBack) return "rollBack";

@@ -46,12 +46,12 @@ export interface Judgement {
 export function judge(samples: readonly MetricSample[], state: JudgeState, counting: Counting = defaultCounting): Judgement {
   const checks = samples.map(checkOf);
   const measured = overall(checks);
+  const silence = measured === "inconclusive" ? silenceOf(samples) : undefined;
   const { requests } = state;
   if (requests !== undefined && requests < counting.minRequests) {
     const message = `not scored: the canary had ${requests} requests, fewer than the ${counting.minRequests} a check needs`;
-    return { verdict: "inconclusive", checks, ...count("inconclusive", state, { ...counting, noData: "skip" }), message };
+    return { verdict: "inconclusive", checks, ...count("inconclusive", state, { ...counting, noData: "skip" }), message, silence };
   }
-  const silence = measured === "inconclusive" ? silenceOf(samples) : undefined;
   return { verdict: measured, checks, ...count(measured, state, counting), message: sentence(checks, measured), silence };
 }
 

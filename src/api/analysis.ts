@@ -95,8 +95,15 @@ export const analysis = z
       .min(1)
       .max(50)
       .optional()
-      .describe("What a good release must measure. With method share they are measured and shown, and decide nothing.")
+      .describe(
+        "What a good release must measure. With method share they are measured and shown, and decide nothing: a value alone does not tell how many requests it rests on.",
+      )
       .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
+    minRequests: z
+      .int32()
+      .min(1)
+      .optional()
+      .describe("With method threshold: a check in whose window the canary had fewer requests counts neither way. Default: every check counts."),
     minDuration: duration.optional().describe("No promotion earlier than this after the first traffic: for faults that need time, such as leaks."),
     ...shareSettings,
     webhooks: z
@@ -124,6 +131,11 @@ export const analysis = z
         rule: `!${byShare} || !has(self.iterations)`,
         message: "iterations need method: threshold and metrics: without a split of the traffic there are no shares to compare",
         fieldPath: ".iterations",
+      },
+      {
+        rule: `!has(self.minRequests) || !${byShare} && !has(self.iterations)`,
+        message: "minRequests needs method: threshold and a split of the traffic: shares go by the number of requests anyway, and iterations get none from users",
+        fieldPath: ".minRequests",
       },
       { rule: "!has(self.interval) || duration(self.interval) >= duration('1s')", message: "interval must be at least 1s", fieldPath: ".interval" },
       {

@@ -43,6 +43,10 @@ export const breaches: Readonly<Record<string, Readonly<Record<string, readonly 
       { spec: { analysis: { stepWeight: null, iterations: 5, metrics: null } }, path: "spec.analysis.iterations" },
       { spec: { analysis: { stepWeight: null, iterations: 5, method: "share" } }, path: "spec.analysis.iterations" },
     ],
+    "minRequests needs method: threshold and a split of the traffic: shares go by the number of requests anyway, and iterations get none from users": [
+      { spec: { analysis: { minRequests: 50, method: "share" } }, path: "spec.analysis.minRequests" },
+      { spec: { analysis: { minRequests: 50, stepWeight: null, iterations: 5 } }, path: "spec.analysis.minRequests" },
+    ],
     "minDuration must not be longer than maxDuration": [
       { spec: { analysis: { minDuration: "2m", maxDuration: "1m" } }, path: "spec.analysis.minDuration" },
     ],

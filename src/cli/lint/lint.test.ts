@@ -186,8 +186,11 @@ describe("what is told, with its line", () => {
     const byShare = (analysis: string): string => canary("a").replace(/ {2}analysis:[^]*/, `  analysis: ${analysis}\n`);
     expect(await say(byShare("{}"))).toEqual([]);
     const [missing, ...others] = await say(byShare("{}"), { defaults: { provider: "gatewayapi:v1" } });
-    expect(missing).toMatch(/^a\.yaml:4: Canary shop\/a spec\.metricsServer: .*; set one of them: the shares of the bad requests/);
+    expect(missing).toMatch(/^a\.yaml:4: Canary shop\/a spec\.metricsServer: .*; set one of them: the requests of both versions/);
     expect(others).toEqual([]);
+    const counted = byShare("{ stepWeight: 10, minRequests: 50, metrics: [{ name: own, templateRef: { name: t }, thresholdRange: { max: 1 } }] }");
+    const [uncounted] = await say(all(counted, template("t", "up{app='{{ target }}'}")), { defaults: { provider: "gatewayapi:v1" } });
+    expect(uncounted).toMatch(/^a\.yaml:4: Canary shop\/a spec\.metricsServer: .*; set one of them: the requests of both versions/);
     for (const [analysis, message] of [
       ["{ steps: adaptive, stepWeight: 10 }", "steps: adaptive finds the weights itself"],
       ["{ steps: adaptive, metrics: [{ name: request-duration }] }", "steps: adaptive needs method: share"],

@@ -1,6 +1,6 @@
 import { assumedDispersion } from "../../analysis/dispersion.ts";
 import { pastMs } from "../../analysis/past.ts";
-import { type Move, type Pace, type Player, sharePlayer, thresholdPlayer } from "../../analysis/player.ts";
+import { type Move, type Pace, type Player, sharePlayer, type ThresholdGame, thresholdPlayer } from "../../analysis/player.ts";
 import { policyOf, rulesOf } from "../../analysis/settings.ts";
 import type { Past, Scrape } from "../../analysis/share.ts";
 import { firstWeight } from "../../analysis/steps.ts";
@@ -57,10 +57,7 @@ interface Start {
 function playerOf(method: Method, { samples, rules, from }: Start): Player {
   const atMs = samples.scrapes[from]?.fromMs ?? 0;
   const pace = paceOf(rules.analysis);
-  if (method === "threshold") {
-    const { threshold } = rules.analysis;
-    return thresholdPlayer({ pace, minSuccess: minSuccessOf(rules.analysis), threshold, counting: defaultCounting, atMs });
-  }
+  if (method === "threshold") return thresholdsOf(rules.analysis, { pace, atMs });
   const steps = method === "share, fixed" ? "fixed" : "adaptive";
   const policy = { ...policyOf(rules.analysis, rules), steps } as const;
   const past = pastBefore(samples, from);
@@ -76,6 +73,11 @@ function playerOf(method: Method, { samples, rules, from }: Start): Player {
     scrapeMs: samples.scrapeMs,
     atMs,
   });
+}
+
+function thresholdsOf(analysis: Rules["analysis"], when: Pick<ThresholdGame, "pace" | "atMs">): Player {
+  const { threshold, minRequests = 0 } = analysis;
+  return thresholdPlayer({ ...when, minSuccess: minSuccessOf(analysis), threshold, counting: { ...defaultCounting, minRequests } });
 }
 
 /** Adaptive steps always end; fixed ones of the same Canary need no limit. */

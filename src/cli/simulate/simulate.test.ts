@@ -104,13 +104,18 @@ describe("one service's traffic, split at random", () => {
   test("goes by the rules of a Canary", async () => {
     const manifest = join(dir, "canary.yaml");
     const metrics = "[{ name: request-success-rate, thresholdRange: { min: 95 } }]";
-    const analysis = `{ interval: 30s, stepWeight: 25, maxWeight: 50, metrics: ${metrics} }`;
     const service = "{ port: 80, gatewayRefs: [{ name: public }] }";
-    const spec = `{ targetRef: { kind: Deployment, name: shop }, service: ${service}, analysis: ${analysis} }`;
-    writeFileSync(manifest, `kind: Service\n---\napiVersion: serin.dev/v1beta1\nkind: Canary\nmetadata: { name: shop }\nspec: ${spec}\n`);
-    const said = await simulate({ ...of("sick"), manifest });
+    const replayed = async (more = "") => {
+      const analysis = `{ interval: 30s, stepWeight: 25, maxWeight: 50, metrics: ${metrics}${more} }`;
+      const spec = `{ targetRef: { kind: Deployment, name: shop }, service: ${service}, analysis: ${analysis} }`;
+      const text = `apiVersion: serin.dev/v1beta1\nkind: Canary\nmetadata: { name: shop }\nspec: ${spec}\n`;
+      writeFileSync(manifest, `kind: Service\n---\n${text}`);
+      return simulate({ ...of("sick"), manifest });
+    };
+    const said = await replayed();
     expect(said.output).toContain("with 95 % as the threshold");
     expect(row(said, "20 releases that change nothing", "threshold").slice(3)).toEqual(["100 %", "60 s"]);
+    expect(row(await replayed(", minRequests: 1000000"), "20 releases that fail always", "threshold").slice(0, 4)).toEqual(["0 %", "–", "–", "0 %"]);
   });
 
   test("comes out the same from a file, without a Prometheus, and tells how far it is where somebody looks", async () => {

@@ -1,6 +1,6 @@
 import { checkOf } from "../../analysis/check.ts";
 import type { MetricSample } from "../../analysis/sample.ts";
-import { judge, type Judgement } from "../../analysis/threshold.ts";
+import { defaultCounting, judge, type Judgement } from "../../analysis/threshold.ts";
 import type { CanaryMetric } from "../../api/analysis.ts";
 import type { Canary } from "../../api/canary.ts";
 import { type KindRef, keyOf } from "../../api/object.ts";
@@ -13,6 +13,7 @@ import type { MetricProvider } from "../../metrics/metric-provider.ts";
 import { isBuiltin, type SourceName, sourceFor } from "../../metrics/queries.ts";
 import type { QueryTemplate } from "../../metrics/template.ts";
 import { metricAuth } from "./metric-auth.ts";
+import type { Requests } from "./check-requests.ts";
 import type { CanaryDeps } from "./deps.ts";
 import { routerOf } from "./provider.ts";
 
@@ -26,13 +27,25 @@ export interface MetricDeps extends Pick<CanaryDeps, "informers" | "metricProvid
 }
 type Deps = MetricDeps;
 
+/** What a check is made of. */
+interface Check {
+  readonly due: readonly CanaryMetric[];
+  /** How many requests it rests on; `undefined` where that does not matter. */
+  readonly requests: Promise<Requests | undefined>;
+}
+
 /**
  * Measures these metrics of the canary, and of the primary where the canary fails, and judges them. What cannot be
  * measured is inconclusive, also a template that has gone: nothing but an abort throws.
  */
-export async function runCheck(deps: Deps, canary: Canary, due: readonly CanaryMetric[], signal: AbortSignal): Promise<Judgement> {
-  const samples = await Promise.all(due.map((metric) => sample(deps, canary, metric, signal)));
-  return judge(samples, { failedChecks: canary.status.failedChecks ?? 0, threshold: canary.spec.analysis.threshold });
+export async function runCheck(deps: Deps, canary: Canary, check: Check, signal: AbortSignal): Promise<Judgement> {
+  const { threshold, minRequests = 0 } = canary.spec.analysis;
+  const samples = Promise.all(check.due.map((metric) => sample(deps, canary, metric, signal)));
+  const [measured, requests] = await Promise.all([samples, check.requests]);
+  const state = { failedChecks: canary.status.failedChecks ?? 0, threshold };
+  // A check of which nobody knows how many requests it rests on cannot be scored.
+  if (requests?.kind === "error") return judge(check.due.map((metric) => ({ metric, canary: requests })), state);
+  return judge(measured, { ...state, requests: requests?.value }, { ...defaultCounting, minRequests });
 }
 
 /** Throws StalledError when this metric of a Canary could never be measured: said before a run, not during it. */

@@ -12,6 +12,7 @@ import type { Reconcile } from "../../kube/kube.ts";
 import { createDigests } from "../digests.ts";
 import { withOwnWrites } from "../own-writes.ts";
 import { createObserver, type Observer } from "./ask.ts";
+import { requestsOfCheck } from "./check-requests.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
 import { handOver } from "./failed.ts";
@@ -29,7 +30,8 @@ export function canaryReconciler(given: CanaryDeps): Reconcile {
   const cluster = clusterOf(deps.informers);
   const digests = createDigests(deps);
   const observer = createObserver({ ...deps, digests }, cluster, {
-    check: (canary, due, signal) => runCheck(deps, canary, due, signal),
+    check: (canary, due, signal) =>
+      runCheck(deps, canary, { due, requests: requestsOfCheck({ ...deps, cluster }, canary, due, signal) }, signal),
     shares: (canary, signal) => lookAtShares({ ...deps, cluster }, canary, signal),
   });
   return async (key, signal) => {

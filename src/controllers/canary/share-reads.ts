@@ -1,7 +1,7 @@
 import { beginFollowing, follow, type Start } from "../../analysis/follow.ts";
 import { boundsFor } from "../../analysis/cumulative.ts";
 import { blockMs, historyOf, pastMs } from "../../analysis/past.ts";
-import { type Samples, scrapeSpacing, startReading, windowMs } from "../../analysis/reading.ts";
+import { readSamples, type Samples, scrapeSpacing, startReading, windowMs } from "../../analysis/reading.ts";
 import { policyOf, rulesOf } from "../../analysis/settings.ts";
 import type { ShareRules } from "../../analysis/share.ts";
 import { programSources, type Source, type SourceName, sources, type Subject } from "../../analysis/sources.ts";
@@ -77,6 +77,16 @@ export async function readOn(canary: Canary, stored: Stored, reads: Reads, signa
   const wanted = { subject, rangeMs: windowMs(stored.reading, reads.nowMs), latency: stored.run.boundsMs.length > 0 };
   const samples = await readAll(reads, sources[stored.source], wanted, signal);
   return follow(stored, samples, { subject, rules: shareRules(canary), baseline: canary.spec.analysis.baseline });
+}
+
+/** Requests that the canary got since then, as far as they were scraped. Throws MetricError. */
+export async function canaryRequestsSince(canary: Canary, reads: Reads, fromMs: number, signal: AbortSignal): Promise<number> {
+  const subject = subjectOf(canary);
+  const source = sources[reads.source ?? (await programSource(reads, subject, signal))];
+  const rangeMs = reads.nowMs - fromMs + firstWindowMs;
+  const samples = await readAll(reads, source, { subject, rangeMs, latency: false }, signal);
+  const { scrapes } = readSamples(startReading(fromMs), samples, { source, subject, boundsMs: [] });
+  return scrapes.reduce((sum, { errors }) => sum + errors.canary.requests, 0);
 }
 
 /** What is to be said of a rollout now. `unreadable`: why its metrics could not be read. */

@@ -197,6 +197,21 @@ describe("beside thresholds", () => {
     expect(world.status()).toMatchObject(want);
   });
 
+  test.each<[string, object, { rps: number; unread?: boolean }, object]>([
+    ["that fail roll back", {}, { rps: 1 }, { phase: "Failed", failedChecks: 1 }],
+    ["of fewer requests than minRequests count neither way", { minRequests: 100 }, { rps: 1 }, { phase: "Progressing", failedChecks: 0, canaryWeight: 20 }],
+    ["of as many count", { minRequests: 100 }, { rps: 100 }, { phase: "Failed", failedChecks: 1 }],
+    ["whose requests cannot be counted count neither way", { minRequests: 1 }, { rps: 100, unread: true }, { phase: "Progressing", failedChecks: 0, canaryWeight: 20 }],
+  ])("checks %s", async (_, settings, { unread = false, rps }, want) => {
+    const metrics = [{ name: "request-success-rate", thresholdRange: { min: 101 } }];
+    const world = await startShareWorld({ analysis: { ...byThreshold.analysis, metrics, ...settings } }, { rps });
+    await world.release("shop:2");
+    await world.until(hasTraffic);
+    world.now.unread = unread;
+    await world.pass(5 * 60);
+    expect(world.status()).toMatchObject(want);
+  });
+
   test("are passed at last, but nothing is promoted before minDuration", async () => {
     const world = await startShareWorld({ analysis: { ...byThreshold.analysis, minDuration: "10m" } });
     await world.release("shop:2");

@@ -22,7 +22,9 @@ export type ShareAnswer = { readonly look: ShareLook } & (
   | { readonly past?: undefined; readonly followed: Followed }
 );
 
-type Deps = MetricDeps & { readonly cluster: Pick<Cluster, "find"> };
+/** What reading raw samples needs. */
+export type ShareDeps = MetricDeps & { readonly cluster: Pick<Cluster, "find"> };
+type Deps = ShareDeps;
 
 /** Adaptive steps begin again with this weight, in percent, where nothing better is known. */
 const usualFirstWeight = 5;
@@ -140,7 +142,8 @@ function reported(after: CanaryStatus, { spec }: Canary, { stored, verdict, nowM
   return { ...after, evidence: reportOf(stored, verdict, { acts: methodOf(spec.analysis) === "share", nowMs }) };
 }
 
-async function readsFor(deps: Deps, canary: Canary, signal: AbortSignal): Promise<Reads | undefined> {
+/** Where a Canary's requests are read; `undefined`: its metric server has no raw samples. Throws StalledError where there is none. */
+export async function readsFor(deps: Deps, canary: Canary, signal: AbortSignal): Promise<Reads | undefined> {
   const reader = seriesReaderOf(deps, canary);
   if (!reader) return undefined;
   const { namespace } = canary.metadata;
@@ -172,5 +175,5 @@ export function requireMetricsServer({ metadata, spec }: Canary, defaults: Metri
   const address = spec.metricsServer ?? defaults.metricsServer;
   if (address !== undefined) return address;
   const what = `Canary ${keyOf(metadata)}: spec.metricsServer is not set and the controller has no default`;
-  throw new StalledError("MetricsServerMissing", `${what}; set one of them: the shares of the bad requests are read there`);
+  throw new StalledError("MetricsServerMissing", `${what}; set one of them: the requests of both versions are read there`);
 }

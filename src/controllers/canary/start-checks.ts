@@ -31,14 +31,16 @@ interface Start extends MetricDeps {
 /** What can be known to be wrong with a Canary before it begins anything, in the order in which it is said. */
 export function startChecks(start: Start, canary: Canary): StartCheck[] {
   const { cluster, all, router, inputs, target } = start;
-  const metrics = (canary.spec.analysis.metrics ?? []).map((metric, index): StartCheck => ({
+  const { analysis } = canary.spec;
+  const metrics = (analysis.metrics ?? []).map((metric, index): StartCheck => ({
     field: `spec.analysis.metrics[${index}]`,
     run: (signal) => validateMetric(start, canary, metric, signal),
   }));
+  const countsRequests = methodOf(analysis) === "share" || analysis.minRequests !== undefined;
   const metricsServer: StartCheck = { field: "spec.metricsServer", run: () => void requireMetricsServer(canary, start.defaults) };
   return [
     ...metrics,
-    ...(methodOf(canary.spec.analysis) === "share" ? [metricsServer] : []),
+    ...(countsRequests ? [metricsServer] : []),
     { field: "spec.autoscalerRef", run: () => requireAutoscaler(cluster, canary) },
     { field: "spec.targetRef", run: () => claimTarget(canary, all) },
     { field: "metadata.name", run: () => claimNames(cluster, canary, router, all) },
