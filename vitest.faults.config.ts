@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 /** Faults are made on the one control plane that the process runs in, so one after the other. */
 export default defineConfig({
   test: {
-    include: ["test/faults/*.test.ts"],
+    include: ["test/faults/*.test.ts", "test/e2e/core/leader.test.ts"],
     environment: "node",
     fileParallelism: false,
     maxConcurrency: 1,

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { requestedAt } from "./hooks.ts";
+import { proved, timed } from "../e2e/outcome.ts";
 import { stage } from "../e2e/story.ts";
 import { seen } from "../e2e/sight.ts";
 import { startFaultyProxy, type Trouble } from "./proxy.ts";
-import { controlHere, lasting, proved, rolledBackAndProposed, timed, without } from "./world.ts";
+import { controlHere, lasting, rolledBackAndProposed, without } from "./world.ts";
 
 const here = stage();
 const control = controlHere();

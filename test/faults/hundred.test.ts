@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { deployment, type Files } from "../e2e/manifests.ts";
+import { proved, timed } from "../e2e/outcome.ts";
 import { expectNoneFailed, stage } from "../e2e/story.ts";
 import { seen } from "../e2e/sight.ts";
-import { proved, timed } from "./world.ts";
 
 const here = stage();
 const services = Array.from({ length: 100 }, (_, at) => `s${String(at).padStart(2, "0")}`);

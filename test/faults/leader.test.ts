@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { proved, timed } from "../e2e/outcome.ts";
 import { stage } from "../e2e/story.ts";
-import { promotedUnharmed, proved, timed, underWay } from "./world.ts";
+import { promotedUnharmed, underWay } from "./world.ts";
 
 const here = stage({ name: "one" });
 

@@ -2,14 +2,15 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { layoutOf } from "../../hack/control-plane/layout.ts";
+import { proved, timed } from "../e2e/outcome.ts";
 import { stage } from "../e2e/story.ts";
-import { controlHere, factsHere, lasting, promotedUnharmed, proved, rolledBackAndProposed, timed, twoReleases, underWay, without } from "./world.ts";
+import { controlHere, factsHere, lasting, promotedUnharmed, rolledBackAndProposed, twoReleases, underWay, without } from "./world.ts";
 
 const here = stage();
 const control = controlHere();
 
 test("Prometheus goes down while releases are analysed: both are held, nobody is blamed, and both go on", async (context) => {
-  const { good, bad } = await twoReleases(here, context, "blind");
+  const { good, bad } = await twoReleases(here, context, { name: "blind" });
   await underWay(good);
   const { startedAt } = good.canary("shop");
   let weight: number | undefined;
@@ -37,7 +38,7 @@ test("Prometheus goes down while releases are analysed: both are held, nobody is
 });
 
 test("Prometheus comes back empty: what it never saw counts for nothing", async (context) => {
-  const { good, bad } = await twoReleases(here, context, "empty");
+  const { good, bad } = await twoReleases(here, context, { name: "empty" });
   await underWay(good);
   const { startedAt } = good.canary("shop");
   const folder = layoutOf(factsHere().dir).prometheus;

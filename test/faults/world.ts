@@ -1,29 +1,8 @@
-import { appendFileSync } from "node:fs";
 import { type Control, createControl } from "../../hack/control-plane/control.ts";
 import { type Facts, type PartName, readFacts } from "../../hack/control-plane/facts.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { expectNoneFailed, type Stage, type Team } from "../e2e/story.ts";
 import { seen } from "../e2e/sight.ts";
-
-/** What a scenario has shown: one line of the table in docs/reliability.md. */
-export interface Outcome {
-  readonly fault: string;
-  /** What happens meanwhile. */
-  readonly meanwhile: string;
-  /** How it ends. */
-  readonly after: string;
-  /** From the end of the fault until all is as it should be. */
-  readonly rightAgainMs: number;
-}
-
-/** Where the lines go; without it the suite only tests. */
-const resultsVariable = "SERIN_FAULTS_RESULTS";
-
-/** Keeps a line for docs/reliability.md. Called after the last expectation: a scenario that fails leaves none. */
-export function proved(outcome: Outcome): void {
-  const file = process.env[resultsVariable];
-  if (file !== undefined) appendFileSync(file, `${JSON.stringify(outcome)}\n`);
-}
 
 /** Where everything of the control plane is. Throws outside of one. */
 export function factsHere(): Facts {
@@ -52,18 +31,15 @@ export async function lasting(seconds: number): Promise<void> {
   await systemClock.sleep(seconds * 1_000);
 }
 
-/** Milliseconds that the work took. */
-export async function timed(work: () => Promise<unknown>): Promise<number> {
-  const start = systemClock.nowMs();
-  await work();
-  return systemClock.nowMs() - start;
-}
-
 /** Two teams whose releases are under way: one is fine, the other one answers with errors as soon as it gets requests. */
-export async function twoReleases(here: Stage, test: Parameters<Stage["aTeam"]>[0], name: string): Promise<{ good: Team; bad: Team }> {
+export async function twoReleases(
+  here: Stage,
+  test: Parameters<Stage["aTeam"]>[0],
+  { name, stepWeight = 5 }: { name: string; stepWeight?: number },
+): Promise<{ good: Team; bad: Team }> {
   const [good, bad] = await Promise.all([
-    here.aTeam(test, `${name}-good`, { services: { shop: { replicas: 2 } }, canary: { stepWeight: 5 } }),
-    here.aTeam(test, `${name}-bad`, { canary: { stepWeight: 5 } }),
+    here.aTeam(test, `${name}-good`, { services: { shop: { replicas: 2 } }, canary: { stepWeight } }),
+    here.aTeam(test, `${name}-bad`, { canary: { stepWeight } }),
   ]);
   return { good, bad };
 }

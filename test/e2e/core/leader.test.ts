@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { proved, timed } from "../outcome.ts";
 import { expectNoneFailed, stage } from "../story.ts";
 
 const here = stage({ name: "one", observed: true });
@@ -17,8 +18,10 @@ test("a leader that is frozen longer than its Lease writes nothing when it goes 
   await team.until("a weight of 10", () => (team.canary("shop").canaryWeight ?? 0) >= 10);
   one.freeze();
   const [wrote, weight] = [writesOf(one).length, team.canary("shop").canaryWeight ?? 0];
-  await team.until("the other replica to lead", () => leads(two.logs));
-  await team.until("the run to go on", () => (team.canary("shop").canaryWeight ?? 0) > weight);
+  const rightAgainMs = await timed(async () => {
+    await team.until("the other replica to lead", () => leads(two.logs));
+    await team.until("the run to go on", () => (team.canary("shop").canaryWeight ?? 0) > weight);
+  });
   one.thaw();
   await team.until("the first replica to notice", () => !leads(one.logs));
   await team.promoted("shop", "2");
@@ -26,4 +29,10 @@ test("a leader that is frozen longer than its Lease writes nothing when it goes 
 
   expect(writesOf(one).slice(wrote)).toEqual([]);
   expectNoneFailed(team.users("shop"));
+  proved({
+    fault: "leader frozen for longer than its Lease, then continued",
+    meanwhile: "the weight stands until the Lease is out",
+    after: "the replica leads and promotes; the frozen one has written nothing",
+    rightAgainMs,
+  });
 });
