@@ -30,7 +30,7 @@ function main(filters: readonly string[]): number {
   }
 }
 
-/** Writes what was proved into the page: of a whole run that alone, and a fault that failed has no row. A run of some leaves the others' rows. */
+/** Writes what was proved into the page: of a whole run nothing else. A run of some faults leaves the rows of the others as they are. */
 function record(results: string, { whole }: { whole: boolean }): void {
   const proved = results.trim().split("\n").map((line) => JSON.parse(line) as Outcome);
   const text = readFileSync(page, "utf8");
