@@ -33,7 +33,8 @@ async function startCluster(context: TestContext): Promise<string> {
     rmSync(dir, { recursive: true });
   });
   const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } };
-  for (const object of [crdOf(canary), namespace, parse(example) as KubeObject]) await kube.apply(object, { fieldManager: "reader" }, signal);
+  const objects = [crdOf(canary), namespace, parse(example) as KubeObject];
+  for (const object of objects) await kube.apply(object, { fieldManager: "reader" }, signal);
   writeFileSync(join(dir, "kubeconfig"), api.kubeconfig());
   return join(dir, "kubeconfig");
 }
@@ -43,8 +44,10 @@ async function startPrometheus(context: TestContext): Promise<string> {
   const [hours, untilMs] = [6, Date.now()];
   const db = createTsdb({ retentionMs: 24 * 3_600_000, maxSeries: 10 });
   for (let [timeMs, requests] = [untilMs - hours * 3_600_000, 0]; timeMs <= untilMs; timeMs += 60_000, requests += 3_000)
-    for (const [code, part] of [["200", 0.999], ["503", 0.001]] as const)
-      db.append(new Map(Object.entries({ __name__: "http_requests_total", instance: "one", service: "shop", code })), { timeMs, value: part * requests });
+    for (const [code, part] of [["200", 0.999], ["503", 0.001]] as const) {
+      const labels = { __name__: "http_requests_total", instance: "one", service: "shop", code };
+      db.append(new Map(Object.entries(labels)), { timeMs, value: part * requests });
+    }
   const server = queryApi(db, () => untilMs);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -58,7 +61,7 @@ async function startPrometheus(context: TestContext): Promise<string> {
 /** What a command of the page is to say, by its first word. */
 const said: Readonly<Record<string, RegExp>> = {
   explain: /^Canary shop\/checkout: Initializing\nJudged by share, adaptive steps\./,
-  simulate: /^50 requests a second, 0\.1 % failed.*100 releases that change nothing.*100 releases that fail five times as often.*100 releases that fail always/ms,
+  simulate: /^50 requests a second, 0\.1 % failed.*100 releases that change nothing.*fail five times as often.*fail always/ms,
 };
 
 test.for(lines)("whoever reads of verdicts can do as it says: %s", { timeout: 60_000 }, async (line, context) => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, type TestContext } from "vitest";
 import { restore, type Stored } from "../../../src/analysis/stored.ts";
 import type { CanaryStatus } from "../../../src/api/canary.ts";
 import { startFaultyProxy } from "../../faults/proxy.ts";
@@ -20,6 +20,23 @@ async function usersGoOn(team: Team): Promise<void> {
   const answered = (): number => team.users("shop").snapshot().answered;
   const before = answered();
   await team.until("users to go on", () => answered() > before + 80);
+}
+
+interface Seen {
+  readonly reason: string;
+  readonly canary: number;
+  readonly stable: number;
+}
+
+/** All that the evidence of a team's Canary says from now on, in the order in which it was written. */
+function trailOf(context: TestContext, team: Team): readonly Seen[] {
+  const trail: Seen[] = [];
+  const stop = team.place.informers.of(seen.canary).onChange(({ after }) => {
+    const status = after?.metadata.namespace === team.namespace ? team.canary("shop") : {};
+    if (status.evidence) trail.push({ reason: status.evidence.reason, canary: counted(status), stable: counted(status, "stable") });
+  });
+  context.onTestFinished(stop);
+  return trail;
 }
 
 /** What a restarted controller would go on from. */
@@ -87,6 +104,7 @@ describe("a release that is judged by its share of the bad requests", () => {
     const [good, bad] = await Promise.all([here.aTeam(context, "share-blind", behind), here.aTeam(context, "share-blind-bad", behind)]);
     await good.releases("shop", "2");
     await good.until("the first evidence", () => counted(good.canary("shop")) > 0);
+    const trail = trailOf(context, good);
     prometheus.trouble("gone");
     await bad.releases("shop", "bad");
     await good.until("the run to say that nothing can be read", () => good.canary("shop").evidence?.reason === "MetricsUnreadable");
@@ -99,8 +117,12 @@ describe("a release that is judged by its share of the bad requests", () => {
     expect([good.revert("shop"), bad.revert("shop"), await good.pulls(), await bad.pulls()]).toEqual([undefined, undefined, [], []]);
 
     const meanwhile = answersBy(good, "2");
+    // So that it has been scraped.
+    await usersGoOn(good);
+    const whileBlind = trail.length;
     prometheus.trouble(undefined);
-    await good.until("what was answered meanwhile to be counted", () => counted(good.canary("shop")) >= meanwhile);
+    const back = await good.until("the run to be seen again", () => trail.slice(whileBlind).find(({ reason }) => reason !== "MetricsUnreadable"));
+    expect(back.canary).toBeGreaterThanOrEqual(meanwhile);
     await good.promoted("shop", "2");
     expect(good.canary("shop")).toMatchObject({ startedAt, evidence: { reason: "GoodEnough" } });
     expectNoneFailed(good.users("shop"));
@@ -109,17 +131,12 @@ describe("a release that is judged by its share of the bad requests", () => {
 
   test("comes to its verdict through kill -9: what was counted is neither lost nor counted twice", async (context) => {
     const [good, bad] = await Promise.all([here.aTeam(context, "share-killed", options), here.aTeam(context, "share-killed-bad", options)]);
-    const trail: { canary: number; stable: number }[] = [];
-    const stop = here.place.informers.of(seen.canary).onChange(() => {
-      const status = good.canary("shop");
-      if (status.evidence) trail.push({ canary: counted(status), stable: counted(status, "stable") });
-    });
-    context.onTestFinished(stop);
     await good.releases("shop", "2");
     await good.until("the first evidence", () => counted(good.canary("shop")) > 0);
     await bad.releases("shop", "poor");
     await bad.until("the bad release to get traffic", () => (bad.canary("shop").canaryWeight ?? 0) > 0);
 
+    const trail = trailOf(context, good);
     const { startedAt } = good.canary("shop");
     const isUnderWay = () => good.canary("shop").phase === "Progressing";
     let kills = 0;
@@ -129,15 +146,21 @@ describe("a release that is judged by its share of the bad requests", () => {
       await usersGoOn(good);
       expect(good.canary("shop")).toEqual(dead);
       const [meanwhile, failed] = [answersBy(good, "2"), answersBy(bad, "poor")];
+      await usersGoOn(good);
+      const whileDead = trail.length;
       await here.controller.restart();
-      await good.until("what was answered meanwhile to be counted", () => counted(good.canary("shop")) >= meanwhile);
+      const back = await good.until("the run to be seen again", () => trail.slice(whileDead).find(({ canary }) => canary > counted(dead)));
+      expect(back.canary).toBeGreaterThanOrEqual(meanwhile);
       await bad.until("and the bad answers too", () => counted(bad.canary("shop")) >= failed || bad.canary("shop").phase === "Failed");
     }
     expect(kills).toBe(2);
 
     await good.promoted("shop", "2");
     expect(good.canary("shop")).toMatchObject({ startedAt, evidence: { verdict: "pass", reason: "GoodEnough" } });
-    for (const side of ["canary", "stable"] as const) expect(trail.map((each) => each[side])).toEqual(trail.map((each) => each[side]).toSorted((a, b) => a - b));
+    for (const side of ["canary", "stable"] as const) {
+      const numbers = trail.map((each) => each[side]);
+      expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    }
     expect(counted(good.canary("shop"))).toBeLessThanOrEqual(answersBy(good, "2"));
     expectNoneFailed(good.users("shop"));
     await proposed(bad);
