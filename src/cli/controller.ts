@@ -64,10 +64,12 @@ export async function startController(options: ControllerOptions): Promise<Runni
   });
   const canWrite = () => elector.canWrite();
   const kube = createKube(connection, { canWrite, observer });
-  const hookTargets = createHookTargets(elections);
-  const server = await serve(options, { kube: elections, hookTargets, metrics, health: healthOf(elector, metrics, options.signal) });
+  // Not with the connections that renew the Lease: anybody may send webhooks.
+  const hooks = createKube(connection, { observer });
+  const hookTargets = createHookTargets(hooks, systemClock);
+  const server = await serve(options, { kube: hooks, hookTargets, metrics, health: healthOf(elector, metrics, options.signal) });
   const working = { ...options, kube, canWrite, metrics, hookTargets };
-  return { port: server.port, ended: runElected(working, { elector, closables: [server, kube, elections] }) };
+  return { port: server.port, ended: runElected(working, { elector, closables: [server, kube, hooks, elections] }) };
 }
 
 async function runElected(

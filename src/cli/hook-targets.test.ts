@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { apiVersion } from "../api/meta.ts";
 import type { KubeObject, ObjectRef } from "../api/object.ts";
 import type { Informer, Informers } from "../kube/kube.ts";
+import { manualClock } from "../../test/fakes/manual-clock.ts";
 import { createHookTargets } from "./hook-targets.ts";
 
 const metadata = { namespace: "shop", name: "apps" };
@@ -19,17 +20,22 @@ const secretOf = (token: string): KubeObject => ({
 });
 
 /** With an API server of two objects, and copies of them in which the token may be another one. */
-function start({ copied = "old", synced = true }: { copied?: string; synced?: boolean } = {}) {
+function start({ copied = "old", synced = true, answers = Promise.resolve() }: { copied?: string; synced?: boolean; answers?: Promise<void> } = {}) {
   const asked: string[] = [];
-  const targets = createHookTargets({
-    find: async ({ kind, name }: ObjectRef) => {
-      asked.push(`${kind}/${name}`);
-      return { GitRepository: repository, Secret: secretOf("now") }[kind];
-    },
-  });
+  const clock = manualClock();
+  const find = async ({ kind, name }: ObjectRef) => {
+    asked.push(`${kind}/${name}`);
+    await answers;
+    return [repository, secretOf("now")].find((object) => object.kind === kind && object.metadata.name === name);
+  };
+  const targets = createHookTargets({ find }, clock);
+  const tokenOf = async (name: string): Promise<string | undefined> => {
+    const target = await targets.find("shop", name);
+    return target === "busy" ? target : target?.token;
+  };
   const copies: Record<string, KubeObject> = { GitRepository: repository, Secret: secretOf(copied) };
   const informers = { of: ({ kind }) => ({ synced, find: () => copies[kind] }) as unknown as Informer } as Informers;
-  return { targets, asked, informers };
+  return { targets, tokenOf, clock, asked, informers };
 }
 
 test("a replica that waits asks the API server each time", async () => {
@@ -39,18 +45,36 @@ test("a replica that waits asks the API server each time", async () => {
 });
 
 test("the leader asks once and then reads its own copies, until it leads no more", async () => {
-  const { targets, asked, informers } = start();
+  const { targets, tokenOf, asked, informers } = start();
   const leading = new AbortController();
   targets.follow(informers, leading.signal);
-  expect([await targets.find("shop", "apps"), await targets.find("shop", "apps")].map((target) => target?.token)).toEqual(["now", "old"]);
+  expect([await tokenOf("apps"), await tokenOf("apps")]).toEqual(["now", "old"]);
   expect(asked).toEqual(["GitRepository/apps", "Secret/hook"]);
   leading.abort();
-  expect((await targets.find("shop", "apps"))?.token).toBe("now");
+  expect(await tokenOf("apps")).toBe("now");
 });
 
 test("copies that are not filled yet are not read", async () => {
-  const { targets, informers } = start({ synced: false });
+  const { targets, tokenOf, informers } = start({ synced: false });
   targets.follow(informers, new AbortController().signal);
   await targets.find("shop", "apps");
-  expect((await targets.find("shop", "apps"))?.token).toBe("now");
+  expect(await tokenOf("apps")).toBe("now");
+});
+
+test("a name that takes no webhooks is asked for once in two seconds", async () => {
+  const { tokenOf, clock, asked } = start();
+  for (let times = 0; times < 3; times++) expect(await tokenOf("guessed")).toBeUndefined();
+  expect(asked).toEqual(["GitRepository/guessed"]);
+  clock.jump(2_000);
+  expect([await tokenOf("guessed"), asked.length]).toEqual([undefined, 2]);
+});
+
+test("no more than eight are looked up at once", async () => {
+  const { promise: answers, resolve: answer } = Promise.withResolvers<void>();
+  const { tokenOf, asked } = start({ answers });
+  const eight = Array.from({ length: 8 }, (_, index) => tokenOf(`guessed-${index}`));
+  expect([await tokenOf("apps"), asked.length]).toEqual(["busy", 8]);
+  answer();
+  await Promise.all(eight);
+  expect(await tokenOf("apps")).toBe("now");
 });

@@ -3,42 +3,61 @@ import { apiVersion, parseObject } from "../api/meta.ts";
 import { keyOf, type ObjectRef } from "../api/object.ts";
 import { findSecret } from "../controllers/secrets.ts";
 import type { Informers, Kube } from "../kube/kube.ts";
+import type { Clock } from "../lib/clock.ts";
+import { createLru } from "../lib/lru.ts";
 import type { HookTarget } from "../server/hooks.ts";
 
 /** The webhooks of GitRepositories. */
 export interface HookTargets {
-  /** `undefined`: there is no such object, or it takes no webhooks. */
-  find(namespace: string, name: string): Promise<HookTarget | undefined>;
+  /** `undefined`: there is no such object, or it takes no webhooks. `busy`: as many others as allowed are being looked up. */
+  find(namespace: string, name: string): Promise<HookTarget | "busy" | undefined>;
   /** From now on this replica leads and has copies of all objects: until the signal aborts they are looked at first. */
   follow(informers: Informers, signal: AbortSignal): void;
 }
 
 const readMs = 10_000;
+/** Whoever knows no token can still have names looked up: that must not take the API server from those who work. */
+const maxLookups = 8;
+const unknownMs = 2_000;
+const maxUnknown = 1_000;
 
 /**
  * Reads by requests on a replica that only waits. The leader reads what it has found before from its own copies, so that a
  * push costs no requests for looking up whose it is.
  */
-export function createHookTargets(kube: Pick<Kube, "find">): HookTargets {
+export function createHookTargets(kube: Pick<Kube, "find">, clock: Clock): HookTargets {
   let copies: Informers | undefined;
+  let lookups = 0;
   const found = new Set<string>();
+  const unknownUntilMs = createLru<number>(maxUnknown);
   const find = async (ref: ObjectRef, signal: AbortSignal) => {
     const informer = copies?.of({ apiVersion: ref.apiVersion, kind: ref.kind });
     return (informer?.synced ? informer.find(keyOf(ref)) : undefined) ?? (await kube.find(ref, signal));
   };
+  const lookUp = async (ref: ObjectRef, signal: AbortSignal): Promise<HookTarget | undefined> => {
+    // The first time by request: a copy may not have what was made a moment ago.
+    const read = found.has(keyOf(ref)) ? find : kube.find.bind(kube);
+    const repository = await read(ref, signal);
+    const parsed = repository && parseObject(gitRepository, repository);
+    if (!parsed?.ok || !parsed.value.spec.webhook) return undefined;
+    found.add(keyOf(ref));
+    const { webhook, suspend } = parsed.value.spec;
+    const secret = await findSecret({ find: read }, { namespace: ref.namespace, name: webhook.secretRef.name }, signal);
+    return { token: secret?.("token") ?? "", suspended: suspend };
+  };
   return {
     find: async (namespace, name) => {
-      const signal = AbortSignal.timeout(readMs);
       const ref = { apiVersion, kind: "GitRepository", namespace, name };
-      // The first time by request: a copy may not have what was made a moment ago.
-      const read = found.has(keyOf(ref)) ? find : kube.find.bind(kube);
-      const repository = await read(ref, signal);
-      const parsed = repository && parseObject(gitRepository, repository);
-      if (!parsed?.ok || !parsed.value.spec.webhook) return undefined;
-      found.add(keyOf(ref));
-      const { webhook, suspend } = parsed.value.spec;
-      const secret = await findSecret({ find: read }, { namespace, name: webhook.secretRef.name }, signal);
-      return { token: secret?.("token") ?? "", suspended: suspend };
+      if (clock.elapsedMs() < (unknownUntilMs.get(keyOf(ref)) ?? 0)) return undefined;
+      if (lookups >= maxLookups) return "busy";
+      lookups += 1;
+      try {
+        const target = await lookUp(ref, AbortSignal.timeout(readMs));
+        if (!target) unknownUntilMs.set(keyOf(ref), clock.elapsedMs() + unknownMs);
+        return target;
+      } finally {
+        lookups -= 1;
+      }
     },
     follow: (informers, signal) => {
       copies = informers;

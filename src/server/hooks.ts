@@ -15,8 +15,8 @@ export interface HookTarget {
 
 /** What the receiver needs from the rest of the program. */
 export interface HookOptions {
-  /** The webhook of one GitRepository; `undefined`: there is no such object, or it takes no webhooks. */
-  find(namespace: string, name: string): Promise<HookTarget | undefined>;
+  /** The webhook of one GitRepository; `undefined`: there is no such object, or it takes no webhooks. `busy`: ask again later. */
+  find(namespace: string, name: string): Promise<HookTarget | "busy" | undefined>;
   /** Asks for a fetch now: annotates the GitRepository with `serin.dev/requestedAt`. Any replica may do that. */
   request(namespace: string, name: string, at: string): Promise<void>;
   readonly nowMs: () => number;
@@ -64,18 +64,34 @@ interface Received {
   readonly claim: HookClaim | undefined;
 }
 
-async function receive(options: HookOptions, { request, path, claim }: Received): Promise<Answer> {
-  const [, namespace, name] = /^\/hooks\/([a-z0-9.-]{1,253})\/([a-z0-9.-]{1,253})$/.exec(path) ?? [];
-  if (!namespace || !name) return { status: 404, text: "write it like /hooks/<namespace>/<name of the GitRepository>" };
-  if (request.method !== "POST") return { status: 405, text: "only POST", headers: { allow: "POST" } };
+async function receive(options: HookOptions, received: Received): Promise<Answer> {
+  const addressed = addressOf(received);
+  if ("status" in addressed) return addressed;
+  const { namespace, name, claim } = addressed;
   const target = await options.find(namespace, name);
+  if (target === "busy") return { status: 503, text: "too many webhooks at once; send it again", headers: { "retry-after": "1" } };
   if (!target) return { status: 404, text: "no GitRepository of this name takes webhooks (spec.webhook)" };
-  const refusal = whyClosed(target) ?? (await whyRefused(request, claim, target.token));
+  const refusal = whyClosed(target) ?? (await whyRefused(received.request, claim, target.token));
   if (refusal) return refusal;
-  if (!claim || !isTrigger(claim)) return { status: 200, text: "nothing to do for this event" };
+  if (!isTrigger(claim)) return { status: 200, text: "nothing to do for this event" };
   await options.request(namespace, name, new Date(options.nowMs()).toISOString());
   options.log.info({ gitRepository: `${namespace}/${name}`, provider: claim.provider, event: claim.event }, "webhook received");
   return { status: 200, text: "asked for a fetch" };
+}
+
+interface Address {
+  readonly namespace: string;
+  readonly name: string;
+  readonly claim: HookClaim;
+}
+
+/** Whom it is for, or why it is refused. Anybody can send requests: one that claims no signature must cost no lookup. */
+function addressOf({ request, path, claim }: Received): Address | Answer {
+  const [, namespace, name] = /^\/hooks\/([a-z0-9.-]{1,253})\/([a-z0-9.-]{1,253})$/.exec(path) ?? [];
+  if (!namespace || !name) return { status: 404, text: "write it like /hooks/<namespace>/<name of the GitRepository>" };
+  if (request.method !== "POST") return { status: 405, text: "only POST", headers: { allow: "POST" } };
+  if (!claim) return { status: 400, text: "no signature: X-Hub-Signature-256, X-Gitea-Signature, X-Gitlab-Token or X-Signature" };
+  return { namespace, name, claim };
 }
 
 function whyClosed({ suspended, token }: HookTarget): Answer | undefined {
@@ -83,10 +99,9 @@ function whyClosed({ suspended, token }: HookTarget): Answer | undefined {
   return token === "" ? { status: 503, text: "the Secret of spec.webhook.secretRef has no token" } : undefined;
 }
 
-async function whyRefused(request: IncomingMessage, claim: HookClaim | undefined, token: string): Promise<Answer | undefined> {
+async function whyRefused(request: IncomingMessage, claim: HookClaim, token: string): Promise<Answer | undefined> {
   const body = await bodyOf(request, maxBodyBytes);
   if (!body) return { status: 413, text: `more than ${maxBodyBytes} bytes`, headers: { connection: "close" } };
-  if (!claim) return { status: 400, text: "no signature: X-Hub-Signature-256, X-Gitea-Signature, X-Gitlab-Token or X-Signature" };
   return claim.isSigned(body, token) ? undefined : { status: 400, text: "the signature does not fit the token" };
 }
 

@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 interface Setup {
-  readonly target?: HookTarget | undefined;
+  readonly target?: HookTarget | "busy" | undefined;
   readonly request?: HookOptions["request"];
   readonly notReady?: string;
   readonly unhealthy?: string;
@@ -28,10 +28,14 @@ interface Setup {
 
 async function start(setup: Setup = {}) {
   const asked: string[] = [];
+  const found: string[] = [];
   const target = "target" in setup ? setup.target : { token, suspended: false };
   const registry = new Registry();
   const hooks = hookReceiver({
-    find: async (namespace, name) => (`${namespace}/${name}` === "shop/fleet" ? target : undefined),
+    find: async (namespace, name) => {
+      found.push(`${namespace}/${name}`);
+      return `${namespace}/${name}` === "shop/fleet" ? target : undefined;
+    },
     request: setup.request ?? (async (namespace, name, at) => void asked.push(`${namespace}/${name} ${at}`)),
     nowMs: () => Date.UTC(2026, 0, 2, 3, 4, 5),
     log: silentLogger,
@@ -39,7 +43,7 @@ async function start(setup: Setup = {}) {
   });
   const health = { unhealthy: () => setup.unhealthy, notReady: () => setup.notReady };
   running = await startServer({ port: 0, host: "127.0.0.1", hooks, health, registry, log: silentLogger });
-  return { asked, url: `http://127.0.0.1:${running.port}` };
+  return { asked, found, url: `http://127.0.0.1:${running.port}` };
 }
 
 type Sent = { headers: Record<string, string>; body?: string | Buffer; path?: string; method?: "POST" | "GET" | "PUT" };
@@ -84,9 +88,16 @@ test.each<[string, Sent, number, boolean]>([
   expect(asked).toEqual(asks ? ["shop/fleet 2026-01-02T03:04:05.000Z"] : []);
 });
 
-test.each<[string, HookTarget | undefined, number, RegExp]>([
+test("what claims no signature is refused before anything is looked up", async () => {
+  const { url, found } = await start();
+  expect(await send(url, { headers: { "x-github-event": "push" } })).toMatchObject({ status: 400, text: expect.stringMatching(/no signature/) });
+  expect(found).toEqual([]);
+});
+
+test.each<[string, HookTarget | "busy" | undefined, number, RegExp]>([
   ["a repository without a webhook is not found", undefined, 404, /spec\.webhook/],
   ["a suspended repository is not available", { token, suspended: true }, 503, /suspended/],
+  ["too many at once are to be sent again", "busy", 503, /send it again/],
   ["an empty token opens nothing to those who sign with it", { token: "", suspended: false }, 503, /has no token/],
 ])("%s", async (_, target, status, text) => {
   const { url, asked } = await start({ target });
