@@ -118,6 +118,7 @@ export function observeScrape(run: RunState, scrape: Scrape, rules: ShareRules):
 /** The canary gets another weight from now on: the evidence gets one more copy that looks only ahead. */
 export function takeStep(run: RunState, { weight, atMs }: { weight: number; atMs: number }): void {
   restartShare(run.share);
+  if (currentStep(run).weight === 0) run.lastRequestMs = atMs;
   run.steps.push(stepRecord(currentStep(run).number + 1, { weight, atMs, logEvidence: logEvidence(run.share) }));
   if (run.steps.length > maxSteps) run.steps.shift();
   run.scrapesInStep = 0;
@@ -129,12 +130,12 @@ function endSilence(run: RunState): void {
   run.missedRequests = 0;
 }
 
-/** Scrapes without a request that are still taken for chance. */
-const patience = 3;
+/** Scrapes of the canary without a request that are still taken for chance. */
+const silencePatience = 3;
 /** Requests that would have come by chance in 95 of 100 cases. */
 const surprising = 3;
 
 /** Whether the canary gets no traffic: silent for three scrapes, in which requests were due or stable had none either. */
 export function isSilent({ silentScrapes, missedRequests }: RunState): boolean {
-  return silentScrapes >= patience && (missedRequests >= surprising || missedRequests === 0);
+  return silentScrapes >= silencePatience && (missedRequests >= surprising || missedRequests === 0);
 }

@@ -6,7 +6,7 @@ import type { Canary, CanaryStatus } from "../../api/canary.ts";
 import { keyOf } from "../../api/object.ts";
 import type { ShareStatus } from "../../api/share-evidence.ts";
 import type { ShareLook, ShareSays } from "../../canary/share-look.ts";
-import { judged } from "../../canary/steps.ts";
+import { counted, judged } from "../../canary/steps.ts";
 import { StalledError } from "../../lib/errors.ts";
 import { isRecord } from "../../lib/json.ts";
 import type { SeriesReader } from "../../lib/series.ts";
@@ -134,7 +134,7 @@ function unread(after: CanaryStatus, evidence: ShareStatus, { canary, nowMs }: M
 /** The rollout with the weight that stands from now on; the very same where that is the one before. */
 function afterMove(stored: Stored, after: CanaryStatus, { canary, nowMs }: Pick<Moment, "canary" | "nowMs">): Stored {
   const { canaryWeight: weight = 0 } = after;
-  const moved = judged.has(after.phase) && weight !== (canary.status.canaryWeight ?? 0);
+  const moved = counted.has(after.phase) && weight !== (canary.status.canaryWeight ?? 0);
   return moved ? stepped(stored, { weight, atMs: nowMs }) : stored;
 }
 
