@@ -79,6 +79,8 @@ export interface ShareState {
   /** One stream for each bound of latency; none where latency is not known. */
   readonly slow: Stream[];
   readonly guard: Guard;
+  /** What stable had in those scrapes in which the guard bet and the canary failed. */
+  readonly besideGuard: Tally;
   /** The canary gets more, and less, than its weight. */
   readonly split: { readonly more: Stream; readonly less: Stream };
   /** Since the rollout began. */
@@ -102,6 +104,7 @@ export function newShare(past: Past, { bounds, atMs }: { bounds: number; atMs: n
     errors: newStream(),
     slow: Array.from({ length: bounds }, newStream),
     guard: newGuard(),
+    besideGuard: { requests: 0, bad: 0 },
     split: { more: newSingleStream(), less: newSingleStream() },
     canary: { requests: 0, bad: 0 },
     stable: { requests: 0, bad: 0 },
@@ -134,8 +137,10 @@ export function addScrape(state: ShareState, scrape: Scrape, rules: ShareRules):
   const limit = guardLimit(state, rules);
   remember(state, scrape);
   state.stableAnomalous = isStableAnomalous(state, { now: stable, rules });
-  if (!state.stableAnomalous)
+  if (!state.stableAnomalous) {
     addToGuard(state.guard, canary, { limit: warm ? Math.max(limit, warmupLimit) : limit, dispersion: state.past.dispersion });
+    if (canary.bad > 0) add(state.besideGuard, stable);
+  }
   add(state.canary, canary);
   add(state.stable, stable);
   if (scrape.weight !== undefined) addSplit(state, scrape.errors, scrape.weight);

@@ -13,6 +13,8 @@ const share = z.object({
   errors: stream,
   slow: z.array(stream).max(3),
   guard: z.array(z.number()).length(8),
+  // Runs that an earlier version began do not have it: of them nothing is known.
+  besideGuard: tally.default({ requests: 0, bad: 0 }),
   split: z.object({ more: stream, less: stream }),
   canary: tally,
   stable: tally,

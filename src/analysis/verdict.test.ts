@@ -54,9 +54,23 @@ const failed: Partial<Outcome> = { verdict: "fail", rollBack: true, propose: fal
 const promoted: Partial<Outcome> = { verdict: "inconclusive", rollBack: false, next: { do: "promote" } };
 const minutes = (count: number) => count * 60_000;
 
+/** A run whose canary lost its traffic for ten minutes, and has been given some again for so many scrapes: none came. */
+function back(scrapes: number): RunState {
+  const run = aRun({ scrapes: times(6, good) });
+  takeStep(run, { weight: 0, atMs: run.share.throughMs });
+  feed(run, times(40, silent));
+  takeStep(run, { weight: 10, atMs: run.share.throughMs });
+  feed(run, times(scrapes, silent));
+  return run;
+}
+
 describe("what follows", () => {
   test.each<[string, RunState, When, Partial<Outcome>]>([
     ["evidence: rolled back, and proposed", aRun({ scrapes: [...times(5, good), [150, 15, 1_350, 1]] }), {}, { verdict: "fail", reason: "EvidenceAgainst", rollBack: true, propose: true }],
+    ["total failure while stable does well: rolled back, and proposed", aRun({ weight: 50, scrapes: [...times(5, [0, 0, 1, 0]), [3, 3, 1, 0]] }), {}, { verdict: "fail", reason: "EvidenceAgainst", propose: true }],
+    ["an outage that stable shares, seen in one request of it: rolled back, not proposed", aRun({ weight: 50, scrapes: [...times(5, [0, 0, 1, 0]), [3, 3, 1, 1]] }), {}, { ...failed, reason: "EvidenceAgainst" }],
+    ["an outage in which stable had no request: rolled back, not proposed", aRun({ weight: 50, scrapes: [...times(20, [1, 0, 1, 0]), [8, 8, 0, 0]] }), {}, { ...failed, reason: "EvidenceAgainst" }],
+    ["an outage that stable shares, where its past is not known: rolled back, not proposed", aRun({ past: noPast, weight: 50, scrapes: [[6, 6, 1, 1]] }), {}, { ...failed, reason: "EvidenceAgainst" }],
     ["evidence that came and went: rolled back all the same", aRun({ scrapes: [[150, 150, 1_350, 1], ...times(20, good)] }), {}, { verdict: "fail", reason: "EvidenceAgainst", rollBack: true }],
     ["total failure with nothing to compare: rolled back, not proposed", aRun({ past: noPast, weight: 100, scrapes: [[50, 50, 0, 0]] }), {}, { ...failed, reason: "EvidenceAgainst" }],
     ["total failure of both: held up by nothing but time", aRun({ scrapes: [[150, 150, 1_350, 1_350]] }), {}, { ...hold, reason: "WarmingUp", next: { do: "stay", why: "warmup" } }],
@@ -74,6 +88,8 @@ describe("what follows", () => {
     ["no traffic for five minutes, where that fails", aRun({ scrapes: times(20, nobody) }), { policy: { onNoData: "fail" } }, { ...failed, reason: "NoTraffic" }],
     ["no traffic for less", aRun({ scrapes: times(19, nobody) }), { policy: { onNoData: "fail" } }, { ...hold, reason: "NoTraffic" }],
     ["no traffic for five minutes, where that promotes", aRun({ scrapes: times(20, nobody) }), { policy: { onNoData: "promote" } }, { ...promoted, reason: "NoTraffic" }],
+    ["no traffic for longer, but none was set: what it gets now is waited for", back(3), { policy: { onNoData: "fail" } }, { ...hold, reason: "NoTraffic" }],
+    ["no traffic for five minutes since it was set again, where that fails", back(20), { policy: { onNoData: "fail" } }, { ...failed, reason: "NoTraffic" }],
     ["less traffic than was set", aRun({ scrapes: times(8, [30, 0, 1_470, 1]) }), {}, { ...hold, reason: "TrafficNotSplit" }],
     ["time is up", aRun({ scrapes: times(80, [1, 0, 9, 0]) }), {}, { ...promoted, reason: "TimeIsUp" }],
     ["time is up, where that holds", aRun({ scrapes: times(80, [1, 0, 9, 0]) }), { policy: { onInconclusive: "hold" } }, { ...hold, reason: "TimeIsUp" }],

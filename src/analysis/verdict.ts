@@ -2,7 +2,16 @@ import { type Numbers, numbersOf } from "./numbers.ts";
 import { isSilent, type RunState } from "./run.ts";
 import type { Verdict } from "./sample.ts";
 import { sentenceOf } from "./sentences.ts";
-import { rollbackLevel, type ShareRules, splitMismatch } from "./share.ts";
+import {
+  guardLimit,
+  logEvidence,
+  logParts,
+  rollbackLevel,
+  type ShareRules,
+  type ShareState,
+  splitMismatch,
+  warmupLimit,
+} from "./share.ts";
 import { type Next, nextAdaptive, nextFixed, type StepRules } from "./steps.ts";
 
 /** What a user may set beside the {@link ShareRules}. Defaults: {@link defaultPolicy}. */
@@ -95,19 +104,28 @@ export function decideShare(run: RunState, input: JudgeInput): Outcome {
 
 function against(run: RunState, { rules }: JudgeInput): Outcome | undefined {
   if (run.peak < rollbackLevel(rules)) return undefined;
-  // The guard alone says that the canary is bad, not that stable is better.
-  const propose = run.share.stable.requests > 0;
-  return { verdict: "fail", reason: "EvidenceAgainst", rollBack: true, propose, next: stay };
+  return { verdict: "fail", reason: "EvidenceAgainst", rollBack: true, propose: isToBlame(run.share, rules), next: stay };
+}
+
+/**
+ * Whether it is the release's fault, and not an outage that both share (design rule 3). Where errors or slowness beside stable's
+ * speak, stable did better. The guard alone says that the canary is bad: there stable must have passed in the very same scrapes.
+ */
+function isToBlame(share: ShareState, rules: ShareRules): boolean {
+  const { errors, guard, slow } = logParts(share);
+  if (Math.max(errors, slow) > guard && logEvidence(share) >= rollbackLevel(rules)) return true;
+  const { requests, bad } = share.besideGuard;
+  return requests > 0 && bad <= Math.min(guardLimit(share, rules), warmupLimit) * requests;
 }
 
 const stay: Next = { do: "stay", why: "evidence" };
-/** Scrapes without any sample that are still taken for chance. */
-const patience = 3;
+/** Times of a scrape without any sample that are still taken for chance. */
+const blindPatience = 3;
 
 function unseen(run: RunState, input: JudgeInput): Outcome | undefined {
   const { policy, moment } = input;
   const blindMs = moment.nowMs - run.share.throughMs;
-  if (moment.unreadable !== undefined || blindMs > patience * moment.scrapeMs)
+  if (moment.unreadable !== undefined || blindMs > blindPatience * moment.scrapeMs)
     return ended("MetricsUnreadable", blindMs >= policy.blindTimeoutMs ? policy.onBlind : "hold");
   if (isSilent(run)) {
     const overdue = moment.nowMs - run.lastRequestMs >= policy.noDataTimeoutMs;
