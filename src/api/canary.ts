@@ -166,6 +166,7 @@ const status = z.object({
         revert: z.string().describe("Name of the Revert."),
         fields: z.array(causeField),
         revision: z.string().optional().describe("Identity of the revision that failed with them; once it is promoted after all, nothing is refused any more."),
+        tries: z.int32().optional().describe("How often that revision has failed; missing: once. Each try spends half of the alpha that the one before did."),
         declined: z.boolean().optional().describe("A person declined the Revert: the values may be tried once more, and nothing is proposed again."),
       }),
     )

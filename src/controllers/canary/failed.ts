@@ -51,8 +51,10 @@ async function decidingFields(
 type Refused = NonNullable<CanaryStatus["refused"]>[number];
 
 function remember({ refused = [] }: CanaryStatus, entry: Refused): Refused[] {
-  if (refused.some(({ revert }) => revert === entry.revert)) return refused;
-  return [...refused, entry].slice(-refusedKept);
+  const known = refused.find(({ revert }) => revert === entry.revert);
+  if (!known) return [...refused, entry].slice(-refusedKept);
+  if (known.revision !== entry.revision) return refused;
+  return refused.map((each) => (each === known ? { ...known, tries: (known.tries ?? 1) + 1 } : each));
 }
 
 function evidenceOf({ spec, status }: Canary, failure: NonNullable<CanaryStatus["failure"]>): Evidence {

@@ -95,10 +95,10 @@ export function verdictOn(canary: Canary, stored: Stored, { nowMs, unreadable }:
   return judgeShare(stored.run, { rules: shareRules(canary), policy: policyOf(canary.spec.analysis, canary.spec), moment });
 }
 
-/** The rules of a Canary's run: another try of what was declined spends half of α. */
+/** The rules of a Canary's run: each further try of a revision that has failed spends half of what the one before did. */
 function shareRules({ spec, status }: Canary): ShareRules {
-  const tried = status.refused?.filter(({ revision, declined }) => declined === true && revision === status.trackedRevision);
-  return rulesOf(spec.analysis, tried?.length ?? 0);
+  const before = (status.refused ?? []).filter(({ revision }) => revision !== undefined && revision === status.trackedRevision);
+  return rulesOf(spec.analysis, before.reduce((sum, { tries = 1 }) => sum + tries, 0));
 }
 
 /** A rollout that begins now, with what is to be said of it. */

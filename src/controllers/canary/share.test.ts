@@ -149,6 +149,19 @@ test.each(["shop:2", "shop:b3"])("processes that live for twenty seconds come to
   expect(sum(got.evidence, "canary")).toBeLessThanOrEqual(restless.sentTo(image));
 });
 
+test("each further try of a release that has failed spends half of alpha", async () => {
+  const world = await startShareWorld(byShare, { rps: 100 });
+  const limits: (number | undefined)[] = [];
+  for (let tries = 1; tries <= 4; tries += 1) {
+    await world.release("shop:b100");
+    limits.push((await world.until(ended)).status.evidence?.limit);
+    await world.release("shop:1");
+    await world.until(({ phase }) => phase === "Initialized");
+  }
+  expect(limits).toEqual([20, 40, 80, 160]);
+  expect(world.status().refused).toMatchObject([{ tries: 4 }]);
+});
+
 test("a baseline of none judges by the SLO alone, and proposes no revert", async () => {
   const world = await startShareWorld(withSettings({ baseline: "none" }), { rps: 100 });
   await world.release("shop:b50");
