@@ -17,15 +17,30 @@ describe("the table of analysis §6: canary requests needed at a share of 20 %",
     [0.0001, 5, 60_649],
     [0.0001, 10, 11_144],
     [0.001, 2, 56_810],
+    [0.001, 3, 11_084],
     [0.001, 5, 3_075],
     [0.001, 10, 857],
     [0.01, 2, 4_369],
     [0.01, 3, 1_002],
+    [0.01, 5, 293],
     [0.01, 10, 84],
+    [0.05, 2, 856],
+    [0.05, 3, 199],
     [0.05, 5, 58],
     [0.05, 10, 17],
   ])("from %d by %d times: %d", (baseline, times, want) => {
     expect(requestsToSee(baseline * times, setting(baseline))).toBeCloseTo(want, -0.5);
+  });
+
+  test.each<[number, number, number]>([
+    [0.0001, 0.0051, 1_018],
+    [0.001, 0.006, 2_119],
+    [0.01, 0.015, 35_848],
+    [0.0001, 1, 4],
+    [0.01, 1, 5],
+    [0.05, 1, 6],
+  ])("from %d to %d: %d", (baseline, rate, want) => {
+    expect(requestsToSee(rate, setting(baseline))).toBeCloseTo(want, 0);
   });
 
   test.each<[string, number, number]>([
