@@ -55,7 +55,15 @@ describe("a rollout that is followed", () => {
     expect(report).toMatchObject({ acts: true, verdict: "fail", reason: "EvidenceAgainst", limit: 20, source: "contour" });
     expect(report.steps).toMatchObject([{ weight: 10, canary: { requests: 300, bad: 15 }, stable: { requests: 2_703, bad: 3 } }]);
     expect(report.evidence).toBeGreaterThan(20);
+    expect(report.steps[0]?.evidence).toBe(report.evidence);
     expect(Date.parse(report.nextReadAt)).toBe(4 * scrapeMs + 1_000);
+  });
+
+  test("what is beyond all doubt is reported as a number all the same", () => {
+    const sure = follow(begun(), samples({ good: 0, bad: 50_000 }, 3), following);
+    const moment = { nowMs: 3 * scrapeMs, scrapeMs };
+    const report = reportOf(sure, judgeShare(sure.run, { rules, policy: defaultPolicy, moment }), { acts: true, nowMs: moment.nowMs });
+    expect([report.evidence, report.peak, report.steps[0]?.evidence]).toEqual([1e9, 1e9, 1e9]);
   });
 
   test("compared with nothing it is judged by the SLO alone", () => {

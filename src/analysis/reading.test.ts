@@ -54,7 +54,7 @@ describe("counters are differenced between their samples", () => {
     ["other clusters are others'", [{ labels: { envoy_cluster_name: "shop_cart-canary_80", envoy_response_code: "500" }, points: points(60, 0, 9) }], [0, 0, 0, 0]],
     ["a scrape that lacks the series is caught up with by the next", [envoy("canary", "200", points(45, 100, undefined, 160)), stable], [60, 0, 100, 0]],
     ["a vanished target counts up to its last sample", [envoy("canary", "200", points(45, 100, 120, 150), "envoy-2"), envoy("stable", "200", points(60, 0, 10, 20))], [30, 0, 20, 0]],
-    ["a repeated timestamp is the same sample", [envoy("canary", "200", [...points(60, 10, 20), ...points(75, 20)])], [10, 0, 0, 0]],
+    ["a repeated timestamp is the same sample", [envoy("canary", "200", [...points(60, 10, 20), ...points(75, 3)])], [10, 0, 0, 0]],
     ["what is no number is no sample", [envoy("canary", "200", points(60, 10, Number.NaN, 25))], [15, 0, 0, 0]],
   ])("%s", (_, requests, want) => {
     expect(totals(read({ requests }))).toEqual(want);
@@ -126,6 +126,9 @@ describe("the spacing of scrapes", () => {
     expect(windowMs(state, 1_000_000)).toBe(1_000_000 - 97_000 + 15_000);
     expect(windowMs(state, 1e9)).toBe(3_600_000);
     expect(windowMs({ ...state, scrapeMs: 60_000 }, 106_000)).toBe(480_000);
+    // Eight scrapes behind the newest is still there; more is gone.
+    expect(windowMs({ ...state, through: { a: 100_000, b: 60_000 } }, 106_000)).toBe(46_000 + 15_000);
+    expect(windowMs({ ...state, through: { a: 100_000, b: 59_999 } }, 106_000)).toBe(40_000);
   });
 });
 
@@ -152,6 +155,7 @@ describe("histograms", () => {
     ["without +Inf nothing counts", classic("canary", { "100": [0, 6], "250": [0, 9] }), [[0, 0, 0, 0], [0, 0, 0, 0]]],
     ["a reset counts from zero", classic("canary", { "100": [50, 6], "250": [60, 9], "+Inf": [70, 10] }), [[10, 4, 0, 0], [10, 1, 0, 0]]],
     ["buckets that were read while they changed never count below zero", classic("canary", { "100": [0, 8], "250": [0, 7], "+Inf": [0, 8] }), [[8, 0, 0, 0], [8, 0, 0, 0]]],
+    ["what is no bucket counts for nothing", [...classic("canary", { "100": [0, 6], "250": [0, 9], "+Inf": [0, 10] }), { labels: { job: "envoy", instance: "envoy-1", envoy_cluster_name: clusters.canary }, points: points(60, 0, 1_000) }], [[10, 4, 0, 0], [10, 1, 0, 0]]],
     ["native ones leave out what is empty", [native("canary", { atMs: 60_000, count: 0, buckets: [] }, { atMs: 75_000, count: 10, buckets: [{ lower: 50, upper: 100, count: 6 }, { lower: 500, upper: 1_000, count: 4 }] })], [[10, 4, 0, 0], [10, 4, 0, 0]]],
     ["a native bucket across a bound does not count for it", [native("canary", { atMs: 60_000, count: 0, buckets: [] }, { atMs: 75_000, count: 10, buckets: [{ lower: 64, upper: 128, count: 6 }, { lower: 128, upper: 256, count: 4 }] })], [[0, 0, 0, 0], [0, 0, 0, 0]]],
   ])("%s", (_, latency, want) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { dispersionOf } from "./dispersion.ts";
-import { addToGuard, logGuardOf, newGuard } from "./guard.ts";
-import { addScrape, defaultRules, logEvidence, newShare, noPast, type Scrape, splitMismatch } from "./share.ts";
+import { addToGuard, isAnomalous, logGuardOf, newGuard, upperRate } from "./guard.ts";
+import { addScrape, defaultRules, guardLimit, logEvidence, newShare, noPast, type Scrape, splitMismatch } from "./share.ts";
 import { addComparison, type Comparison, logEvidenceOf, newStream, restart, type Stream } from "./stream.ts";
 
 type Counts = readonly [canaryRequests: number, canaryErrors: number, stableRequests: number, stableErrors: number];
@@ -161,6 +161,42 @@ function numbersIn(value: unknown): number {
   if (typeof value === "number") return 1;
   return typeof value === "object" && value !== null ? Object.values(value).reduce<number>((sum, inner) => sum + numbersIn(inner), 0) : 0;
 }
+
+describe("what the guard allows", () => {
+  test.each<[string, number, number, number]>([
+    ["(X + 2√(X+1) + 1) / N", 1_000, 3, (3 + 2 * 2 + 1) / 1_000],
+    ["of many", 100_000, 99, (99 + 2 * 10 + 1) / 100_000],
+    ["of none", 300, 0, 3 / 300],
+    ["all that may be, where nothing was seen", 0, 0, 1],
+  ])("the upper bound of a rate is %s", (_, requests, bad, want) => {
+    expect(upperRate({ requests, bad })).toBeCloseTo(want, 12);
+  });
+
+  test.each<[string, number, { slo: number; ratio: number }, number]>([
+    ["1 − SLO while stable is better", 24, { slo: 0.99, ratio: 1.25 }, 0.01],
+    ["ρ times stable's upper bound and δ more while it is worse", 24, { slo: 0.999, ratio: 1.25 }, 1.25 * 0.0035 + 0.0001],
+    ["of both the past and the rollout", 24, { slo: 0.999, ratio: 2 }, 2 * 0.0035 + 0.0001],
+  ])("the limit is %s", (_, bad, rules, want) => {
+    const state = newShare({ tally: { requests: 7_000, bad: bad - 4 }, dispersion: 1, measured: true }, { bounds: 0, atMs: 0 });
+    addScrape(state, scrapeOf(1, [10, 10, 3_000, 4]), { ...defaultRules, ...rules });
+    expect(guardLimit(state, { ...defaultRules, ...rules })).toBeCloseTo(want, 12);
+  });
+
+  test("the limit is 1 − SLO where stable was never seen", () => {
+    expect(guardLimit(newShare(noPast, { bounds: 0, atMs: 0 }), { ...defaultRules, slo: 0.95 })).toBeCloseTo(0.05, 12);
+  });
+
+  // μ + 2√(φ̂μ) + 1
+  test.each<[string, number, number, number]>([
+    ["one by one", 400, 1, 4 + 4 + 1],
+    ["in clumps of four", 400, 4, 4 + 8 + 1],
+    ["of more requests", 1_600, 1, 16 + 8 + 1],
+    ["without a request", 0, 1, 1],
+  ])("stable's errors are an anomaly beyond what its rate explains: %s", (_, requests, dispersion, most) => {
+    expect(isAnomalous({ requests, bad: most }, { rate: 0.01, dispersion })).toBe(false);
+    expect(isAnomalous({ requests, bad: most + 0.001 }, { rate: 0.01, dispersion })).toBe(true);
+  });
+});
 
 describe("the warm-up", () => {
   const run = (badUntil: number, counts: Counts, scrapes = 6) => {

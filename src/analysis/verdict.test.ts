@@ -83,6 +83,7 @@ describe("what follows", () => {
     ["no request for three scrapes", aRun({ scrapes: [good, ...times(3, silent)] }), {}, { ...hold, reason: "NoTraffic" }],
     ["nobody has any", aRun({ scrapes: times(3, nobody) }), {}, { ...hold, reason: "NoTraffic" }],
     ["none for two", aRun({ scrapes: [...times(6, good), ...times(2, silent)] }), {}, { verdict: "pass" }],
+    ["three were due and none came", aRun({ scrapes: times(3, [0, 0, 9, 0]) }), {}, { ...hold, reason: "NoTraffic" }],
     ["few were due: that is chance", aRun({ scrapes: times(6, [0, 0, 3, 0]) }), {}, { ...hold, reason: "NotEnoughEvidence" }],
     ["no traffic for five minutes: still held", aRun({ scrapes: times(20, nobody) }), {}, { ...hold, reason: "NoTraffic" }],
     ["no traffic for five minutes, where that fails", aRun({ scrapes: times(20, nobody) }), { policy: { onNoData: "fail" } }, { ...failed, reason: "NoTraffic" }],

@@ -90,6 +90,7 @@ describe("a run", () => {
     ["counts it when pods that were ready are not any more", rollout({ canary: flapped, ...unseen }), { do: "shift", weight: 0, lost: true }],
     ["never decides by one loss of readiness alone", rollout({ canary: flapped, ...unseen }, {}, steps({ threshold: 1 })), { do: "shift", weight: 0, lost: true }],
     ["goes on when the primary is stuck: it needs the new revision", rollout({ primary: crashed, primaryServes: false }), { do: "shift", weight: 40 }],
+    ["waits until as many checks were lost to readiness as threshold says", rollout({ canary: flapped, ...unseen }, { failedChecks: 1 }, steps({ threshold: 3 })), { do: "shift", weight: 0, lost: true }],
   ])("%s", (_, input, want) => {
     expect(decide(input)).toEqual(want);
   });
@@ -119,6 +120,41 @@ describe("a run", () => {
 
 describe("a failure", () => {
   const failing = (seen: Partial<Seen>, status: CanaryStatus = {}): Input => rollout({ ...unseen, ...seen }, status);
+describe("a check by thresholds that says nothing", () => {
+  const mute = (silence: Check["silence"]) => ({ check: { ...check("inconclusive"), silence } });
+  const since = (kind: "noData" | "blind", seconds: number): CanaryStatus => ({ silence: { kind, since: ago(seconds) } });
+  const after = (seconds: number): CanaryStatus => ({ firstTrafficAt: ago(seconds) });
+  const hold = { do: "hold", reason: "CheckInconclusive" };
+  const fails = (reason: string) => ({ do: "rollBack", weight: 0, reason, commitsFault: false });
+
+  test.each<[string, Input, object]>([
+    ["without data fails after noDataTimeout", rollout(mute("noData"), since("noData", 300), steps({ onNoData: "fail" })), fails("NoData")],
+    ["not before", rollout(mute("noData"), since("noData", 299), steps({ onNoData: "fail" })), hold],
+    ["only where it was told so", rollout(mute("noData"), since("noData", 86_400)), hold],
+    ["goes on after it where it was told so", rollout(mute("noData"), since("noData", 300), steps({ onNoData: "promote" })), { do: "shift", weight: 40 }],
+    ["without an answer fails after the progress deadline", rollout(mute("blind"), since("blind", 600), steps({ onBlind: "fail" })), fails("MetricsUnreadable")],
+    ["not before that either", rollout(mute("blind"), since("blind", 599), steps({ onBlind: "fail" })), hold],
+    ["nor where it was not told so, whatever is done without data", rollout(mute("blind"), since("blind", 86_400), steps({ onNoData: "fail" })), hold],
+    ["is not counted by a silence of another kind", rollout(mute("blind"), since("noData", 86_400), steps({ onBlind: "fail", onNoData: "fail" })), hold],
+    ["nor is one that has a number silent", rollout(mute(undefined), since("noData", 86_400), steps({ onNoData: "fail" })), hold],
+    ["promotes after maxDuration", rollout(mute("noData"), after(600), steps({ maxDuration: "10m" })), { do: "promote" }],
+    ["not before it", rollout(mute("noData"), after(599), steps({ maxDuration: "10m" })), hold],
+    ["holds after it where it was told so", rollout(mute("noData"), after(86_400), steps({ maxDuration: "10m", onInconclusive: "hold" })), hold],
+    ["fails after it where it was told so", rollout(mute("noData"), after(600), steps({ maxDuration: "10m", onInconclusive: "fail" })), fails("TimeIsUp")],
+    ["is none once there is a verdict, however late", rollout({}, after(86_400), steps({ maxDuration: "10m", onInconclusive: "fail" })), { do: "shift", weight: 40 }],
+  ])("%s", (_, input, want) => {
+    expect(decide(input)).toMatchObject(want);
+  });
+});
+
+test.each<[string, number, number, object]>([
+  ["promotes nothing", 299, 60, { do: "hold", reason: "MinDuration" }],
+  ["takes its steps", 299, 20, { do: "shift", weight: 40 }],
+  ["promotes when it has passed", 300, 60, { do: "promote" }],
+])("a run by thresholds with minDuration %s", (_, seconds, canaryWeight, want) => {
+  expect(decide(rollout({}, { firstTrafficAt: ago(seconds), canaryWeight }, steps({ minDuration: "5m" })))).toMatchObject(want);
+});
+
   test.each<[string, Input, { reason: string; commitsFault: boolean }]>([
     ["of the deciding check, which the primary passes", failing({ check: decisive }), { reason: "CheckFailed", commitsFault: true }],
     ["of a check that the primary fails too: a shared outage", failing({ check: check("fail", { rollBack: true, primaryPassed: false }) }), { reason: "CheckFailed", commitsFault: false }],
@@ -130,6 +166,7 @@ describe("a failure", () => {
     ["by the deadline while scheduled", failing({ canary: progressing }, { canaryWeight: 0, steppedAt: ago(601), startedAt: ago(700), lastTransitionTime: ago(700) }), { reason: "ProgressDeadlineExceeded", commitsFault: true }],
     ["by the deadline without a node", failing({ canary: unschedulable }, { canaryWeight: 0, steppedAt: undefined, startedAt: ago(601), lastTransitionTime: ago(601) }), { reason: "ProgressDeadlineExceeded", commitsFault: false }],
     ["asked for by a rollback hook", failing({ gates: { rollback: open } }), { reason: "RollbackRequested", commitsFault: false }],
+    ["by readiness that is lost for the second time", failing({ canary: flapped }, { failedChecks: 1 }), { reason: "ReadinessLost", commitsFault: true }],
     ["while a promotion waits for its hook", failing({ check: decisive }, { phase: "WaitingPromotion", canaryWeight: 60 }), { reason: "CheckFailed", commitsFault: true }],
     ["though primary, route and hooks are in trouble", failing({ canary: crashed, primary: progressing, notRouted: "x", gates: { promotion: closed, rollout: closed } }), { reason: "CanaryCrashed", commitsFault: false }],
   ])("%s", (_, input, want) => {
