@@ -130,6 +130,12 @@ describe("every command of the docs can be run", () => {
     expect(texts.some((text) => text.includes(`openPage("${page}"`) && text.includes("page.left()"))).toBe(true);
   });
 
+  test("whoever installs names an image of their own, as none is published", () => {
+    const installs = shell.flatMap(({ page, text }) => text.split("\n").filter((line) => line.startsWith("helm install")).map((line) => `${page}: ${line}`));
+    expect(installs.length).toBeGreaterThanOrEqual(3);
+    expect(installs.filter((line) => !line.includes(" --set image.repository="))).toEqual([]);
+  });
+
   test("the scripts that the text names are there", () => {
     const named = pages.flatMap(({ text }) => [...text.matchAll(/npm run (\w+(?::\w+)*)/g)].map(([, script = ""]) => script));
     expect(named.filter((script) => !scripts.includes(script))).toEqual([]);

@@ -109,9 +109,8 @@ describe.skipIf(binary === "")("with helm", () => {
 
   test("with a list of namespaces there is no right in any other, but to what belongs to none", async () => {
     const objects = await render(binary, "--values", join(chart, "ci/namespaces-values.yaml"));
-    const [clusterRole, ...more] = of(objects, "ClusterRole");
-    expect(more).toEqual([]);
-    expect(of(objects, "ClusterRoleBinding").map((binding) => at(binding, "roleRef.name"))).toEqual([clusterRole?.metadata.name]);
+    expect(of(objects, "ClusterRoleBinding").map((binding) => at(binding, "roleRef.name"))).toEqual(["serin-cluster"]);
+    const clusterRole = of(objects, "ClusterRole").find(({ metadata }) => metadata.name === "serin-cluster");
     const rules = at(clusterRole, "rules") as { resources: string[] }[];
     expect(rules.flatMap(({ resources }) => resources)).toEqual(["gateways", "gatewayclasses", "ingressclasses", "namespaces"]);
     expect(of(objects, "Role").map(({ metadata }) => `${metadata.namespace}/${metadata.name}`).sort()).toEqual([
@@ -128,10 +127,35 @@ describe.skipIf(binary === "")("with helm", () => {
   });
 
   test("the own role names every verb and kind, and gives no right to others' rights", async () => {
-    const roles = (await render(binary)).filter(({ kind, metadata }) => kind.endsWith("Role") && !/-(?:edit|view)$/.test(metadata.name));
+    const roles = (await render(binary)).filter(({ kind, metadata }) => kind.endsWith("Role") && !/-(?:edit|view|routes)$/.test(metadata.name));
     const rules = roles.flatMap((role) => role["rules"] as { apiGroups: string[]; resources: string[]; verbs: string[] }[]);
     const texts = rules.flatMap(({ apiGroups, resources, verbs }) => [...apiGroups, ...resources, ...verbs]);
     expect(texts.filter((text) => text.includes("*") || ["escalate", "bind", "rbac.authorization.k8s.io"].includes(text))).toEqual([]);
+  });
+
+  const builtIn = ["view", "edit", "admin"];
+  /** The API groups in which a built-in ClusterRole gets rights by these objects. */
+  const added = (objects: readonly KubeObject[], role: string): string[] =>
+    of(objects, "ClusterRole")
+      .filter(({ metadata }) => metadata.labels?.[`rbac.authorization.k8s.io/aggregate-to-${role}`] === "true")
+      .flatMap((each) => (each["rules"] as { apiGroups: string[] }[]).flatMap(({ apiGroups }) => apiGroups));
+
+  test("nobody gets rights to what is not of Serin by its installation, unless it is asked for", async () => {
+    const [usual, asked] = [await render(binary), await render(binary, "--set", "rbac.aggregateRoutes=true")];
+    const others = (objects: KubeObject[]) => builtIn.map((role) => added(objects, role).filter((group) => group !== "serin.dev"));
+    const gateway = "gateway.networking.k8s.io";
+    expect(others(usual)).toEqual([[], [], []]);
+    expect(others(asked)).toEqual([[gateway], [gateway], [gateway]]);
+  });
+
+  test.each<[string, string[], string[]]>([
+    ["with edit Syncs apply routes too", [], ["edit", "serin-routes", "serin-routes-view", "view"]],
+    ["in a list of namespaces the same", ["--set", "namespaces={shop}"], ["edit", "serin-routes", "serin-routes-view", "view"]],
+    ["a role of one's own says itself whether", ["--set", "sync.clusterRole=deployer,sync.readClusterRole=reader"], ["deployer", "reader"]],
+    ["with none they apply nothing, and all that they apply as others is read", ["--set", "sync.clusterRole="], ["serin-routes-view", "view"]],
+  ])("%s", async (_, args, roles) => {
+    const bindings = (await render(binary, ...args)).filter(({ kind, metadata }) => kind.endsWith("RoleBinding") && metadata.name.startsWith("serin-sync"));
+    expect(bindings.map((binding) => String(at(binding, "roleRef.name"))).sort()).toEqual(roles);
   });
 
   test("every rule of the own role says why", () => {

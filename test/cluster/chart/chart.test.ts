@@ -37,16 +37,20 @@ describe("installing by docs/install.md", () => {
       if (!found) throw new Error(`no pod of the release leads: ${JSON.stringify(spec)}`);
       return found;
     }, patience);
-  const grants = async (): Promise<Grant[]> => {
-    const roles = await world.get("clusterroles,clusterrolebindings,roles,rolebindings", "-A", "-l", "app.kubernetes.io/part-of=serin");
-    return grantsOf(roles.items as unknown as KubeObject[]);
+  /** The release's roles and bindings, without or only with the bindings that are for Syncs. */
+  const grants = async (of: "own" | "syncs" = "own"): Promise<Grant[]> => {
+    const { items } = await world.get("clusterroles,clusterrolebindings,roles,rolebindings", "-A", "-l", "app.kubernetes.io/part-of=serin");
+    const objects = items as unknown as KubeObject[];
+    const isForSyncs = ({ metadata }: KubeObject): boolean => metadata.name.startsWith("serin-sync");
+    return grantsOf(objects.filter((object) => !object.kind.endsWith("Binding") || isForSyncs(object) === (of === "syncs")));
   };
-  /** What the built-in ClusterRole `view` gives, as the API server has put it together. */
-  const view = async (namespace?: string): Promise<Grant[]> => {
+  /** What Syncs have to be read by: the release's bindings for them, and the built-in ClusterRole `view` as it was put together. */
+  const readOfSyncs = async (namespace?: string): Promise<Grant[]> => {
     const role = (await world.get("clusterrole", "view")) as unknown as KubeObject;
     const kind = namespace === undefined ? "ClusterRoleBinding" : "RoleBinding";
     const metadata = { name: "view", ...(namespace === undefined ? {} : { namespace }) };
-    return grantsOf([role, { apiVersion: role.apiVersion, kind, metadata, roleRef: { kind: "ClusterRole", name: "view" } }]);
+    const view = { apiVersion: role.apiVersion, kind, metadata, roleRef: { kind: "ClusterRole", name: "view" } };
+    return [...(await grants("syncs")), ...grantsOf([role, view])];
   };
   const apply = async (...objects: KubeObject[]): Promise<void> => {
     const file = join(world.checkout, "objects.json");
@@ -70,6 +74,7 @@ describe("installing by docs/install.md", () => {
       dir: world.checkout,
       env: world.env,
       inPlaceOf: {
+        "registry.example/serin": "serin.dev/controller",
         "http://prometheus.monitoring:9090": prometheus,
         "https://github.com/acme/apps": repositoryUrl,
         "kind: github": "kind: gitea",
@@ -259,7 +264,7 @@ describe("installing by docs/install.md", () => {
   test("the roles are exact: nothing was done that they do not grant, and they grant nothing that was not done", async () => {
     const user = "system:serviceaccount:serin-system:serin";
     ownRoles = await grants();
-    const others = await view();
+    const others = await readOfSyncs();
     await vi.waitFor(() => {
       lines.push(...world.audit());
       expect(compareRoles(accessesOf(lines, user), ownRoles, others)).toEqual({ missing: [], unused: notAudited });
@@ -273,7 +278,7 @@ describe("installing by docs/install.md", () => {
     expect(await names("canaries", "shop")).toEqual(["shop"]);
     expect(await names("syncs", "shop")).toEqual(["apps"]);
     expect(await shopAnswers()).toBe(200);
-    expect(await grants()).toEqual([]);
+    expect([await grants(), await grants("syncs")]).toEqual([[], []]);
     await open(`${world.facts.gitea.url}/${world.facts.gitea.organization}/${repository}`).follow("Install");
     await leader();
     await world.push("Add another config", { "apps/another.yaml": config("another") });
@@ -292,7 +297,7 @@ describe("installing by docs/install.md", () => {
     await expect(world.kubectl("auth", "can-i", "list", "secrets", ...asSerin)).rejects.toThrow(/^Command failed/);
     const accesses = accessesOf(world.audit(), "system:serviceaccount:serin-system:serin");
     expect(accesses.length).toBeGreaterThan(5);
-    expect(compareRoles(accesses, await grants(), await view("shop")).missing).toEqual([]);
+    expect(compareRoles(accesses, await grants(), await readOfSyncs("shop")).missing).toEqual([]);
     expect(await logOf(await leader())).not.toContain("forbidden");
   });
 
@@ -325,7 +330,7 @@ describe("installing by docs/install.md", () => {
 
   test("Registries and clusters without internet: the chart is one file, and the image is named by digest", async () => {
     world.release(firstVersion);
-    expect(await page.follow("Registries and clusters without internet")).toMatch(/image: registry\.example\/serin@sha256:[0-9a-f]{64}/);
+    expect(await page.follow("Registries and clusters without internet")).toMatch(/image: mirror\.example\/serin@sha256:[0-9a-f]{64}/);
   });
 
   test("nothing on the page was left out but the image, which needs Docker", () => {
