@@ -49,6 +49,10 @@ export interface ShareWorld {
   release(image: string): Promise<void>;
   /** Another process takes over, which knows what the API server knows. */
   restart(): void;
+  /** Lets the pods of a Deployment lose or regain their readiness. */
+  setReady(deployment: "checkout" | "checkout-primary", ready: boolean): void;
+  /** Sets the clock of the controller's machine; everybody else's stays right. */
+  setClock(seconds: number): void;
 }
 
 const signal = new AbortController().signal;
@@ -68,7 +72,7 @@ const routeRef = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute"
 
 /** Starts one at rest with image `shop:1`, and an hour of traffic behind it. */
 export async function startShareWorld(input: CanaryInput = {}, now: Partial<Conditions> = {}): Promise<ShareWorld> {
-  const time = { nowMs: startMs };
+  const time = { nowMs: startMs, wrongMs: 0 };
   const kube = memoryKube(
     kinds.flatMap(([version, ...names]) => names.map((name) => resourceOf(version, name, !clusterScoped.has(name)))),
     () => time.nowMs,
@@ -110,6 +114,8 @@ export async function startShareWorld(input: CanaryInput = {}, now: Partial<Cond
       await kube.patch(ref, { spec: { template: spec.template } }, { fieldManager: "kubectl-edit" }, signal);
     },
     restart: () => void (process = startProcess({ kube, time, metrics: gateway.metrics, events, failures })),
+    setReady: (deployment, ready) => cluster.setReady(deployment, ready),
+    setClock: (seconds) => void (time.wrongMs += seconds * 1_000),
   };
   await until(({ phase }) => phase === "Initialized");
   await pass(3_600);
@@ -136,7 +142,7 @@ function objects(input: CanaryInput, { programs }: Conditions): KubeObject[] {
 
 interface Parts {
   readonly kube: MemoryKube;
-  readonly time: { readonly nowMs: number };
+  readonly time: { readonly nowMs: number; readonly wrongMs: number };
   readonly metrics: MetricProvider;
   readonly events: ShareWorld["events"];
   readonly failures: Failure[];
@@ -146,7 +152,8 @@ function startProcess({ kube, time, metrics, events, failures }: Parts): { work(
   const informers = memoryInformers(kube);
   const say = (_: KubeObject, reason: string, message: string): void => void events.push({ reason, message });
   // Answers come at once here: whoever only waits for something more pressing meanwhile waits for ever.
-  const clock = { nowMs: () => time.nowMs, elapsedMs: () => time.nowMs, sleep: () => new Promise<void>(() => {}) };
+  const begunMs = time.nowMs;
+  const clock = { nowMs: () => time.nowMs + time.wrongMs, elapsedMs: () => time.nowMs - begunMs, sleep: () => new Promise<void>(() => {}) };
   const world = { kube, informers, events: { normal: say, warning: say }, clock, log: silentLogger };
   const reconcile = canaryReconciler({
     ...world,

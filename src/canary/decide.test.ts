@@ -8,6 +8,7 @@ import type { ShareLook, ShareSays } from "./share-look.ts";
 
 const nowMs = Date.parse("2026-11-21T12:00:00Z");
 const ago = (seconds: number): string => new Date(nowMs - seconds * 1_000).toISOString();
+const hourMs = 3_600_000;
 const ready: Health = { state: "ready" };
 const progressing: Health = { state: "progressing", reason: "PodsNotReady", message: "too few pods are available", commitsFault: true };
 const crashed: Health = { state: "stuck", reason: "CanaryCrashed", message: "container app ends again and again", commitsFault: true };
@@ -54,6 +55,7 @@ function rollout(seen: Partial<Seen> = {}, status: CanaryStatus = {}, spec: Cana
       canary: ready,
       primary: ready,
       primaryServes: true,
+      unreadyMs: { canary: hourMs, primary: hourMs },
       check: passed,
       gates: {},
       canaryGone: true,
@@ -120,6 +122,8 @@ describe("a run", () => {
 
 describe("a failure", () => {
   const failing = (seen: Partial<Seen>, status: CanaryStatus = {}): Input => rollout({ ...unseen, ...seen }, status);
+  const read: CanaryStatus = { evidence: { acts: true, readAt: ago(1), nextReadAt: ago(-9) } as ShareStatus };
+  const overdue = { canaryWeight: 0, steppedAt: ago(601), startedAt: ago(700), lastTransitionTime: ago(700) };
 describe("a check by thresholds that says nothing", () => {
   const mute = (silence: Check["silence"]) => ({ check: { ...check("inconclusive"), silence } });
   const since = (kind: "noData" | "blind", seconds: number): CanaryStatus => ({ silence: { kind, since: ago(seconds) } });
@@ -164,6 +168,7 @@ test.each<[string, number, number, object]>([
     ["by readiness that comes and goes", failing({ canary: flapped }, { failedChecks: 4 }), { reason: "ReadinessLost", commitsFault: true }],
     ["by readiness that comes and goes, and the primary's too", failing({ canary: flapped, primary: flapped }, { failedChecks: 4 }), { reason: "ReadinessLost", commitsFault: false }],
     ["by the deadline while scheduled", failing({ canary: progressing }, { canaryWeight: 0, steppedAt: ago(601), startedAt: ago(700), lastTransitionTime: ago(700) }), { reason: "ProgressDeadlineExceeded", commitsFault: true }],
+    ["by the deadline, though the metrics were read a moment ago", failing({ canary: progressing }, { ...read, ...overdue }), { reason: "ProgressDeadlineExceeded", commitsFault: true }],
     ["by the deadline without a node", failing({ canary: unschedulable }, { canaryWeight: 0, steppedAt: undefined, startedAt: ago(601), lastTransitionTime: ago(601) }), { reason: "ProgressDeadlineExceeded", commitsFault: false }],
     ["asked for by a rollback hook", failing({ gates: { rollback: open } }), { reason: "RollbackRequested", commitsFault: false }],
     ["by readiness that is lost for the second time", failing({ canary: flapped }, { failedChecks: 1 }), { reason: "ReadinessLost", commitsFault: true }],
@@ -171,6 +176,14 @@ test.each<[string, number, number, object]>([
     ["though primary, route and hooks are in trouble", failing({ canary: crashed, primary: progressing, notRouted: "x", gates: { promotion: closed, rollout: closed } }), { reason: "CanaryCrashed", commitsFault: false }],
   ])("%s", (_, input, want) => {
     expect(decide(input)).toMatchObject({ do: "rollBack", weight: 0, ...want });
+  });
+
+  test.each<[string, Partial<Seen>]>([
+    ["once a clock is set ahead", { unreadyMs: { canary: 20_000, primary: hourMs } }],
+    ["a moment before its deadline", { unreadyMs: { canary: 599_999, primary: hourMs } }],
+    ["while it is ready", { canary: ready }],
+  ])("of the deadline is none %s", (_, seen) => {
+    expect(decide(failing({ canary: progressing, ...seen }, overdue)).do).not.toBe("rollBack");
   });
 
   test("of a rollback hook's call is none", () => {
@@ -211,6 +224,8 @@ describe("a run that is judged by shares", () => {
     ["and not before", by(fixed, says({ next: { do: "advance", mayPromote: true } }), early), { do: "hold", reason: "StepNotDue" }],
     ["is promoted after the last fixed step", by(fixed, says({ next: { do: "advance", mayPromote: true } }), { canaryWeight: 60 }), { do: "promote" }],
     ["but not before minDuration", by(fixed, says({ next: { do: "advance", mayPromote: false } }), { canaryWeight: 60 }), { do: "hold", reason: "MinDuration" }],
+    ["nor by silence or time", by({ ...adaptive, minDuration: "5m" }, says({ next: { do: "promote" } }), { firstTrafficAt: ago(299) }), { do: "hold", reason: "MinDuration" }],
+    ["but then", by({ ...adaptive, minDuration: "5m" }, says({ next: { do: "promote" } }), { firstTrafficAt: ago(300) }), { do: "promote" }],
     ["is promoted when that is earned", by(adaptive, says({ next: { do: "promote" } }), early), { do: "promote" }],
     ["waits for a hook first", by(adaptive, says({ next: { do: "promote" } }), early, { gates: { promotion: closed } }), { do: "await", phase: "WaitingPromotion" }],
     ["and asks it once per interval", by(adaptive, says({ next: { do: "promote" } }), { ...early, phase: "WaitingPromotion" }), { do: "hold", reason: "StepNotDue" }],
@@ -291,6 +306,8 @@ describe("a promotion", () => {
     ["takes the traffic from a canary that dies meanwhile", promoting({ canary: crashed }), { do: "shift", weight: 0 }],
     ["leaves it with a canary that an autoscaler changes", promoting({ canary: rescaled, primary: progressing, primaryServes: false }), { do: "hold", reason: "PrimaryNotReady" }],
     ["fails when the primary never gets ready, back to its old pods", promoting({}, late), { do: "rollBack", weight: 0, reason: "PromotionFailed" }],
+    ["also while the metrics are read", promoting({}, { ...late, evidence: { acts: true, readAt: ago(1) } as ShareStatus }), { do: "rollBack", weight: 0, reason: "PromotionFailed" }],
+    ["not when only a clock was set ahead", promoting({ unreadyMs: { canary: hourMs, primary: 20_000 } }, late), { do: "hold", reason: "PrimaryNotReady" }],
     ["leaves the traffic on the canary when no primary pod serves", promoting({ primaryServes: false, primary: crashed }, { canaryWeight: 60 }), { do: "rollBack", weight: 60 }],
     ["is cancelled when what was analysed is not to be had any more", promoting({ complete: false }), { do: "cancel" }],
     ["is cancelled when the promoted spec is back", promoting({ revision: "v1" }), { do: "cancel" }],

@@ -59,6 +59,8 @@ export interface Seen {
   readonly revision: string | undefined;
   readonly canary: Health;
   readonly primary: Health;
+  /** How long this process has seen each of them not ready, without progress, by a clock that nobody sets; 0: it is ready. */
+  readonly unreadyMs: { readonly canary: number; readonly primary: number };
   /** Whether at least one pod of the primary is available, of whatever revision. */
   readonly primaryServes: boolean;
   /** Why the gateway does not serve the live route yet; delays more traffic for the canary, never less. */
@@ -148,7 +150,7 @@ function initialize({ spec, status, seen }: Input): Decision {
   if (seen.revision !== status.promotedRevision) return { do: "initialise" };
   if (seen.primary.state === "ready") return { do: "takeOver" };
   // The target serves as before: there is nothing to take back, but somebody should look.
-  const reason = seen.primary.state === "stuck" || isOverdue(spec, status, seen.nowMs) ? "PrimaryFailed" : "PrimaryNotReady";
+  const reason = seen.primary.state === "stuck" || isOverdue(spec, status, seen) ? "PrimaryFailed" : "PrimaryNotReady";
   return hold(reason, seen.primary.message);
 }
 
@@ -217,7 +219,7 @@ function mustLeave(input: Input): boolean {
 /** The primary is not ready with the analysed revision. Traffic stays where pods are until it has some of the old one. */
 function unpromoted(input: Input, primary: NotReady & { state: "progressing" | "stuck" }): Decision {
   const { spec, status, seen } = input;
-  if (primary.state !== "stuck" && !isOverdue(spec, status, seen.nowMs)) return hold("PrimaryNotReady", primary.message);
+  if (primary.state !== "stuck" && !isOverdue(spec, status, seen)) return hold("PrimaryNotReady", primary.message);
   return { do: "rollBack", weight: weightOnReturn(input), reason: "PromotionFailed", message: `the primary is not ready with the new revision: ${primary.message}`, commitsFault: primary.commitsFault };
 }
 

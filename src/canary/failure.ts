@@ -30,7 +30,7 @@ export function badByShare({ share }: Seen): NotReady | undefined {
 /** Why a canary that is not ready now has failed; `undefined`: it may become ready yet. */
 function unreadyFor({ spec, status, seen }: Input, canary: NotReady): NotReady | undefined {
   if (flaps({ spec, status }, canary)) return unlessShared(canary, seen);
-  if (!isOverdue(spec, status, seen.nowMs)) return undefined;
+  if (!isOverdue(spec, status, seen)) return undefined;
   return unlessShared({ ...canary, reason: "ProgressDeadlineExceeded", message: `not ready within progressDeadlineSeconds: ${canary.message}` }, seen);
 }
 

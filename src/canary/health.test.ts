@@ -82,7 +82,8 @@ test.each<[string, Health, Partial<Exclude<Health, { state: "ready" }>> | { stat
   ["lost its node", health(deployment(unready), { pods: [pod({ phase: "Failed", reason: "NodeLost" })] }), { state: "progressing", reason: "NodeLost", commitsFault: false }],
   ["is refused by a quota", health(deployment({ ...unready, ...condition("ReplicaFailure", "True", "FailedCreate", 'pods "x" is forbidden: exceeded quota: small') })), { state: "progressing", reason: "QuotaExceeded", commitsFault: false }],
   ["says itself that it takes too long", health(deployment({ ...unready, ...condition("Progressing", "False", "ProgressDeadlineExceeded") })), { state: "stuck", reason: "ProgressDeadlineExceeded", commitsFault: true }],
-  ["has been unavailable for too long", health(deployment({ ...unready, ...condition("Available", "False", "MinimumReplicasUnavailable") }), { deadlineMs: 600_000 }), { state: "stuck", reason: "ReadinessLost" }],
+  ["has been unavailable for too long", health(deployment({ ...unready, ...condition("Available", "False", "MinimumReplicasUnavailable") }), { patience: { deadlineMs: 600_000, unreadyMs: 600_000 } }), { state: "stuck", reason: "ReadinessLost" }],
+  ["has been unavailable for a moment, however late it is by the clock", health(deployment({ ...unready, ...condition("Available", "False", "MinimumReplicasUnavailable") }), { patience: { deadlineMs: 600_000, unreadyMs: 20_000 } }), { state: "progressing" }],
 ])("a workload that %s", (_, is, want) => {
   expect(is).toMatchObject(want);
 });

@@ -32,8 +32,11 @@ export interface Workload {
   readonly threshold: number;
   /** Pods that it is known to need. An autoscaler's wish for more does not make it unready; missing: as many as it says. */
   readonly expected?: number | undefined;
-  /** How long it may be unavailable before it counts as stuck. Missing: the caller has a deadline of its own. */
-  readonly deadlineMs?: number | undefined;
+  /**
+   * How long it may be unavailable before it counts as stuck, and how long it was seen so, for one of the clocks may be wrong.
+   * Missing: the caller has a deadline of its own.
+   */
+  readonly patience?: { readonly deadlineMs: number; readonly unreadyMs: number } | undefined;
   readonly nowMs: number;
 }
 
@@ -98,10 +101,15 @@ function notReady(
     (condition) => condition.type === "Progressing" && condition.reason === "ProgressDeadlineExceeded",
   );
   if (exceeded) return { state: "stuck", reason: "ProgressDeadlineExceeded", message, commitsFault };
-  const lost = status.conditions.find((condition) => condition.type === "Available" && condition.status === "False");
-  const since = lost?.lastTransitionTime === undefined ? undefined : Date.parse(lost.lastTransitionTime);
-  const tooLong = since !== undefined && workload.deadlineMs !== undefined && since + workload.deadlineMs <= workload.nowMs;
+  const tooLong = isTooLong(status, workload);
   return { state: tooLong ? "stuck" : "progressing", reason: tooLong ? "ReadinessLost" : reason, message, commitsFault };
+}
+
+function isTooLong({ conditions: all }: Deployment["status"], { patience, nowMs }: Workload): boolean {
+  const lost = all.find(({ type, status }) => type === "Available" && status === "False");
+  if (lost?.lastTransitionTime === undefined || patience === undefined) return false;
+  const { deadlineMs, unreadyMs } = patience;
+  return Date.parse(lost.lastTransitionTime) + deadlineMs <= nowMs && unreadyMs >= deadlineMs;
 }
 
 /** Pods that could not even be created: quota, admission. */

@@ -32,6 +32,7 @@ function next(status: CanaryStatus, decision: Decision, seen: Partial<Seen> = {}
     canary: { state: "ready" },
     primary: { state: "ready" },
     primaryServes: true,
+    unreadyMs: { canary: 0, primary: 0 },
     gates: {},
     canaryGone: false,
     onlyConfigs: false,

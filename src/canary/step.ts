@@ -71,12 +71,13 @@ function firstShift({ spec, status, seen }: Input, firstWeight: number): Decisio
   return stepsOf(spec.analysis) === "adaptive" ? { do: "shift", weight: firstWeight } : nextStep(spec.analysis, status);
 }
 
-function earned({ spec, status, seen }: Input, share: ShareSays): Decision {
+function earned(input: Input, share: ShareSays): Decision {
+  const { spec, status, seen } = input;
   const early = msUntilStep(spec, status, seen.nowMs) > 0;
   if (share.next.do === "stay") return hold(share.reason, wordsOf(share));
   // A hook that holds the promotion is asked once per interval, as fixed steps are taken.
   if (early && (share.next.do === "advance" || status.phase === "WaitingPromotion")) return notDue;
-  if (share.next.do !== "advance") return share.next;
+  if (share.next.do !== "advance") return unlessTooEarly(input, share.next);
   const next = nextStep(spec.analysis, status);
   return next.do === "promote" && !share.next.mayPromote ? tooEarly : next;
 }

@@ -1,16 +1,19 @@
 import type { CanaryPhase, CanarySpec, CanaryStatus } from "../api/canary.ts";
 import { parseDurationMs } from "../lib/duration.ts";
+import type { Seen } from "./decide.ts";
 
 type Analysis = CanarySpec["analysis"];
 
 /** How long pods stay after their last traffic, so that the data plane has heard of it and requests under way end. */
 export const drainMs = 3_000;
 
+const times = ["startedAt", "steppedAt", "firstTrafficAt", "lastTransitionTime"] as const;
+
 /**
- * The same status with no step, first traffic or reading later than now. A clock that was set back, or another replica's that went
- * ahead, must not make a run wait for the time to come again.
+ * The same status with no time later than now by which a run goes. A clock that was set back, or another replica's that went ahead,
+ * must not make a run wait for the time to come again.
  */
-export function notLater<Status extends Pick<CanaryStatus, "steppedAt" | "firstTrafficAt" | "evidence">>(
+export function notLater<Status extends Pick<CanaryStatus, (typeof times)[number] | "silence" | "evidence">>(
   status: Status,
   nowMs: number,
 ): Status {
@@ -18,8 +21,8 @@ export function notLater<Status extends Pick<CanaryStatus, "steppedAt" | "firstT
   const now = new Date(nowMs).toISOString();
   return {
     ...status,
-    ...(isLater(status.steppedAt) ? { steppedAt: now } : {}),
-    ...(isLater(status.firstTrafficAt) ? { firstTrafficAt: now } : {}),
+    ...Object.fromEntries(times.filter((time) => isLater(status[time])).map((time) => [time, now])),
+    ...(status.silence && isLater(status.silence.since) ? { silence: { ...status.silence, since: now } } : {}),
     ...(status.evidence && isLater(status.evidence.readAt) ? { evidence: { ...status.evidence, readAt: now, nextReadAt: now } } : {}),
   };
 }
@@ -51,20 +54,27 @@ export function drained(status: CanaryStatus, nowMs: number): boolean {
   return msUntilDrained(status, nowMs) === 0;
 }
 
-/** Time until the progress deadline, counted from the latest of: the run's start, its last step or reading, the last phase. */
-export function msUntilDeadline(
-  spec: CanarySpec,
-  { startedAt, steppedAt, lastTransitionTime, evidence }: CanaryStatus,
-  nowMs: number,
-): number {
-  const readAt = evidence?.acts ? evidence.readAt : undefined;
-  const since = Math.max(...[startedAt, steppedAt, lastTransitionTime, readAt].map((time) => (time === undefined ? 0 : Date.parse(time))));
-  return Math.max(0, since + spec.progressDeadlineSeconds * 1_000 - nowMs);
+/** When a run last got on: the latest of its start, its last step and the last phase. That metrics were read is no progress. */
+export function progressedMs({ startedAt, steppedAt, lastTransitionTime }: CanaryStatus): number {
+  return Math.max(...[startedAt, steppedAt, lastTransitionTime].map((time) => (time === undefined ? 0 : Date.parse(time))));
+}
+
+/** The moment of a decision on both clocks: as it is shown, and how long what is waited for was seen not to be ready. */
+type Moment = Pick<Seen, "nowMs" | "unreadyMs">;
+
+/**
+ * Time until the progress deadline of what the phase waits for, the canary or the primary. It has to pass on both clocks: one that
+ * is set ahead makes no pod late that was unready for a moment, and blames no commit.
+ */
+export function msUntilDeadline(spec: CanarySpec, status: CanaryStatus, { nowMs, unreadyMs }: Moment): number {
+  const deadlineMs = spec.progressDeadlineSeconds * 1_000;
+  const unready = judged.has(status.phase) ? unreadyMs.canary : unreadyMs.primary;
+  return Math.max(0, progressedMs(status) + deadlineMs - nowMs, deadlineMs - unready);
 }
 
 /** Whether the progress deadline has passed. */
-export function isOverdue(spec: CanarySpec, status: CanaryStatus, nowMs: number): boolean {
-  return msUntilDeadline(spec, status, nowMs) === 0;
+export function isOverdue(spec: CanarySpec, status: CanaryStatus, moment: Moment): boolean {
+  return msUntilDeadline(spec, status, moment) === 0;
 }
 
 /** What a passed check earns. Never overshoots the last step; a weight that no step names goes on to the next larger one. */
@@ -104,11 +114,13 @@ const running: ReadonlySet<CanaryPhase | undefined> = new Set([
 ]);
 
 /** When to look again even if nothing changes; `undefined`: only when something does. */
-export function msUntilNext(spec: CanarySpec, status: CanaryStatus, nowMs: number): number | undefined {
+export function msUntilNext(spec: CanarySpec, status: CanaryStatus, moment: Moment): number | undefined {
+  const { nowMs } = moment;
+  const untilDeadline = msUntilDeadline(spec, status, moment);
   const draining = msUntilDrained(status, nowMs);
-  if (status.phase === "Initializing") return msUntilDeadline(spec, status, nowMs) || undefined;
+  if (status.phase === "Initializing") return untilDeadline || undefined;
   if (!running.has(status.phase)) return draining > 0 ? draining : undefined;
   const reading = counted.has(status.phase) ? (msUntilRead(status, nowMs) ?? 0) : 0;
-  const waits = [msUntilStep(spec, status, nowMs), draining, reading, msUntilDeadline(spec, status, nowMs)].filter((wait) => wait > 0);
+  const waits = [msUntilStep(spec, status, nowMs), draining, reading, untilDeadline].filter((wait) => wait > 0);
   return Math.min(...waits, parseDurationMs(spec.analysis.interval));
 }

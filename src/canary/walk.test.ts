@@ -36,6 +36,8 @@ const reverts = [
   { held: true, declined: false },
   { held: false, declined: true },
 ];
+/** Whatever is not ready has not been for long: the deadline goes by the times of the status. */
+const unreadyMs = { canary: 3_600_000, primary: 3_600_000 };
 /** Not due yet, drained, due, overdue. */
 const waitsMs = [1_000, drainMs, 60_000, 700_000];
 const specs: [string, CanaryInput][] = [
@@ -93,7 +95,7 @@ function* observations(spec: CanarySpec, status: CanaryStatus, nowMs: number): G
   const choices = choicesOf.get(status.phase) ?? combinations<Choice>({ ...usual, ...(status.phase ? special[status.phase] : {}) });
   choicesOf.set(status.phase, choices);
   for (const { primary, revert, ...choice } of choices) {
-    const seen = { nowMs, ...choice, ...primary, ...revert };
+    const seen = { nowMs, unreadyMs, ...choice, ...primary, ...revert };
     for (const check of checksOf(spec, status, seen)) yield { ...seen, check };
   }
 }
@@ -132,7 +134,7 @@ function transitions(spec: CanarySpec, before: CanaryStatus): (seen: Seen) => Tr
 /** What of a status matters for what comes next: of its times, how long ago the last step was, and the deadline. */
 function keyOf(spec: CanarySpec, status: CanaryStatus, nowMs: number): string {
   const { phase, canaryWeight, failedChecks, iterations, trackedRevision, promotedRevision } = status;
-  const waits = [msUntilDrained(status, nowMs), msUntilStep(spec, status, nowMs), msUntilDeadline(spec, status, nowMs)].map(
+  const waits = [msUntilDrained(status, nowMs), msUntilStep(spec, status, nowMs), msUntilDeadline(spec, status, { nowMs, unreadyMs })].map(
     (wait) => wait > 0,
   );
   // Beyond its limit a count says nothing new: without this a machine that never ends would be walked for ever.
@@ -223,12 +225,12 @@ const broken: Record<string, (transition: Transition) => boolean> = {
     seen.revision === before.trackedRevision &&
     seen.revision !== before.promotedRevision &&
     seen.canary.state === "progressing" &&
-    msUntilDeadline(spec, before, seen.nowMs) === 0 &&
+    msUntilDeadline(spec, before, seen) === 0 &&
     after.phase !== "Failed",
   "a promotion that is overdue ends, whatever the primary says": ({ spec, before, after, seen }) =>
     before.phase === "Promoting" &&
     seen.primary.state !== "ready" &&
-    msUntilDeadline(spec, before, seen.nowMs) === 0 &&
+    msUntilDeadline(spec, before, seen) === 0 &&
     after.phase === "Promoting" &&
     weightOf(after) === weightOf(before),
   "a failed revision is not tried again, unless a person declined its Revert": ({ before, after, seen }) =>
@@ -287,6 +289,7 @@ function settled(spec: CanarySpec, from: CanaryStatus, fromMs: number): boolean 
     const deleting = status.phase === "Terminating";
     const seen: Seen = {
       nowMs,
+      unreadyMs,
       revision,
       canary: { state: "ready" },
       primary: { state: "ready" },

@@ -4,6 +4,7 @@ import { keyOf, type KubeObject } from "../../api/object.ts";
 import { checksDue, gateDue, isUrgent, rollbackGateDue, shareDue } from "../../canary/checks.ts";
 import { decide, type Gates, type Input } from "../../canary/decide.ts";
 import { readsSecrets, templateOf } from "../../canary/revision.ts";
+import { judged } from "../../canary/steps.ts";
 import type { Digest } from "../../lib/digest.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import { WaitingError } from "../../lib/errors.ts";
@@ -14,6 +15,7 @@ import type { CanaryDeps, RunCheck } from "./deps.ts";
 import { ask } from "./hooks.ts";
 import { type Asked, observe, type Observation } from "./observe.ts";
 import type { ShareAnswer } from "./share.ts";
+import { createUnreadyTimes } from "./unready.ts";
 
 /** How often the cluster is looked at while an answer is waited for. */
 const lookMs = 500;
@@ -21,6 +23,8 @@ const lookMs = 500;
 /** Reads the cluster and asks what is due now: metric servers, hooks, and whether a person declined a Revert. */
 export interface Observer {
   look(canary: Canary, signal: AbortSignal): Promise<Observation>;
+  /** The Canary of this key is gone. */
+  forget(key: string): void;
 }
 
 type Parts = CanaryDeps & { readonly digests: Digests };
@@ -32,10 +36,15 @@ interface Measures {
   readonly shares: (canary: Canary, signal: AbortSignal) => Promise<ShareAnswer | undefined>;
 }
 
-/** An observer; it remembers in memory when rollback hooks were last asked. */
-export function createObserver(deps: Parts, cluster: Cluster, measures: Measures): Observer {
-  const askedAtMs = new Map<string, number>();
+/** An observer; it remembers in memory when rollback hooks were last asked, and since when workloads are not ready. */
+export function createObserver(given: Parts, cluster: Cluster, measures: Measures): Observer {
+  const deps = { ...given, unready: createUnreadyTimes(given.clock) };
+  const askedMs = new Map<string, number>();
   return {
+    forget: (key) => {
+      deps.unready.forget(key);
+      askedMs.delete(key);
+    },
     look: async (canary, signal) => {
       const digest = await digestFor(deps, cluster, canary, signal);
       const base = { ...(await revertState(deps, cluster, canary, signal)), digest };
@@ -43,7 +52,7 @@ export function createObserver(deps: Parts, cluster: Cluster, measures: Measures
       const first = glance();
       if (urgent(canary, first)) return first;
       const answers = await unlessUrgent(
-        (both) => answer({ deps, measures, askedAtMs }, canary, first, both),
+        (both) => answer({ deps, measures, askedMs }, canary, first, both),
         () => urgent(canary, glance()),
         { clock: deps.clock, signal },
       );
@@ -89,7 +98,8 @@ type Answers = Pick<Asked, "check" | "gates" | "shares">;
 interface Askers {
   readonly deps: CanaryDeps;
   readonly measures: Measures;
-  readonly askedAtMs: Map<string, number>;
+  /** When the rollback hooks of a run were last asked, by the clock that nobody sets. */
+  readonly askedMs: Map<string, number>;
 }
 
 async function answer(askers: Askers, canary: Canary, first: Observation, signal: AbortSignal): Promise<Answers> {
@@ -115,17 +125,19 @@ function question(canary: Canary, { revision }: Observation, type: Parameters<ty
 
 /** Once per interval, also while no step is due because the canary is not ready. */
 async function rollbackGate(
-  { deps, askedAtMs }: Askers,
+  { deps, askedMs }: Askers,
   canary: Canary,
   first: Observation,
   signal: AbortSignal,
 ): Promise<Gates["rollback"]> {
   const { seen } = first;
   const key = keyOf(canary.metadata);
-  const sinceMs = seen.nowMs - (askedAtMs.get(key) ?? 0);
+  if (!judged.has(canary.status.phase)) askedMs.delete(key);
+  const nowMs = deps.clock.elapsedMs();
+  const sinceMs = nowMs - (askedMs.get(key) ?? Number.NEGATIVE_INFINITY);
   if (!rollbackGateDue(canary.spec, canary.status, seen.nowMs) || sinceMs < parseDurationMs(canary.spec.analysis.interval))
     return undefined;
-  askedAtMs.set(key, seen.nowMs);
+  askedMs.set(key, nowMs);
   return ask(question(canary, first, "rollback"), deps.clock, signal);
 }
 

@@ -17,6 +17,7 @@ import { type Cluster, kindsRead } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
 import { routerOf } from "./provider.ts";
 import type { ShareAnswer } from "./share.ts";
+import type { UnreadyTimes } from "./unready.ts";
 
 /** Everything that one reconcile of a Canary knows of the cluster. */
 export interface Observation {
@@ -49,7 +50,7 @@ export type Asked = Pick<Seen, "check" | "declined" | "held"> & {
 
 /** Reads the shared copies of the cluster; costs no request. Throws StalledError for a Canary that cannot be acted upon at all. */
 export function observe(
-  deps: Pick<CanaryDeps, "clock" | "defaults" | "routers">,
+  deps: Pick<CanaryDeps, "clock" | "defaults" | "routers"> & { readonly unready: UnreadyTimes },
   cluster: Cluster,
   canary: Canary,
   { digest, shares, ...asked }: Asked,
@@ -64,18 +65,22 @@ export function observe(
   const apex = cluster.find({ ...kindsRead.service, namespace, name: apexName(canary) });
   const history = historyOf(canary, cluster.labelled("record", canary));
   const trackedContent = pinned({ history, revision }, canary.status.trackedRevision);
-  const seen: Seen = {
-    ...asked,
-    share: shares?.look,
-    nowMs,
-    revision: revision?.id,
+  const healths = {
     canary: health(cluster, {
       deployment: target,
       threshold: canary.spec.analysis.canaryReadyThreshold,
       nowMs,
       expected: canary.status.targetReplicas ?? 1,
     }),
-    primary: primaryHealth(cluster, canary, { primary, nowMs }),
+    primary: primaryHealth(cluster, canary, { primary, nowMs, unreadyMs: deps.unready.until(canary).primary }),
+  };
+  const seen: Seen = {
+    ...asked,
+    share: shares?.look,
+    nowMs,
+    revision: revision?.id,
+    ...healths,
+    unreadyMs: deps.unready.note(canary, healths),
     primaryServes: serves(primary),
     notRouted: router.notAccepted(routes),
     canaryGone: podsOf(target) === 0,
@@ -103,7 +108,7 @@ interface Part {
   readonly deployment: KubeObject | undefined;
   readonly threshold: number;
   readonly expected?: number;
-  readonly deadlineMs?: number;
+  readonly patience?: { readonly deadlineMs: number; readonly unreadyMs: number };
   readonly nowMs: number;
 }
 
@@ -114,11 +119,15 @@ function health(cluster: Cluster, part: Part): Health {
 }
 
 /** The shared copy may be older than our last write: only a primary that carries its revision's name can be ready with it. */
-function primaryHealth(cluster: Cluster, canary: Canary, { primary, nowMs }: { primary: KubeObject | undefined; nowMs: number }): Health {
+function primaryHealth(
+  cluster: Cluster,
+  canary: Canary,
+  { primary, nowMs, unreadyMs }: { primary: KubeObject | undefined; nowMs: number; unreadyMs: number },
+): Health {
   const live = health(cluster, {
     deployment: primary,
     threshold: canary.spec.analysis.primaryReadyThreshold,
-    deadlineMs: canary.spec.progressDeadlineSeconds * 1_000,
+    patience: { deadlineMs: canary.spec.progressDeadlineSeconds * 1_000, unreadyMs },
     nowMs,
   });
   const wanted = primaryRevision(canary.status);

@@ -37,7 +37,10 @@ export function canaryReconciler(given: CanaryDeps): Reconcile {
   return async (key, signal) => {
     await cluster.whenSynced(signal);
     const found = deps.canaries.find(key);
-    if (!found) return {};
+    if (!found) {
+      observer.forget(key);
+      return {};
+    }
     const deleting = found.metadata.deletionTimestamp !== undefined;
     if (deleting && !hasFinalizer(found)) return {};
     if (found.spec.suspend && !deleting) return suspend(deps, found, signal);
@@ -63,7 +66,7 @@ async function take(parts: Parts, canary: Canary, signal: AbortSignal): Promise<
   tell(parts, canary, { before, after, decision });
   const written = await writeAll(parts, stored, seen, signal); // write
   await dropFinalizer(parts, written, signal);
-  return { requeueAfterMs: msUntilNext(spec, written.status, seen.seen.nowMs) };
+  return { requeueAfterMs: msUntilNext(spec, written.status, seen.seen) };
 }
 
 /** Decisions that begin something: what can be known to be wrong is said before them, and never in the way of an end. */
