@@ -73,17 +73,21 @@ function aTarget(instance: string, chance: () => number): Target {
   return { instance, counters, scrapes };
 }
 
-/** What a query at this moment gives. */
-function samplesAt(targets: readonly Target[], nowMs: number, rangeMs: number): { requests: RawSeries[]; alive: RawSeries[]; latency: [] } {
+/** What two queries at these moments give. */
+function samplesAt(
+  targets: readonly Target[],
+  { requestsMs, aliveMs, rangeMs }: { requestsMs: number; aliveMs: number; rangeMs: number },
+): { requests: RawSeries[]; alive: RawSeries[]; latency: [] } {
   const seen = targets.map(({ instance, counters, scrapes }) => {
-    const inRange = scrapes.filter(({ readableMs, atMs }) => readableMs <= nowMs && atMs > nowMs - rangeMs);
-    const readable = new Set(inRange.map(({ atMs }) => atMs));
+    const timesAt = (nowMs: number): number[] =>
+      scrapes.filter(({ readableMs, atMs }) => readableMs <= nowMs && atMs > nowMs - rangeMs).map(({ atMs }) => atMs);
+    const readable = new Set(timesAt(requestsMs));
     const labels = { job: "envoy", instance };
     const requests = counters.map(({ side, code, counter }) => ({
       labels: { ...labels, envoy_cluster_name: `shop_checkout-${side}_80`, envoy_response_code: code },
       points: counter.points.filter(({ atMs }) => readable.has(atMs)),
     }));
-    return { requests, alive: { labels, points: [...readable].map((atMs) => ({ atMs, value: 0 })) } };
+    return { requests, alive: { labels, points: timesAt(aliveMs).map((atMs) => ({ atMs, value: 0 })) } };
   });
   return { requests: seen.flatMap(({ requests }) => requests), alive: seen.map(({ alive }) => alive), latency: [] };
 }
@@ -108,9 +112,11 @@ test.each(Array.from({ length: 20 }, (_, seed) => seed + 1))(
     for (let last = false; !last; ) {
       nowMs += 1_000 + Math.floor(chance() * (chance() < 0.05 ? 240_000 : 20_000));
       last = nowMs > (rounds + 2) * 15_000;
-      const samples = samplesAt(targets, nowMs, windowMs(state, nowMs));
-      // What came late waits for a newer sample: one more scrape of somebody ends it.
-      if (last) samples.alive.push({ labels: { job: "envoy", instance: "d" }, points: [{ atMs: nowMs, value: 0 }] });
+      // The answers of one poll are of different moments.
+      const [requestsMs, aliveMs] = [nowMs - Math.floor(chance() * 3_000), nowMs - Math.floor(chance() * 3_000)];
+      const samples = samplesAt(targets, { requestsMs, aliveMs, rangeMs: windowMs(state, nowMs) });
+      // What came late waits for a newer sample: two more scrapes of somebody end it, the last of which may be between two queries.
+      if (last) samples.alive.push({ labels: { job: "envoy", instance: "a" }, points: [nowMs - 1_000, nowMs].map((atMs) => ({ atMs, value: 0 })) });
       const read = readSamples(state, samples, input);
       // A crash before anything was stored: the same is read again.
       if (!last && chance() < 0.2) continue;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { HistogramPoint, Point, RawSeries } from "../lib/series.ts";
 import { boundsFor, slowOf } from "./cumulative.ts";
-import { nextReadMs, readSamples, type ReadState, type Samples, startReading, windowMs } from "./reading.ts";
+import { longerWindowMs, nextReadMs, readSamples, type ReadState, type Samples, scrapeSpacing, startReading, windowMs } from "./reading.ts";
 import { type Source, sources, type Subject } from "./sources.ts";
 
 const subject: Subject = { namespace: "shop", target: "checkout", service: "checkout", port: 80, ingress: "shop" };
@@ -107,6 +107,75 @@ describe("counters are differenced between their samples", () => {
     expect(caught.scrapes.map(({ atMs }) => atMs)).toEqual([90_000]);
   });
 });
+
+describe("who is looked at", () => {
+  const serving = envoy("canary", "200", points(60, 0, 10));
+  /** Runs, and counts nothing of this Canary: another gateway, or one that had no request yet. */
+  const running = (instance: string, found: readonly Point[]): RawSeries => ({ labels: { job: "envoy", instance }, points: found });
+  const known = read({ requests: [serving] }).state;
+
+  test("whoever runs shows that the metrics can be read, while nobody has counted a request yet", () => {
+    expect(read({ alive: [running("envoy-2", points(60, 1, 1))] }).scrapes).toMatchObject([{ atMs: 75_000 }]);
+  });
+
+  test.each<[string, Partial<Samples>, readonly number[]]>([
+    ["another gateway that runs on does not stand for one that is lost", { requests: [serving], alive: [running("envoy-2", points(60, 1, 1, 1, 1))] }, []],
+    ["nor when nothing is left of it", { alive: [running("envoy-2", points(75, 1, 1, 1))] }, []],
+    ["one that was there and counts nothing any more is silent", { alive: [running("envoy-1", points(75, 1, 1, 1))] }, [90_000, 105_000]],
+    ["one that began anew is silent from the scrape before the newest on", { requests: [serving], alive: [running("envoy-1", points(60, 1, 1, 1, 1))] }, [90_000]],
+    ["the program of a pod is the Canary's before it has counted a request", { requests: [serving], alive: [alive(points(75, 0, 0), "envoy-3")] }, [90_000]],
+  ])("%s", (_, samples, want) => {
+    expect(read(samples, { state: known }).scrapes.map(({ atMs }) => atMs)).toEqual(want);
+  });
+
+  test("others neither fill the state nor bend the spacing", () => {
+    const others = Array.from({ length: 1_000 }, (_, at) => running(`envoy-${at + 2}`, [0, 1, 2, 3, 4].map((second) => ({ atMs: (70 + second) * 1_000, value: 1 }))));
+    const { state } = read({ requests: [serving], alive: others });
+    expect(state).toEqual({ ...known, through: { "envoy/envoy-1/": 75_000 }, scrapeMs: 15_000 });
+    expect(scrapeSpacing({ requests: [serving], alive: others })).toBe(15_000);
+  });
+
+  test("of very many targets no more than two hundred are remembered, and still nothing counts twice", () => {
+    const fleet = (...values: number[]) => Array.from({ length: 300 }, (_, at) => envoy("canary", "200", points(60, ...values), `envoy-${at}`));
+    const first = read({ requests: fleet(0, 10) });
+    expect(Object.keys(first.state.through)).toHaveLength(200);
+    expect([totals(first)[0], totals(read({ requests: fleet(0, 10, 20) }, { state: first.state }))[0]]).toEqual([3_000, 3_000]);
+  });
+
+  test("who was lost for long and is back is looked for where it was last seen", () => {
+    const state = { ...startReading(0), newestMs: 600_000, through: { "envoy/envoy-1/": 100_000, "envoy/envoy-2/": 600_000 } };
+    const now = { nowMs: 615_000, rangeMs: 120_000 };
+    const back = envoy("canary", "200", points(600, 70));
+    expect(longerWindowMs(state, { requests: [back] }, now)).toBe(515_000 + 15_000);
+    expect(longerWindowMs(state, { requests: [{ ...back, labels: { ...back.labels, instance: "envoy-2" } }] }, now)).toBeUndefined();
+    expect(longerWindowMs(state, { requests: [envoy("canary", "200", points(600, 70), "envoy-3")] }, now)).toBeUndefined();
+  });
+});
+
+describe("a scrape that is stored between two queries of one poll", () => {
+  const times = (...all: number[]) => classicLatency({ "100": all.map((count) => count / 2), "+Inf": all });
+
+  test.each<[string, Partial<Samples>]>([
+    ["was missed by that of the requests", { requests: [envoy("canary", "200", points(60, 0, 10))], alive: [alive(points(60, 0, 0, 0))], latency: times(0, 10) }],
+    ["was missed by that of the latency", { requests: [envoy("canary", "200", points(60, 0, 10, 30))], latency: times(0, 10) }],
+    ["was seen by that of the latency alone", { requests: [envoy("canary", "200", points(60, 0, 10))], latency: times(0, 10, 30) }],
+  ])("%s, and counts with the next", (_, samples) => {
+    const first = read(samples, { boundsMs: [100] });
+    const all = { requests: [envoy("canary", "200", points(60, 0, 10, 30, 60))], alive: [alive(points(60, 0, 0, 0, 0))], latency: times(0, 10, 30, 60) };
+    const next = read(all, { state: first.state, boundsMs: [100] });
+    expect(totals(first)[0]! + totals(next)[0]!).toBe(60);
+    const slow = [...first.scrapes, ...next.scrapes].map((scrape) => scrape.slow[0]!.canary);
+    expect(slow.reduce((sum, { requests, bad }) => [sum[0]! + requests, sum[1]! + bad], [0, 0])).toEqual([60, 30]);
+  });
+});
+
+/** The canary's classic histogram. */
+function classicLatency(counts: Readonly<Record<string, readonly number[]>>): RawSeries[] {
+  return Object.entries(counts).map(([le, values]) => ({
+    labels: { job: "envoy", instance: "envoy-1", envoy_cluster_name: clusters.canary, le },
+    points: points(60, ...values),
+  }));
+}
 
 describe("the spacing of scrapes", () => {
   test.each<[string, readonly Point[], number]>([

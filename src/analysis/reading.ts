@@ -1,6 +1,6 @@
 import type { RawSeries } from "../lib/series.ts";
 import { countersOf, slowOf } from "./cumulative.ts";
-import { type Births, type Growth, growthOf, type Scrapes, scrapesOf } from "./growth.ts";
+import { type Births, type Growth, growthOf, type Scrapes, scrapesOf, targetOf } from "./growth.ts";
 import type { Scrape } from "./share.ts";
 import type { Source, Subject } from "./sources.ts";
 import type { Comparison, Tally } from "./stream.ts";
@@ -14,8 +14,10 @@ export interface ReadState {
   readonly sinceMs: number;
   /** Newest sample of all that were read. */
   readonly newestMs: number;
-  /** And of each target, as they are scraped one after another. */
+  /** Newest sample of requests of each target that counts them, as targets are scraped one after another. */
   readonly through: Readonly<Record<string, number>>;
+  /** The same of latency: another query, and a scrape may be stored between the two. Missing: an earlier version read them as one. */
+  readonly slowThrough?: Readonly<Record<string, number>> | undefined;
   /** Time between two scrapes of a target, learnt from its samples. */
   readonly scrapeMs: number;
 }
@@ -27,11 +29,13 @@ const longestScrapeMs = 5 * 60_000;
 
 /** Nothing read yet. `sinceMs`: when the canary was first given traffic. `scrapeMs`: what is known of the scrapes' spacing. */
 export function startReading(sinceMs: number, scrapeMs = assumedScrapeMs): ReadState {
-  return { sinceMs, newestMs: sinceMs, through: {}, scrapeMs };
+  return { sinceMs, newestMs: sinceMs, through: {}, slowThrough: {}, scrapeMs };
 }
 
 /** A target that has not been seen for as long is gone. */
 const forgottenMs = 60 * 60_000;
+/** Of more targets not each is remembered: what of the others is stored late is then lost, but nothing counts twice. */
+const maxTargets = 200;
 /** Two minutes of scrapes every 15 s: a target that misses some is still known to have been there before. */
 const shortestWindow = 8;
 
@@ -80,11 +84,13 @@ export function readSamples(
   samples: Samples,
   { source, subject, boundsMs }: ReadInput,
 ): { readonly scrapes: readonly Scrape[]; readonly state: ReadState } {
-  const times = scrapesOf([...samples.requests, ...samples.alive]);
-  const births = { sinceMs: state.sinceMs, scrapes: times, startedMs: samples.startedMs };
-  const fresh = ({ target, atMs }: Growth) => atMs > (state.through[target] ?? state.sinceMs);
-  const errors = growthOf(countersOf(samples.requests, source, subject), births).filter(fresh);
-  const slow = growthOf(slowOf(samples.latency, { source, subject, boundsMs }), births).filter(fresh);
+  const { requests, latency, alive, startedMs } = samples;
+  const isOurs = ({ labels }: RawSeries): boolean => source.side(labels, subject) !== undefined;
+  const times = timesOf(state, samples, isOurs);
+  const births = { sinceMs: state.sinceMs, scrapes: scrapesOf([...requests, ...alive]), startedMs };
+  const { through, slowThrough = through } = state;
+  const errors = growthOf(countersOf(requests, source, subject), births).filter(isAfter(through, state));
+  const slow = growthOf(slowOf(latency, { source, subject, boundsMs }), births).filter(isAfter(slowThrough, state));
   const newest = Math.max(state.newestMs, ...[...times.values()].map((scrapes) => scrapes.at(-1) ?? 0));
   const scrapeMs = spacingOf([...times.values()]) ?? state.scrapeMs;
   // What comes late waits for the next scrape, so that time never goes back.
@@ -95,18 +101,59 @@ export function readSamples(
     const within = ({ atMs }: Growth) => (index === 0 || atMs > round.fromMs) && atMs <= round.throughMs;
     return scrapeOf(round, { errors: errors.filter(within), slow: slow.filter(within), bounds: boundsMs.length });
   });
-  return { scrapes, state: { ...state, newestMs: newest, scrapeMs, through: readThrough(state, times, newest) } };
+  const read = {
+    through: readThrough(through, scrapesOf(requests.filter(isOurs)), newest),
+    slowThrough: readThrough(slowThrough, scrapesOf(latency.filter(isOurs)), newest),
+  };
+  return { scrapes, state: { ...state, ...read, newestMs: newest, scrapeMs } };
 }
 
-function readThrough({ through }: ReadState, times: Scrapes, newest: number): Record<string, number> {
+/** What has come since a reading. */
+function isAfter(through: ReadState["through"], { sinceMs, newestMs }: ReadState): (growth: Growth) => boolean {
+  const otherwise = Object.keys(through).length < maxTargets ? sinceMs : newestMs;
+  return ({ target, atMs }) => atMs > (through[target] ?? otherwise);
+}
+
+function readThrough(through: ReadState["through"], times: Scrapes, newest: number): Record<string, number> {
   const read = new Map(Object.entries(through));
-  for (const [target, scrapes] of times) read.set(target, Math.max(read.get(target) ?? 0, scrapes.at(-1) ?? 0));
-  return Object.fromEntries([...read].filter(([, atMs]) => newest - atMs <= forgottenMs));
+  for (const [target, scrapes] of times) read.set(target, Math.max(read.get(target) ?? 0, scrapes.findLast((atMs) => atMs <= newest) ?? 0));
+  return Object.fromEntries([...read].filter(([, atMs]) => newest - atMs <= forgottenMs).slice(0, maxTargets));
+}
+
+/**
+ * When those were scraped who count the requests of this Canary. Others that are alive say nothing of it, such as a second gateway:
+ * only while nobody is known to count them yet, whoever is alive shows that the metrics can be read.
+ */
+function timesOf({ through }: ReadState, { requests, alive }: Samples, isOurs: (series: RawSeries) => boolean): Scrapes {
+  const counted = scrapesOf(requests.filter(isOurs));
+  const own = alive.filter((series) => isOurs(series) || counted.has(targetOf(series.labels)) || through[targetOf(series.labels)] !== undefined);
+  const isKnown = own.length + counted.size + Object.keys(through).length > 0;
+  const living = scrapesOf(isKnown ? own : alive);
+  return new Map([...counted, ...[...living].map(([target, times]) => [target, together(counted.get(target), times)] as const)]);
+}
+
+/** A scrape that was stored between the two queries is seen as alive alone: it waits for the one after it. */
+function together(counted: readonly number[] | undefined, alive: readonly number[]): readonly number[] {
+  if (!counted) return alive;
+  return [...new Set([...counted, ...alive.slice(0, -1)])].toSorted((a, b) => a - b);
+}
+
+/**
+ * How far back the samples have to be asked for once more; `undefined`: these reach far enough. Who was lost for a while and is back
+ * is compared with what it had before.
+ */
+export function longerWindowMs(
+  { through, scrapeMs }: ReadState,
+  { requests }: Pick<Samples, "requests">,
+  { nowMs, rangeMs }: { nowMs: number; rangeMs: number },
+): number | undefined {
+  const lost = [...scrapesOf(requests).keys()].map((target) => through[target] ?? nowMs).filter((atMs) => atMs <= nowMs - rangeMs);
+  return lost.length === 0 ? undefined : Math.min(nowMs - Math.min(...lost) + scrapeMs, forgottenMs);
 }
 
 /** Time between two scrapes of a target, learnt from its samples; `undefined`: there are not two. */
 export function scrapeSpacing({ requests, alive }: Pick<Samples, "requests" | "alive">): number | undefined {
-  return spacingOf([...scrapesOf([...requests, ...alive]).values()]);
+  return spacingOf([...scrapesOf(requests).values()]) ?? spacingOf([...scrapesOf(alive).values()]);
 }
 
 /** The median gap between two samples of a target. */

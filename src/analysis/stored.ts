@@ -47,7 +47,8 @@ const run = z.object({
   peak: z.number(),
 });
 
-const reading = z.object({ sinceMs: z.number(), newestMs: z.number(), through: z.record(z.string(), z.number()), scrapeMs: z.number() });
+const through = z.record(z.string(), z.number());
+const reading = z.object({ sinceMs: z.number(), newestMs: z.number(), through, slowThrough: through.optional(), scrapeMs: z.number() });
 
 /** Changed with every change of what the numbers mean. */
 const version = 1;

@@ -1,7 +1,7 @@
 import { beginFollowing, follow, type Start } from "../../analysis/follow.ts";
 import { boundsFor } from "../../analysis/cumulative.ts";
 import { blockMs, historyOf, pastMs } from "../../analysis/past.ts";
-import { readSamples, type Samples, scrapeSpacing, startReading, windowMs } from "../../analysis/reading.ts";
+import { longerWindowMs, readSamples, type Samples, scrapeSpacing, startReading, windowMs } from "../../analysis/reading.ts";
 import { policyOf, rulesOf } from "../../analysis/settings.ts";
 import type { ShareRules } from "../../analysis/share.ts";
 import { programSources, type Source, type SourceName, sources, type Subject } from "../../analysis/sources.ts";
@@ -11,6 +11,7 @@ import { judgeShare, type ShareVerdict } from "../../analysis/verdict.ts";
 import type { Canary } from "../../api/canary.ts";
 import { apexName } from "../../canary/services.ts";
 import type { RawSeries, Selector, SeriesReader } from "../../lib/series.ts";
+import { MetricError } from "../../metrics/metric-provider.ts";
 
 /** Raw samples, and where they are looked for. */
 export interface Reads {
@@ -74,8 +75,11 @@ export async function readPast(canary: Canary, reads: Reads, signal: AbortSignal
 /** Reads what has come since the last reading. Throws MetricError. */
 export async function readOn(canary: Canary, stored: Stored, reads: Reads, signal: AbortSignal): Promise<Stored> {
   const subject = subjectOf(canary);
-  const wanted = { subject, rangeMs: windowMs(stored.reading, reads.nowMs), latency: stored.run.boundsMs.length > 0 };
-  const samples = await readAll(reads, sources[stored.source], wanted, signal);
+  const { reading, source } = stored;
+  const wanted = { subject, rangeMs: windowMs(reading, reads.nowMs), latency: stored.run.boundsMs.length > 0 };
+  const found = await readAll(reads, sources[source], wanted, signal);
+  const rangeMs = longerWindowMs(reading, found, { nowMs: reads.nowMs, rangeMs: wanted.rangeMs });
+  const samples = rangeMs === undefined ? found : await readFurther(reads, sources[source], { ...wanted, rangeMs, found }, signal);
   return follow(stored, samples, { subject, rules: shareRules(canary), baseline: canary.spec.analysis.baseline });
 }
 
@@ -87,6 +91,21 @@ export async function canaryRequestsSince(canary: Canary, reads: Reads, fromMs: 
   const samples = await readAll(reads, source, { subject, rangeMs, latency: false }, signal);
   const { scrapes } = readSamples(startReading(fromMs), samples, { source, subject, boundsMs: [] });
   return scrapes.reduce((sum, { errors }) => sum + errors.canary.requests, 0);
+}
+
+/** The same of a longer time. Where that is more than the server gives, what came in between is not known. */
+async function readFurther(
+  reads: Reads,
+  source: Source,
+  { found, ...wanted }: Wanted & { found: Samples },
+  signal: AbortSignal,
+): Promise<Samples> {
+  try {
+    return await readAll(reads, source, wanted, signal);
+  } catch (error) {
+    if (!(error instanceof MetricError)) throw error;
+    return found;
+  }
 }
 
 /** What is to be said of a rollout now. `unreadable`: why its metrics could not be read. */
@@ -122,10 +141,16 @@ async function programSource(reads: Reads, subject: Subject, signal: AbortSignal
   return "http_requests_total";
 }
 
+interface Wanted {
+  readonly subject: Subject;
+  readonly rangeMs: number;
+  readonly latency: boolean;
+}
+
 async function readAll(
   { reader, startedMs, nowMs }: Reads,
   source: Source,
-  { subject, rangeMs, latency }: { subject: Subject; rangeMs: number; latency: boolean },
+  { subject, rangeMs, latency }: Wanted,
   signal: AbortSignal,
 ): Promise<Samples> {
   const window = { atMs: nowMs, rangeMs };
