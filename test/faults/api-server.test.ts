@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import type { PartName } from "../../hack/control-plane/facts.ts";
+import { configMap } from "../e2e/manifests.ts";
 import { proved, timed } from "../e2e/outcome.ts";
+import { seen } from "../e2e/sight.ts";
 import { stage } from "../e2e/story.ts";
 import { controlHere, lasting, promotedUnharmed, rolledBackAndProposed, twoReleases, underWay, without } from "./world.ts";
 
@@ -23,11 +25,12 @@ test.for(outages)("%s during releases: users notice nothing, and both runs end a
   await underWay(good);
   const { startedAt, canaryWeight = 0 } = good.canary("shop");
   const applied = good.sync().inventory?.entries;
-  const commit = await bad.ada.push("A commit before the outage", { "apps/note.yaml": null });
+  const commit = await bad.ada.push("A commit before the outage", { "apps/note.yaml": configMap("note", { text: "seen" }) });
   await without(control, part, () => lasting(seconds));
   const rightAgainMs = await timed(() => good.until("its weight to rise again", () => (good.canary("shop").canaryWeight ?? 0) > canaryWeight + 1));
   await promotedUnharmed(good, "2", startedAt);
   await bad.until("the commit to be applied", () => bad.sync().lastAppliedRevision?.includes(commit));
+  expect(bad.find(seen.configMap, "note")).toMatchObject({ data: { text: "seen" } });
   await bad.releases("shop", "bad");
   await rolledBackAndProposed(bad);
   expect(good.sync().inventory?.entries).toEqual(applied);
