@@ -15,7 +15,9 @@ import { canaryInput, type CanaryInput, aDeployment } from "./builders.ts";
 import { clusterModel, type ClusterModel } from "./crash/cluster.ts";
 import { dice } from "./crash/dice.ts";
 import { type MemoryInformers, memoryInformers } from "./fakes/memory-informers.ts";
-import { type MemoryKube, memoryKube, resourceOf } from "./fakes/memory-kube.ts";
+import { type MemoryKube, memoryKube } from "./fakes/memory-kube.ts";
+import { atSteps, lookBackMs } from "./fakes/range-query.ts";
+import { servedKinds } from "./fakes/served-kinds.ts";
 
 /** What users and the metric server do. */
 interface Conditions {
@@ -58,25 +60,13 @@ export interface ShareWorld {
 const signal = new AbortController().signal;
 const startMs = Date.parse("2026-01-02T03:00:00Z");
 const scrapeMs = 15_000;
-const kinds: readonly (readonly [string, ...string[]])[] = [
-  ["v1", "Namespace", "ConfigMap", "Secret", "Service", "Pod"],
-  ["apps/v1", "Deployment", "ReplicaSet", "ControllerRevision"],
-  ["autoscaling/v2", "HorizontalPodAutoscaler"],
-  ["gateway.networking.k8s.io/v1", "HTTPRoute", "Gateway", "GatewayClass"],
-  ["networking.k8s.io/v1", "Ingress", "IngressClass"],
-  [apiVersion, "Canary", "MetricTemplate", "Revert"],
-];
-const clusterScoped = new Set(["Namespace", "GatewayClass", "IngressClass"]);
 const canaryRef = { apiVersion, kind: "Canary" };
 const routeRef = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute" };
 
 /** Starts one at rest with image `shop:1`, and an hour of traffic behind it. */
 export async function startShareWorld(input: CanaryInput = {}, now: Partial<Conditions> = {}): Promise<ShareWorld> {
   const time = { nowMs: startMs, wrongMs: 0 };
-  const kube = memoryKube(
-    kinds.flatMap(([version, ...names]) => names.map((name) => resourceOf(version, name, !clusterScoped.has(name)))),
-    () => time.nowMs,
-  );
+  const kube = memoryKube(servedKinds, () => time.nowMs);
   const cluster = clusterModel(kube, () => time.nowMs, dice(1));
   const conditions: Conditions = { rps: 10, blind: false, mute: false, unread: false, programs: false, unvisited: false, ...now };
   const gateway = gatewayOf({ kube, cluster, time, conditions });
@@ -265,7 +255,7 @@ function metricsOf(
   const series: SeriesReader = {
     samples: async (selector, { atMs, rangeMs }) => select(selector, atMs - rangeMs, atMs),
     steps: async (selector, { fromMs, untilMs, stepMs }) =>
-      select(selector, fromMs - 300_000, untilMs).map(({ labels, points }) => ({ labels, points: atSteps(points, { fromMs, untilMs, stepMs }) })),
+      select(selector, fromMs - lookBackMs, untilMs).map(({ labels, points }) => ({ labels, points: atSteps(points, { fromMs, untilMs, stepMs }) })),
   };
   return {
     query: async () => {
@@ -305,13 +295,4 @@ function partOf(points: readonly Point[], part: number): Point[] {
 function scrapesUntil(nowMs: number): Point[] {
   const newest = startMs + Math.floor((nowMs - startMs) / scrapeMs) * scrapeMs;
   return Array.from({ length: 40 }, (_, index) => ({ atMs: newest - (39 - index) * scrapeMs, value: 1 }));
-}
-
-function atSteps(points: readonly Point[], { fromMs, untilMs, stepMs }: { fromMs: number; untilMs: number; stepMs: number }): Point[] {
-  const steps: Point[] = [];
-  for (let atMs = fromMs; atMs <= untilMs; atMs += stepMs) {
-    const newest = points.findLast((point) => point.atMs <= atMs && atMs - point.atMs < 300_000);
-    if (newest) steps.push({ atMs, value: newest.value });
-  }
-  return steps;
 }

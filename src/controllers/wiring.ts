@@ -66,8 +66,11 @@ export interface World {
  */
 const concurrency: Readonly<Partial<Record<string, number>>> = { Sync: 16, Canary: 32 };
 
-/** Runs all controllers until the signal aborts; resolves when they have ended. */
-export async function runControllers(world: World, signal: AbortSignal): Promise<void> {
+/**
+ * Runs all controllers until the signal aborts; resolves when they have ended.
+ * @param controllers those of {@link controllersOf}, for a test that wants to say when each of them goes on
+ */
+export async function runControllers(world: World, signal: AbortSignal, controllers = controllersOf(world)): Promise<void> {
   const { informers, kube, events, log, clock, canWrite } = world;
   const run = (kind: Kind, reconcile: Reconcile, watches: readonly Watched[]) =>
     runController({
@@ -85,7 +88,7 @@ export async function runControllers(world: World, signal: AbortSignal): Promise
       observer: world.reconcileObserver,
       signal,
     });
-  await Promise.all(controllersOf(world).map(({ kind, reconcile, watches }) => run(kind, reconcile, watches)));
+  await Promise.all(controllers.map(({ kind, reconcile, watches }) => run(kind, reconcile, watches)));
 }
 
 /** The controller of one kind, before anything runs it. */
@@ -95,10 +98,7 @@ export interface Controller {
   readonly watches: readonly Watched[];
 }
 
-/**
- * All controllers, wired to each other; starts the informers that they use. For {@link runControllers}, and for tests that go
- * step by step.
- */
+/** All controllers, wired to each other; starts the informers that they use. For {@link runControllers}. */
 export function controllersOf(world: World): Controller[] {
   const { informers, git, clock, renderers } = world;
   const resources = {

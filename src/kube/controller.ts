@@ -110,7 +110,7 @@ function subscribe(runner: Runner): (() => void)[] {
 }
 
 /** What about the object changed: what a user asked for, something else worth a look, or only its status. */
-export function urgencyOf({ before, after }: Change): "now" | "normal" | "status" {
+function urgencyOf({ before, after }: Change): "now" | "normal" | "status" {
   if (!before) return "normal";
   if (!after || before.metadata.uid !== after.metadata.uid) return "now";
   const [a, b] = [before.metadata, after.metadata];

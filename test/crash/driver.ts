@@ -7,6 +7,7 @@ import { atRest } from "./ends.ts";
 import { calm, make } from "./people.ts";
 import { type Watch, watch } from "./promises.ts";
 import { type Outside, type Replica, startReplica } from "./replica.ts";
+import type { Tally } from "./tally.ts";
 import type { Broken } from "./watched.ts";
 import { type CrashWorld, createWorld, forkWorld } from "./world.ts";
 
@@ -17,6 +18,7 @@ export interface Outcome {
   readonly writes: number;
   readonly calls: number;
   readonly runs: number;
+  readonly tally: Tally;
   /** What happened, line by line, when it was asked for. */
   readonly trace: readonly string[];
 }
@@ -73,7 +75,7 @@ export async function play(schedule: Schedule, beginnings: Beginnings, { traced 
     await run(drive);
     const { turns, writes, calls, runs } = drive.count;
     const broken = drive.watch.broken() ?? (turns >= maxTurns ? restless(turns) : atRest(world));
-    return { broken, turns, writes, calls, runs, trace: trace ?? [] };
+    return { broken, turns, writes, calls, runs, tally: drive.watch.tally, trace: trace ?? [] };
   });
 }
 
@@ -122,7 +124,6 @@ function outsideOf({ world, watch: watching, renderer, trace, count }: Observed)
     metrics: world.metrics,
     renderer,
     nowMs: () => world.time.nowMs,
-    dice: chance,
     note: (line) => trace?.push(line()),
     onWrite: (replica) => {
       Object.assign(count, { lastWriteAtMs: world.time.nowMs, runsSinceWrite: 0 });
@@ -135,12 +136,14 @@ function outsideOf({ world, watch: watching, renderer, trace, count }: Observed)
         count.writes += 1;
         const when = kills.get(count.writes);
         kills.delete(count.writes);
+        if (when !== undefined) watching.tally[when === "before" ? "killsBefore" : "killsAfter"] += 1;
         return when;
       },
       fault: (to, write) => {
         count.calls += 1;
         const how = faults.get(count.calls);
         faults.delete(count.calls);
+        if (how !== undefined) watching.tally.faults += 1;
         if ((to === "git" && trouble.git) || (to === "host" && trouble.host)) return "refused";
         if (to === "kube" && trouble.kube && write && chance.happens(0.25)) return chance.pick(["refused", "unanswered", "conflict"]);
         return how;
@@ -186,15 +189,13 @@ function happenings(drive: Drive): Happening[] {
     if (informer.synced) all.push(() => informer.deliver(1 + world.dice.below(4)));
     else all.push(() => informer.relist());
   }
-  for (const runner of replica.runners) {
-    for (const key of runner.ready()) {
-      all.push(() => {
-        drive.count.runs += 1;
-        drive.count.runsSinceWrite += 1;
-        drive.watch.begins(runner.kind, key, replica);
-        runner.begin(key);
-      });
-    }
+  for (const due of replica.turns()) {
+    all.push(() => {
+      drive.count.runs += 1;
+      drive.count.runsSinceWrite += 1;
+      drive.watch.begins(due.kind, due.key, replica);
+      due.begin();
+    });
   }
   if (world.cluster.isBehind()) all.push(() => world.cluster.step());
   return all;
@@ -241,7 +242,6 @@ async function carryOut({ replica, world, watch: watching }: Drive, move: Move):
 /** Nothing can happen now: the clock goes on to when something can. */
 function passTime({ replica, world, next, calmed }: Drive): void {
   const times = [
-    ...replica.runners.map((runner) => runner.nextAtMs()),
     replica.nextAtMs(),
     world.cluster.nextAtMs(),
     calmed ? undefined : next.atMs,

@@ -1,12 +1,17 @@
 import { findCondition } from "../../src/api/conditions.ts";
 import type { CanaryStatus } from "../../src/api/canary.ts";
+import type { CauseField } from "../../src/api/cause.ts";
 import type { CommonStatus, Condition } from "../../src/api/meta.ts";
 import type { KubeObject } from "../../src/api/object.ts";
-import type { Sheet } from "./manifests.ts";
+import { revisionOf } from "../../src/canary/revision.ts";
+import { sameJson } from "../../src/lib/json.ts";
+import { parsePath, valueAt, withValueAt } from "../../src/revert/path.ts";
+import { objectOf, type Sheet } from "./manifests.ts";
+import { contentIn, copyDiffers, templateDiffers } from "./primary.ts";
 import { headFiles, ourBranches, sheetsIn } from "./people.ts";
 import { revertOf } from "./proposal-promises.ts";
 import { failedIn, holding, labelled } from "./sync-promises.ts";
-import { type Broken, holds, imageOf, kinds, named, revertSpec, revertStatus, specOf, statusOf } from "./watched.ts";
+import { type Broken, holds, kinds, named, revertSpec, revertStatus, specOf, statusOf } from "./watched.ts";
 import { isBad, trafficOf } from "./traffic.ts";
 import type { CrashWorld } from "./world.ts";
 
@@ -47,7 +52,8 @@ function releaseAtRest(world: CrashWorld, app: string): Broken[] {
       [replicas === 0, "a canary that ended has no pods", `${where}: ${replicas} replicas`],
     ]),
     ...(phase === "Failed" ? heldAtRest(world, app, statusOf(canary)) : []),
-    ...servedAtRest(world, app, phase === "Failed" ? undefined : imageOf(target)),
+    ...servedAtRest(world, app),
+    ...promotedAtRest(world, app, { target, primary }),
   ];
 }
 
@@ -57,14 +63,27 @@ function heldAtRest(world: CrashWorld, app: string, { conditions }: CanaryStatus
   return brokenIn([[heldBy(world, app).length > 0 || isSaid, "what failed is held back, or it is said why not", `Canary ${app} failed`]]);
 }
 
-/** Users get a good release, and where none failed the one that the target names. */
-function servedAtRest(world: CrashWorld, app: string, wanted: string | undefined): Broken[] {
+/** Users get a good release. */
+function servedAtRest(world: CrashWorld, app: string): Broken[] {
   const serving = world.cluster.serving(`${app}-primary`);
   if (!serving) return [{ promise: "users are served", detail: `no pod of ${app}-primary is ready` }];
-  const { image } = serving;
+  const detail = `${app}-primary runs ${serving.image} with ${serving.config}`;
+  return brokenIn([[!isBad(serving), "users are served by what was promoted", detail]]);
+}
+
+/** The primary is what was promoted to the last field, and that is what the target names, unless that failed. */
+function promotedAtRest(world: CrashWorld, app: string, { target, primary }: { target: KubeObject; primary: KubeObject }): Broken[] {
+  const { phase, promotedRevision = "", trackedRevision } = statusOf(named(world, kinds.canary, app));
+  const config = (_: string, name: string): KubeObject | undefined => named(world, kinds.configMap, name);
+  const { id } = revisionOf(target, config, String);
+  const content = contentIn(world, app, promotedRevision);
+  const copies = [config("", `${app}-config-primary`)].filter((copy) => copy !== undefined && content?.configs[`ConfigMap/${app}-config`]);
+  const differences = [templateDiffers(app, primary, content), ...copies.map((copy) => copy && copyDiffers(copy, content))];
+  const difference = differences.find((one) => one !== undefined);
+  const isTarget = id === promotedRevision || (phase === "Failed" && id === trackedRevision);
   return brokenIn([
-    [!isBad(serving), "users are served by what was promoted", `${app}-primary runs ${image} with ${serving.config}`],
-    [wanted === undefined || image === wanted, "what is promoted is what the target says", `${app}-primary runs ${image}, not ${wanted}`],
+    [difference === undefined, "the primary is what was promoted", `${app}-primary runs ${promotedRevision} ${difference}`],
+    [isTarget, "what is promoted is what the target says", `${app}-primary runs ${promotedRevision}, the target is ${id} (${phase})`],
   ]);
 }
 
@@ -90,7 +109,7 @@ function syncAtRest(world: CrashWorld, name: string): Broken[] {
       [missing.length === 0, inCluster, `Sync ${name} lacks ${missing.join(", ")}`],
       [left.length === 0 || mayStay, "what left Git left the cluster", `Sync ${name} still has ${left.join(", ")}`],
     ]),
-    ...head.flatMap((sheet) => differing(world, sheet)),
+    ...head.flatMap((sheet) => differing(world, head, sheet)),
   ];
 }
 
@@ -100,23 +119,39 @@ function isExplained({ kube }: CrashWorld, reason: string, message: string): boo
   return reason === "HealthCheckFailed" && failed.some(({ metadata }) => message.includes(`Canary/shop/${metadata.name}`));
 }
 
-/** What runs differs from HEAD only where a Revert, or a refusal that was never taken back, holds it. */
-function differing(world: CrashWorld, { kind, name, values }: Sheet): Broken[] {
-  const app = kind === "Deployment" ? name : name.replace(/-config$/, "");
-  if (kind === "Canary" || isHeld(world, app)) return [];
-  const live = named(world, kind === "Deployment" ? kinds.deployment : kinds.configMap, name);
-  const wanted = kind === "Deployment" ? values["image"] : Object.values(values)[0];
-  const found = live && (kind === "Deployment" ? imageOf(live) : firstValue(live));
-  return brokenIn([[!live || found === wanted, inCluster, `${name} has ${found}, Git says ${wanted}`]]);
+/** What runs differs from HEAD only in fields that a Revert, or a refusal that was never taken back, holds. */
+function differing(world: CrashWorld, head: readonly Sheet[], sheet: Sheet): Broken[] {
+  const wanted = objectOf(sheet);
+  const live = named(world, kindsOf[sheet.kind], sheet.name);
+  if (!live) return [];
+  const held = heldPaths(world, head, wanted).map((path) => parsePath(path));
+  const [given, found] = [wantedOf(held.reduce((object, path) => withValueAt(object, path, valueAt(live, path)) as KubeObject, wanted)), wantedOf(live)];
+  const detail = `${sheet.kind} ${sheet.name} has ${JSON.stringify(found)}, Git says ${JSON.stringify(given)}`;
+  return brokenIn([[sameJson(found, given), inCluster, detail]]);
 }
 
-function firstValue({ data }: KubeObject): string | undefined {
-  return Object.values(data as Readonly<Record<string, string>>)[0];
+const kindsOf = { Deployment: kinds.deployment, ConfigMap: kinds.configMap, Canary: kinds.canary } as const;
+
+/** What of an object is Git's alone: of a Deployment its pods, how many there are is the Canary's. */
+function wantedOf(object: KubeObject): unknown {
+  if (object.kind === "ConfigMap") return object["data"];
+  return object.kind === "Deployment" ? specOf(object).template : object["spec"];
 }
 
-function isHeld(world: CrashWorld, app: string): boolean {
-  const refused = statusOf(named(world, kinds.canary, app)).refused ?? [];
-  return refused.length > 0 || heldBy(world, app).length > 0;
+/** Paths at which an object need not be as HEAD says. */
+function heldPaths(world: CrashWorld, head: readonly Sheet[], wanted: KubeObject): string[] {
+  const app = wanted.metadata.name.replace(/-config$/, "");
+  const isFailed = ({ object, path, failed }: CauseField): boolean => {
+    const sheet = head.find(({ kind, name }) => object === `${kind}/${name}`);
+    return sheet !== undefined && sameJson(valueAt(objectOf(sheet), parsePath(path)), failed);
+  };
+  const held = heldBy(world, app).flatMap((revert) => revertSpec(revert).cause.filter((field) => field.decides || isFailed(field)));
+  const refused = (statusOf(named(world, kinds.canary, app)).refused ?? [])
+    .filter(({ declined }) => declined !== true)
+    .map(({ fields }) => fields.filter(({ decides }) => decides))
+    .filter((fields) => fields.every(isFailed));
+  const own = `${wanted.kind}/${wanted.metadata.name}`;
+  return [...held, ...refused.flat()].filter(({ object }) => object === own).map(({ path }) => path);
 }
 
 function heldBy({ kube }: CrashWorld, app: string): KubeObject[] {

@@ -39,7 +39,8 @@ export function sheetsOf(text: string, file: string): Sheet[] {
   return sheets;
 }
 
-function objectOf({ kind, name, values }: Sheet): KubeObject {
+/** The object that a sheet describes. */
+export function objectOf({ kind, name, values }: Sheet): KubeObject {
   const metadata = { name, namespace };
   switch (kind) {
     case "ConfigMap":

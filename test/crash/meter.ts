@@ -1,5 +1,6 @@
 import type { Point, RawSeries, Selector, SeriesReader } from "../../src/lib/series.ts";
 import type { MemoryKube } from "../fakes/memory-kube.ts";
+import { atSteps, lookBackMs } from "../fakes/range-query.ts";
 import type { ClusterModel } from "./cluster.ts";
 import { namespace } from "./manifests.ts";
 import { type App, apps } from "./moves.ts";
@@ -26,7 +27,6 @@ const scrapeMs = 5_000;
 const requestsPerSecond = 60;
 /** Of requests to a bad release. */
 const failing = 0.5;
-const lookBackMs = 5 * 60_000;
 
 /** Nothing counted yet. */
 export function meterFrom(atMs: number, kube: MemoryKube, cluster: ClusterModel): Meter {
@@ -100,13 +100,4 @@ function add({ counters }: State, cluster: string, code: string, requests: numbe
 function scrape({ atMs, counters, scrapes }: State): void {
   scrapes.push({ atMs, value: 1 });
   for (const { total, points } of counters.values()) points.push({ atMs, value: Math.floor(total + 1e-6) });
-}
-
-function atSteps(points: readonly Point[], { fromMs, untilMs, stepMs }: { fromMs: number; untilMs: number; stepMs: number }): Point[] {
-  const steps: Point[] = [];
-  for (let atMs = fromMs; atMs <= untilMs; atMs += stepMs) {
-    const newest = points.findLast((point) => point.atMs <= atMs && atMs - point.atMs < lookBackMs);
-    if (newest) steps.push({ atMs, value: newest.value });
-  }
-  return steps;
 }

@@ -1,10 +1,11 @@
 import type { KubeObject, ObjectRef } from "../../src/api/object.ts";
 import type { StoredChange } from "../fakes/memory-kube.ts";
 import { checkPulls, onMoved, onRevert, revertOf } from "./proposal-promises.ts";
-import { afterRun, onCanary, onDeployment, onRoute } from "./release-promises.ts";
+import { afterRun, onCanary, onCopy, onDeployment, onRoute } from "./release-promises.ts";
 import type { Replica } from "./replica.ts";
-import { onApplied, onDelete, onSync, onTarget } from "./sync-promises.ts";
-import { type Broken, holds, isOver, kinds, named, type Seen, statusOf } from "./watched.ts";
+import { afterSync, onApplied, onDelete, onSync, onSyncBegins, onTarget } from "./sync-promises.ts";
+import { emptyTally, type Tally } from "./tally.ts";
+import { type Broken, isOver, kinds, named, type Seen, statusOf } from "./watched.ts";
 import type { CrashWorld } from "./world.ts";
 
 /** Somebody who watches a world and knows what Serin promises. */
@@ -25,7 +26,12 @@ export interface Watch {
   branches(): void;
   /** The first promise that was broken. */
   broken(): Broken | undefined;
+  /** What happened so far. */
+  readonly tally: Tally;
 }
+
+/** The Sync that applies everything that has a Canary. */
+const shopSync = "shop/shop";
 
 /** Watches every write to the API server, Git and its host from now on. */
 export function watch(world: CrashWorld): Watch {
@@ -33,6 +39,8 @@ export function watch(world: CrashWorld): Watch {
     world,
     allowed: new Map(world.kube.objects(kinds.canary).map((canary) => [canary.metadata.name, new Set(promotedIn(canary))])),
     heldAtBegin: new Map(),
+    syncWorks: false,
+    tally: emptyTally(),
     first: new Set(),
     closedByPerson: new Map(),
     ends: new Map(),
@@ -47,12 +55,12 @@ export function watch(world: CrashWorld): Watch {
   world.source.onMoved((move) => onMoved(seen, move));
   return {
     begins: (kind, key, replica) => {
-      if (kind !== "Sync" || key !== "shop/shop") return;
-      seen.heldAtBegin.clear();
-      for (const revert of replica.informers.of(kinds.revert).list()) if (holds(revert)) seen.heldAtBegin.set(revert.metadata.name, revert);
+      if (kind === "Sync" && key === shopSync) onSyncBegins(seen, replica);
     },
     ends: (kind, key, error) => {
-      if (kind === "Canary" && error === undefined) afterRun(seen, key);
+      if (error !== undefined) return;
+      if (kind === "Canary") afterRun(seen, key);
+      if (kind === "Sync" && key === shopSync) afterSync(seen);
     },
     writes: (replica) => {
       seen.replica = replica;
@@ -70,6 +78,7 @@ export function watch(world: CrashWorld): Watch {
       checkPulls(seen);
       return seen.broken;
     },
+    tally: seen.tally,
   };
 }
 
@@ -100,7 +109,8 @@ function onOurs(seen: Seen, change: StoredChange): void {
   const { object, by } = change;
   if (object.kind === "Deployment") onDeployment(seen, change);
   if (object.kind === "HTTPRoute") onRoute(seen, object);
+  if (object.kind === "ConfigMap" && by === "serin-canary") onCopy(seen, object);
   if (by !== "serin-sync") return;
-  if (object.kind === "Deployment") onTarget(seen, object);
+  onTarget(seen, object);
   onApplied(seen, object);
 }

@@ -1,30 +1,46 @@
 import { names } from "../../src/api/meta.ts";
 import type { KubeObject } from "../../src/api/object.ts";
+import type { RevertPhase } from "../../src/api/revert.ts";
 import { readCommit } from "../../src/git/tree.ts";
 import { sameJson } from "../../src/lib/json.ts";
 import { parseBranchName } from "../../src/revert/branch.ts";
 import { isAncestor, type RefMove } from "../fakes/memory-git.ts";
 import type { HostedPull } from "../fakes/memory-git-host.ts";
 import type { StoredChange } from "../fakes/memory-kube.ts";
-import { fail, isMeasured, isOver, kinds, lastAnswer, named, revertSpec, revertStatus, type Seen } from "./watched.ts";
+import type { Tally } from "./tally.ts";
+import { fail, isMeasured, isOver, kinds, lastAnswer, lastNumber, named, revertSpec, revertStatus, type Seen } from "./watched.ts";
 
 const one = "one branch, one commit and one pull request for each cause";
+
+/** How an end is counted. */
+const endedAs: Partial<Record<RevertPhase, keyof Tally>> = { Merged: "merged", Declined: "declined", Superseded: "superseded" };
 
 /** A Revert that begins or ends. */
 export function onRevert(seen: Seen, { type, object, before }: StoredChange): void {
   const { name } = object.metadata;
-  const { phase } = revertStatus(object);
-  const was = revertStatus(before).phase;
-  if ((phase === "Merged" || phase === "Superseded") && phase !== was) seen.ends.set(name, (seen.ends.get(name) ?? 0) + 1);
+  const end = endOf(object);
+  if (end && end !== endOf(before)) onEnd(seen, name, end);
   if (type === "ADDED" || (isOver(before) && !isOver(object))) seen.begins.set(name, (seen.begins.get(name) ?? 0) + 1);
   if (type === "ADDED") onFirstRevert(seen, object);
+}
+
+function endOf(revert: KubeObject | undefined): keyof Tally | undefined {
+  return endedAs[revertStatus(revert).phase ?? "Planned"];
+}
+
+function onEnd({ tally, ends }: Seen, name: string, end: keyof Tally): void {
+  tally[end] += 1;
+  if (end !== "declined") ends.set(name, (ends.get(name) ?? 0) + 1);
 }
 
 /** Something is only proposed when what ran was bad by itself. */
 function onFirstRevert(seen: Seen, revert: KubeObject): void {
   const { propose, evidence, canaryRef } = revertSpec(revert);
   if (!propose || !isMeasured(evidence?.reason)) return;
-  if (lastAnswer(seen, `${canaryRef.name}-primary`)?.bad !== false)
+  const primary = `${canaryRef.name}-primary`;
+  // Shares are counted over the whole run: the primary need not serve in its last moment.
+  const answer = evidence?.share ? lastNumber(seen, primary) : lastAnswer(seen, primary);
+  if (answer?.bad !== false)
     fail(seen, "unknown is not bad", `${revert.metadata.name} is to be proposed, and the primary did not pass the same check`);
 }
 
@@ -38,6 +54,7 @@ export function onMoved(seen: Seen, move: RefMove): void {
 function onMain(seen: Seen, before: string | undefined, after: string): void {
   const { parents } = readCommit(seen.world.source.store, after);
   const isOneMore = parents.length === 1 && parents[0] === before;
+  seen.tally.pushes += 1;
   if (!isOneMore) fail(seen, one, `main is moved to ${after}, which is not one commit on top of it`);
 }
 
@@ -71,6 +88,7 @@ function onMade(seen: Seen, { head, number }: HostedPull): void {
   const times = seen.begins.get(revertOf(head)) ?? 0;
   if (seen.proposedIn.get(head) === times) fail(seen, one, `pull request ${number} is made for ${head}, which has one`);
   seen.proposedIn.set(head, times);
+  seen.tally.proposals += 1;
 }
 
 function onOpened(seen: Seen, { head, number }: HostedPull): void {

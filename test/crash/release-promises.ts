@@ -1,9 +1,11 @@
 import type { CanaryStatus } from "../../src/api/canary.ts";
+import type { RevisionContent } from "../../src/api/cause.ts";
 import type { KubeObject } from "../../src/api/object.ts";
 import { revisionAnnotation } from "../../src/canary/workloads.ts";
 import type { StoredChange } from "../fakes/memory-kube.ts";
-import { type DeploymentSpec, fail, imageOf, isMeasured, kinds, lastAnswer, named, type Seen, specOf, statusOf } from "./watched.ts";
-import { isBad, trafficOf } from "./traffic.ts";
+import { contentIn, copyDiffers, isBadContent, templateDiffers } from "./primary.ts";
+import { fail, isMeasured, kinds, lastAnswer, named, type Seen, specOf, statusOf } from "./watched.ts";
+import { trafficOf } from "./traffic.ts";
 
 /** A step of one Canary, from what its status said to what it says. */
 interface Step {
@@ -23,6 +25,7 @@ export function onCanary(seen: Seen, { object, before }: StoredChange): void {
   if (canaryWeight > (step.was.canaryWeight ?? 0)) onMoreTraffic(step);
   if (phase === step.was.phase) return;
   if (phase === "Promoting") onPromotion(step);
+  if (phase === "Succeeded") onSuccess(step);
   if (phase === "Failed") onFailure(step);
 }
 
@@ -35,7 +38,13 @@ function allow({ allowed }: Seen, name: string, revision: string | undefined): v
   if (revision !== undefined) allowed.set(name, new Set([...(allowed.get(name) ?? []), revision]));
 }
 
+function onSuccess({ seen: { tally, ends }, name }: Step): void {
+  tally.promotions += 1;
+  if ([...ends.keys()].some((revert) => revert.startsWith(`${name}-`))) tally.laterPromotions += 1;
+}
+
 function onFailure({ seen, name, is: { failure, canaryWeight = 0 } }: Step): void {
+  seen.tally.rollbacks += 1;
   const flapped = seen.world.flapped.has(name);
   if (isMeasured(failure?.reason) && !flapped && lastAnswer(seen, name)?.bad !== true)
     fail(seen, "unknown is not bad", `Canary ${name} failed its check without a bad answer`);
@@ -108,17 +117,28 @@ function onPrimary(seen: Seen, primary: KubeObject): void {
   const { name } = primary.metadata;
   const app = name.slice(0, -"-primary".length);
   const revision = specOf(primary).template.metadata.annotations?.[revisionAnnotation] ?? "";
-  const recorded = imageIn(named(seen.world, kinds.record, `${app}-${revision}`)) ?? imageOf(primary);
-  if (!seen.allowed.get(app)?.has(revision)) fail(seen, analysed, `${name} gets ${revision}`);
-  const image = imageOf(primary);
-  if (recorded !== image) fail(seen, analysed, `${name} gets ${image} in the name of ${revision}, which is ${recorded}`);
-  if (isBad({ image, config: undefined }) && !seen.first.has(`${app} ${revision}`)) fail(seen, analysed, `${name} gets ${image}`);
+  const content = onPromoted(seen, { app, name, revision });
+  const difference = templateDiffers(app, primary, content);
+  if (difference !== undefined) fail(seen, analysed, `${name} gets ${revision} ${difference}`);
 }
 
-/** Image of a revision that is kept. */
-function imageIn(record: KubeObject | undefined): string | undefined {
-  const { template } = (record?.["data"] ?? {}) as { template?: DeploymentSpec["template"] };
-  return template?.spec.containers[0]?.image;
+/** A controller's write of a primary's copy of a config: as the revision that the primary is to run now reads it. */
+export function onCopy(seen: Seen, copy: KubeObject): void {
+  const { name } = copy.metadata;
+  const app = name.slice(0, -"-config-primary".length);
+  const { phase, trackedRevision, promotedRevision } = statusOf(named(seen.world, kinds.canary, app));
+  const revision = (phase === "Promoting" ? trackedRevision : promotedRevision) ?? "";
+  const difference = copyDiffers(copy, onPromoted(seen, { app, name, revision }));
+  if (difference !== undefined) fail(seen, analysed, `${name} gets ${revision} ${difference}`);
+}
+
+/** What goes to the primary was analysed, and is good. Returns what the revision consists of. */
+function onPromoted(seen: Seen, { app, name, revision }: { app: string; name: string; revision: string }): RevisionContent | undefined {
+  const content = contentIn(seen.world, app, revision);
+  if (!seen.allowed.get(app)?.has(revision)) fail(seen, analysed, `${name} gets ${revision}`);
+  if (content && isBadContent(app, content) && !seen.first.has(`${app} ${revision}`))
+    fail(seen, analysed, `${name} gets ${revision}, which is bad: ${JSON.stringify(content)}`);
+  return content;
 }
 
 /** A controller's write of a route. */

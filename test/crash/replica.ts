@@ -1,5 +1,5 @@
 import type { KubeObject, ObjectRef } from "../../src/api/object.ts";
-import { controllersOf, type World as ControllerWorld } from "../../src/controllers/wiring.ts";
+import type { World as ControllerWorld } from "../../src/controllers/wiring.ts";
 import { type Git, GitError } from "../../src/git/git.ts";
 import { type GitHost, GitHostError } from "../../src/githost/git-host.ts";
 import { type Kube, KubeError } from "../../src/kube/kube.ts";
@@ -12,8 +12,7 @@ import { routers } from "../../src/routing/routers.ts";
 import { memoryGit, type MemoryRemote } from "../fakes/memory-git.ts";
 import { type MemoryInformers, memoryInformers } from "../fakes/memory-informers.ts";
 import type { MemoryKube } from "../fakes/memory-kube.ts";
-import type { Dice } from "./dice.ts";
-import { createRunner, type Runner } from "./runner.ts";
+import { startRunner, type Turn } from "./runner.ts";
 
 /** What may go wrong with a call: it is not made, made without an answer, or refused as out of date. */
 export type CallFault = "refused" | "unanswered" | "conflict";
@@ -38,7 +37,6 @@ export interface Outside {
   readonly metrics: MetricProvider;
   readonly renderer: Renderer;
   readonly nowMs: () => number;
-  readonly dice: Dice;
   readonly fate: Fate;
   /** Told of everything worth a line in a report. */
   readonly note: (line: () => string) => void;
@@ -54,8 +52,11 @@ export interface Outside {
 export interface Replica {
   readonly number: number;
   readonly informers: MemoryInformers;
-  readonly runners: readonly Runner[];
+  /** Runs of its controllers that may begin now. */
+  turns(): readonly Turn[];
   isDead(): boolean;
+  /** Whether it has commits to work by: nothing is kept from one process to the next. */
+  hasFetched(): boolean;
   /** Ends it at once: what it was doing is never heard of again. */
   kill(): void;
   /** Calls that wait for their turn. */
@@ -73,6 +74,7 @@ interface Life {
   readonly turns: (() => void)[];
   readonly sleepers: Set<{ readonly atMs: number; readonly wake: () => void }>;
   dead: boolean;
+  fetched: boolean;
 }
 
 /** What a dead process waits for. */
@@ -82,14 +84,14 @@ async function never<T>(): Promise<T> {
 
 /** Starts a process that knows nothing yet. */
 export function startReplica(outside: Outside, number: number): Replica {
-  const life: Life = { outside, turns: [], sleepers: new Set(), dead: false };
+  const life: Life = { outside, turns: [], sleepers: new Set(), dead: false, fetched: false };
   const informers = memoryInformers(outside.kube);
   const controller = new AbortController();
-  const replica: Replica = {
+  const replica: Omit<Replica, "turns"> = {
     number,
     informers,
-    runners: [],
     isDead: () => life.dead,
+    hasFetched: () => life.fetched,
     kill: () => {
       life.dead = true;
       life.turns.length = 0;
@@ -102,21 +104,13 @@ export function startReplica(outside: Outside, number: number): Replica {
       for (const sleeper of life.sleepers) if (sleeper.atMs <= outside.nowMs()) sleeper.wake();
     },
   };
-  const world = worldOf(life, replica, informers);
-  const runners = controllersOf(world).map((each) =>
-    createRunner({
-      ...world,
-      controller: each,
-      signal: controller.signal,
-      dice: outside.dice,
-      onDone: (key, error) => {
-        if (life.dead) return;
-        outside.note(() => `  ${each.kind.kind} ${key}${error === undefined ? "" : `: ${messageOf(error)}`}`);
-        outside.onEnd(each.kind.kind, key, error);
-      },
-    }),
-  );
-  return Object.assign(replica, { runners });
+  const whole: Replica = Object.assign(replica, { turns: () => runner.turns() });
+  const runner = startRunner(worldOf(life, whole, informers), controller.signal, (kind, key, error) => {
+    if (life.dead) return;
+    outside.note(() => `  ${kind} ${key}${error === undefined ? "" : `: ${messageOf(error)}`}`);
+    outside.onEnd(kind, key, error);
+  });
+  return whole;
 }
 
 function worldOf(life: Life, replica: Replica, informers: MemoryInformers): ControllerWorld {
@@ -125,7 +119,7 @@ function worldOf(life: Life, replica: Replica, informers: MemoryInformers): Cont
     if (!life.dead) outside.note(() => `    ${type} ${kind}/${metadata.name} ${reason}: ${message.slice(0, 200)}`);
   };
   const caller = callerOf(life, replica);
-  const git = gitOf(caller, memoryGit(outside.source));
+  const git = gitOf(caller, memoryGit(outside.source), () => (life.fetched = true));
   return {
     kube: kubeOf(caller, {
       ...outside.kube,
@@ -248,11 +242,15 @@ function metricsOf({ read }: Caller, metrics: MetricProvider): MetricProvider {
   return { ...asked, series: { samples, steps } };
 }
 
-function gitOf({ read, write }: Caller, git: Git): Git {
+function gitOf({ read, write }: Caller, git: Git, onFetched: () => void): Git {
   return {
     ...git,
     listRefs: read("git", "ls-refs", (...args) => git.listRefs(...args)),
-    fetch: read("git", "fetch", (...args) => git.fetch(...args)),
+    fetch: read("git", "fetch", async (...args: Parameters<Git["fetch"]>) => {
+      const fetched = await git.fetch(...args);
+      onFetched();
+      return fetched;
+    }),
     push: write("git", ([, { ref, commit }]) => `push ${commit?.slice(0, 7) ?? "nothing"} to ${ref}`, (...args) => git.push(...args)),
   };
 }

@@ -11,13 +11,40 @@ import type { Replica } from "./replica.ts";
 import { fail, holds, kinds, named, revertSpec, type Seen, statusOf } from "./watched.ts";
 import type { CrashWorld } from "./world.ts";
 
-/** While a Revert is active no applied target holds a deciding field at its failed value. */
-export function onTarget(seen: Seen, target: KubeObject): void {
-  for (const began of seen.heldAtBegin.values()) {
-    const now = named(seen.world, kinds.revert, began.metadata.name);
-    const fields = now && now.metadata.uid === began.metadata.uid && holds(now) ? failedIn(now, target) : [];
-    for (const field of fields) fail(seen, holding, `${describe(field)} is applied although ${began.metadata.name} holds`);
+/** Remembers what holds when the Sync begins to work, and whether its process knows. */
+export function onSyncBegins(seen: Seen, replica: Replica): void {
+  const { world, heldAtBegin } = seen;
+  const { informers } = replica;
+  heldAtBegin.clear();
+  const { suspend } = (informers.of(kinds.sync).find("shop/shop")?.["spec"] ?? {}) as { suspend?: boolean };
+  seen.syncWorks = replica.hasFetched() && suspend !== true;
+  for (const { metadata: { name, uid } } of world.kube.objects(kinds.revert).filter(holds)) {
+    const known = informers.of(kinds.revert).find(`shop/${name}`);
+    heldAtBegin.set(name, { uid, known: known !== undefined && known.metadata.uid === uid && holds(known) });
   }
+}
+
+/**
+ * While a Revert is active no applied target holds a deciding field at its failed value: not as from the first run that began
+ * when the process had heard of it.
+ */
+export function onTarget(seen: Seen, target: KubeObject): void {
+  for (const [revert, field] of heldFailed(seen, [target])) fail(seen, holding, `${describe(field)} is applied although ${revert} holds`);
+}
+
+/** A run that ended well leaves none in the cluster, whoever wrote it: what one wrote that had not heard yet, the next puts right. */
+export function afterSync(seen: Seen): void {
+  if (!seen.syncWorks) return;
+  const targets = [kinds.deployment, kinds.configMap].flatMap((kind) => seen.world.kube.objects(kind));
+  for (const [revert, field] of heldFailed(seen, targets)) fail(seen, holding, `${describe(field)} is left although ${revert} holds`);
+}
+
+function heldFailed(seen: Seen, targets: readonly KubeObject[]): [revert: string, field: CauseField][] {
+  return [...seen.heldAtBegin].flatMap(([name, { uid, known }]): [string, CauseField][] => {
+    const now = named(seen.world, kinds.revert, name);
+    if (!known || !now || now.metadata.uid !== uid || !holds(now)) return [];
+    return targets.flatMap((target) => failedIn(now, target)).map((field) => [name, field]);
+  });
 }
 
 /** Name of the promise that final checks share. */

@@ -4,6 +4,7 @@ import type { Revert, RevertStatus } from "../../src/api/revert.ts";
 import type { HostedPull } from "../fakes/memory-git-host.ts";
 import type { Replica } from "./replica.ts";
 import type { Answer } from "./metrics.ts";
+import type { Tally } from "./tally.ts";
 import type { CrashWorld } from "./world.ts";
 
 /** A promise that was broken. */
@@ -13,13 +14,24 @@ export interface Broken {
   readonly detail: string;
 }
 
+/** A Revert that held when a Sync began its run. */
+export interface Held {
+  readonly uid: string | undefined;
+  /** Whether the process had been told of it by then. */
+  readonly known: boolean;
+}
+
 /** What was seen of a world so far, as far as promises depend on it. */
 export interface Seen {
   readonly world: CrashWorld;
   /** Revisions that each app's primary may run: those it began with, and those that were analysed. */
   readonly allowed: Map<string, Set<string>>;
   /** Reverts that held when the Sync began what it is doing, by name. */
-  readonly heldAtBegin: Map<string, KubeObject>;
+  readonly heldAtBegin: Map<string, Held>;
+  /** Whether the Sync does something in this run: it is not suspended, and its process has a commit to work by. */
+  syncWorks: boolean;
+  /** What happened, to be counted. */
+  readonly tally: Tally;
   /** Revisions that an app's primary was made of, before anything could be analysed. */
   readonly first: Set<string>;
   /** Branches whose pull request a person closed, with how often their Revert had ended by then. */
@@ -97,11 +109,16 @@ export function lastAnswer({ world }: Seen, deployment: string): Answer | undefi
   return world.answers.findLast((answer) => answer.deployment === deployment);
 }
 
+/** The last thing that it said which was a number. */
+export function lastNumber({ world }: Seen, deployment: string): Answer | undefined {
+  return world.answers.findLast((answer) => answer.deployment === deployment && answer.bad !== undefined);
+}
+
 /** A Deployment's spec, as far as it is looked at. */
 export interface DeploymentSpec {
   readonly replicas?: number;
   readonly template: {
-    readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
+    readonly metadata: { readonly annotations?: Readonly<Record<string, string>>; readonly labels?: Readonly<Record<string, string>> };
     readonly spec: { readonly containers: readonly { readonly image: string }[] };
   };
 }

@@ -3,7 +3,8 @@ import type { KubeObject } from "../../src/api/object.ts";
 import type { MetricProvider } from "../../src/metrics/metric-provider.ts";
 import { memoryRemote, type MemoryRemote } from "../fakes/memory-git.ts";
 import { type MemoryHost, memoryHost } from "../fakes/memory-git-host.ts";
-import { type MemoryKube, memoryKube, resourceOf } from "../fakes/memory-kube.ts";
+import { type MemoryKube, memoryKube } from "../fakes/memory-kube.ts";
+import { servedKinds } from "../fakes/served-kinds.ts";
 import { type ClusterModel, clusterModel } from "./cluster.ts";
 import { type Dice, dice } from "./dice.ts";
 import { namespace, type Sheet, textOf } from "./manifests.ts";
@@ -30,24 +31,13 @@ export interface CrashWorld {
 }
 
 const startMs = Date.parse("2026-01-02T03:00:00Z");
-const clusterScoped = new Set(["Namespace", "GatewayClass", "IngressClass"]);
-const served: readonly (readonly [string, ...string[]])[] = [
-  ["v1", "Namespace", "ConfigMap", "Secret", "Service", "Pod"],
-  ["apps/v1", "Deployment", "ReplicaSet", "ControllerRevision"],
-  ["autoscaling/v2", "HorizontalPodAutoscaler"],
-  ["gateway.networking.k8s.io/v1", "HTTPRoute", "Gateway", "GatewayClass"],
-  ["networking.k8s.io/v1", "Ingress", "IngressClass"],
-  ["discovery.k8s.io/v1", "EndpointSlice"],
-  [apiVersion, "GitRepository", "Sync", "Canary", "MetricTemplate", "Revert"],
-];
 
 /** The world of a schedule, with the first release of every app in Git, and nothing in the cluster but what asks for it. */
 export async function createWorld(schedule: Schedule): Promise<CrashWorld> {
   const time = { nowMs: startMs };
   const nowMs = (): number => time.nowMs;
   const chance = diceOf(schedule);
-  const resources = served.flatMap(([version, ...kinds]) => kinds.map((kind) => resourceOf(version, kind, !clusterScoped.has(kind))));
-  const kube = memoryKube(resources, nowMs);
+  const kube = memoryKube(servedKinds, nowMs);
   const source = memoryRemote();
   const cluster = clusterModel(kube, nowMs, chance);
   const meter = schedule.shape.method === "share" ? meterFrom(startMs, kube, cluster) : undefined;
