@@ -38,7 +38,9 @@ const shareSettings = {
   onNoData: z
     .enum(["hold", "fail", "promote"])
     .default("hold")
-    .describe("When the canary has had no requests, or the metrics no data, for noDataTimeout. fail rolls back and proposes nothing in Git."),
+    .describe(
+      "When the canary has had no requests, or the metrics no data, for noDataTimeout. promote: by shares the release is promoted, by thresholds the check counts as passed, which is one step; minDuration holds either. fail rolls back and proposes nothing in Git.",
+    ),
   noDataTimeout: duration.default("5m").describe("How long silence is waited for."),
   onBlind: z
     .enum(["hold", "fail"])

@@ -68,7 +68,7 @@ const spec = z
       .describe("Ingress whose traffic is split. Required by nginx."),
     service,
     analysis,
-    progressDeadlineSeconds: z.int32().min(1).default(600).describe("How long the canary or the primary may take to become ready, in seconds."),
+    progressDeadlineSeconds: z.int32().min(1).default(600).describe("How long the canary or the primary may take to become ready, in seconds. A controller that has just started counts anew."),
     skipAnalysis: z.boolean().default(false).describe("Promote as soon as the canary is ready, without checks."),
     revertOnDeletion: z.boolean().default(false).describe("Give the target its pods and traffic back before the Canary is deleted, however it is deleted."),
     suspend: z.boolean().default(false).describe("Stop acting; weights and workloads stay as they are."),
