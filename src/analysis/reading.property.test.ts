@@ -116,7 +116,8 @@ test.each(Array.from({ length: 20 }, (_, seed) => seed + 1))(
       const [requestsMs, aliveMs] = [nowMs - Math.floor(chance() * 3_000), nowMs - Math.floor(chance() * 3_000)];
       const samples = samplesAt(targets, { requestsMs, aliveMs, rangeMs: windowMs(state, nowMs) });
       // What came late waits for a newer sample: two more scrapes of somebody end it, the last of which may be between two queries.
-      if (last) samples.alive.push({ labels: { job: "envoy", instance: "a" }, points: [nowMs - 1_000, nowMs].map((atMs) => ({ atMs, value: 0 })) });
+      const points = [nowMs - 1_000, nowMs].map((atMs) => ({ atMs, value: 0 }));
+      if (last) samples.alive.push({ labels: { job: "envoy", instance: "a" }, points });
       const read = readSamples(state, samples, input);
       // A crash before anything was stored: the same is read again.
       if (!last && chance() < 0.2) continue;

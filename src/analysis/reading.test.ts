@@ -129,14 +129,16 @@ describe("who is looked at", () => {
   });
 
   test("others neither fill the state nor bend the spacing", () => {
-    const others = Array.from({ length: 1_000 }, (_, at) => running(`envoy-${at + 2}`, [0, 1, 2, 3, 4].map((second) => ({ atMs: (70 + second) * 1_000, value: 1 }))));
+    const everySecond = [70, 71, 72, 73, 74].map((second) => ({ atMs: second * 1_000, value: 1 }));
+    const others = Array.from({ length: 1_000 }, (_, at) => running(`envoy-${at + 2}`, everySecond));
     const { state } = read({ requests: [serving], alive: others });
     expect(state).toEqual({ ...known, through: { "envoy/envoy-1/": 75_000 }, scrapeMs: 15_000 });
     expect(scrapeSpacing({ requests: [serving], alive: others })).toBe(15_000);
   });
 
   test("of very many targets no more than two hundred are remembered, and still nothing counts twice", () => {
-    const fleet = (...values: number[]) => Array.from({ length: 300 }, (_, at) => envoy("canary", "200", points(60, ...values), `envoy-${at}`));
+    const fleet = (...values: number[]) =>
+      Array.from({ length: 300 }, (_, at) => envoy("canary", "200", points(60, ...values), `envoy-${at}`));
     const first = read({ requests: fleet(0, 10) });
     expect(Object.keys(first.state.through)).toHaveLength(200);
     expect([totals(first)[0], totals(read({ requests: fleet(0, 10, 20) }, { state: first.state }))[0]]).toEqual([3_000, 3_000]);
@@ -161,8 +163,9 @@ describe("a scrape that is stored between two queries of one poll", () => {
     ["was seen by that of the latency alone", { requests: [envoy("canary", "200", points(60, 0, 10))], latency: times(0, 10, 30) }],
   ])("%s, and counts with the next", (_, samples) => {
     const first = read(samples, { boundsMs: [100] });
-    const all = { requests: [envoy("canary", "200", points(60, 0, 10, 30, 60))], alive: [alive(points(60, 0, 0, 0, 0))], latency: times(0, 10, 30, 60) };
-    const next = read(all, { state: first.state, boundsMs: [100] });
+    const requests = [envoy("canary", "200", points(60, 0, 10, 30, 60))];
+    const latency = times(0, 10, 30, 60);
+    const next = read({ requests, alive: [alive(points(60, 0, 0, 0, 0))], latency }, { state: first.state, boundsMs: [100] });
     expect(totals(first)[0]! + totals(next)[0]!).toBe(60);
     const slow = [...first.scrapes, ...next.scrapes].map((scrape) => scrape.slow[0]!.canary);
     expect(slow.reduce((sum, { requests, bad }) => [sum[0]! + requests, sum[1]! + bad], [0, 0])).toEqual([60, 30]);

@@ -126,7 +126,8 @@ function readThrough(through: ReadState["through"], times: Scrapes, newest: numb
  */
 function timesOf({ through }: ReadState, { requests, alive }: Samples, isOurs: (series: RawSeries) => boolean): Scrapes {
   const counted = scrapesOf(requests.filter(isOurs));
-  const own = alive.filter((series) => isOurs(series) || counted.has(targetOf(series.labels)) || through[targetOf(series.labels)] !== undefined);
+  const counts = (target: string): boolean => counted.has(target) || through[target] !== undefined;
+  const own = alive.filter((series) => isOurs(series) || counts(targetOf(series.labels)));
   const isKnown = own.length + counted.size + Object.keys(through).length > 0;
   const living = scrapesOf(isKnown ? own : alive);
   return new Map([...counted, ...[...living].map(([target, times]) => [target, together(counted.get(target), times)] as const)]);

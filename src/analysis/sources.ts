@@ -24,7 +24,7 @@ export interface Source {
   readonly requests: (subject: Subject) => readonly Selector[];
   /** Classic or native histograms of their time; tried in this order as well. */
   readonly latency: (subject: Subject) => readonly Selector[];
-  /** What is there in every scrape, traffic or not: how silence is told from blindness. Without {@link side} it says only that somebody runs. */
+  /** What is there in every scrape, traffic or not: how silence is told from blindness. Of no {@link side}: that somebody runs. */
   readonly alive: (subject: Subject) => readonly Selector[];
   /** Milliseconds in one unit of the histogram's bounds. */
   readonly unitMs: number;
