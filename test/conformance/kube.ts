@@ -1,20 +1,23 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type KubeObject, type ObjectRef, refOf } from "../../src/api/object.ts";
-import { conflictsOf } from "../../src/kube/apply.ts";
+import type { KubeObject, ObjectRef } from "../../src/api/object.ts";
 import { createEvents } from "../../src/kube/events.ts";
 import { createInformers } from "../../src/kube/informers.ts";
-import { type Kube, KubeError, type KubeWatch, type WatchEvent } from "../../src/kube/kube.ts";
+import { type Kube, KubeError, type KubeWatch, type StatusCause, type WatchEvent } from "../../src/kube/kube.ts";
 import { createElector } from "../../src/kube/lease.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
+import { ownershipConformance } from "./kube-ownership.ts";
 
 /** What is put to the test: a client and the API server behind it. */
 export interface Subject {
   readonly kube: Kube & KubeWatch;
   /** False for a fake that knows its kinds from the start and stores whatever it is given. */
   readonly checksSchema: boolean;
-  /** Makes watches from older versions impossible, where the server can be told to. */
+  /**
+   * Makes watches from older versions impossible. Missing: the server has forgotten the very first by itself, as kube-apiserver has:
+   * it answers watches from memory, which begins at the version at which a kind was first listed.
+   */
   readonly expire?: (() => void) | undefined;
   stop(): Promise<void>;
 }
@@ -39,7 +42,23 @@ const crd: KubeObject = {
         openAPIV3Schema: {
           type: "object",
           properties: {
-            spec: { type: "object", properties: { size: { type: "integer" }, colour: { type: "string" }, replicas: { type: "integer" } } },
+            spec: {
+              type: "object",
+              properties: {
+                size: { type: "integer" },
+                replicas: { type: "integer" },
+                colour: {
+                  type: "string",
+                  "x-kubernetes-validations": [
+                    { rule: "self != 'beige'", message: "beige is no colour" },
+                    { rule: "self == oldSelf", message: "colour cannot be changed", reason: "FieldValueForbidden" },
+                  ],
+                },
+              },
+              "x-kubernetes-validations": [
+                { rule: "!has(self.replicas) || self.replicas <= 10 || has(self.size)", message: "more than ten need a size", fieldPath: ".replicas" },
+              ],
+            },
             status: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
           },
         },
@@ -72,11 +91,9 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       if (!subject.checksSchema) return;
       await kube().create({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }, options, signal);
       await kube().apply(crd, options, signal);
-      // A CRD is served a moment after it is stored.
-      await vi.waitFor(async () => expect(await kube().list(widget, { namespace }, signal)).toEqual([]), {
-        timeout: 20_000,
-        interval: 100,
-      });
+      // A CRD is served a moment after it is stored, with the rules that it has now.
+      const unruly = () => kube().apply(aWidget("unruly", { colour: "beige" }), { ...options, dryRun: true }, signal);
+      await vi.waitFor(async () => expect((await refusal(unruly())).code).toBe(422), { timeout: 20_000, interval: 100 });
     });
     afterAll(async () => {
       if (subject.checksSchema) await kube().delete({ apiVersion: "v1", kind: "Namespace", name: namespace }, {}, signal);
@@ -219,10 +236,11 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
     });
 
     test("a watch from a forgotten version ends with 410", async (context) => {
-      if (!subject.expire) return context.skip();
-      const { resourceVersion } = await kube().listPage(widget, { namespace, limit: 1 }, signal);
+      if (!subject.expire && !subject.checksSchema) return context.skip();
+      const { resourceVersion: now } = await kube().listPage(widget, { namespace, limit: 1 }, signal);
+      const resourceVersion = subject.expire ? now : "1";
       await kube().create(aWidget(fresh()), options, signal);
-      subject.expire();
+      subject.expire?.();
       await kube().create(aWidget(fresh()), options, signal);
       const events: WatchEvent[] = [];
       const watched = (async () => {
@@ -277,72 +295,7 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       abort.abort(new Error("seen enough"));
     });
 
-    test("an apply gives fields up when they are left out, and keeps what others own", async () => {
-      const name = fresh();
-      await kube().apply(aWidget(name, { size: 1, colour: "red" }), options, signal);
-      await kube().apply(aWidget(name, { replicas: 3 }), { fieldManager: "another" }, signal);
-      const { spec } = await kube().apply(aWidget(name, { size: 1 }), options, signal);
-      expect(spec).toEqual({ size: 1, replicas: 3 });
-    });
-
-    test("without force a field of another's is a conflict that names field and manager; with force it is taken", async () => {
-      const name = fresh();
-      await kube().apply(aWidget(name, { replicas: 3 }), { fieldManager: "autoscaler" }, signal);
-      const error = await refusal(kube().apply(aWidget(name, { replicas: 5 }), { ...options, force: false }, signal));
-      expect(conflictsOf(error)).toEqual([{ manager: "autoscaler", field: ".spec.replicas" }]);
-      expect((await kube().apply(aWidget(name, { replicas: 5 }), options, signal))["spec"]).toEqual({ replicas: 5 });
-    });
-
-    test("items of keyed lists belong to their managers one by one", async () => {
-      const container = (name: string, more: object = {}): object => ({ name, image: `${name}:1`, ...more });
-      const deployment = (...containers: object[]): KubeObject => ({
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        metadata: { namespace, name: "keyed" },
-        spec: { selector: { matchLabels: { app: "a" } }, template: { metadata: { labels: { app: "a" } }, spec: { containers } } },
-      });
-      const imagesOf = ({ spec }: KubeObject): [string, string][] => {
-        const { template } = spec as { template: { spec: { containers: { name: string; image: string }[] } } };
-        return template.spec.containers.map(({ name, image }) => [name, image]);
-      };
-      await kube().apply(deployment(container("app"), container("proxy")), options, signal);
-      await kube().apply(deployment(container("app", { image: "app:2" }), container("side")), { fieldManager: "another" }, signal);
-      const left = await kube().apply(deployment(container("proxy")), options, signal);
-      expect(imagesOf(left).toSorted(([a], [b]) => (a < b ? -1 : 1))).toEqual([["app", "app:2"], ["proxy", "proxy:1"], ["side", "side:1"]]);
-      expect(ownersOf(left, "spec", "template", "spec", "containers")).toEqual({
-        another: ['k:{"name":"app"}', 'k:{"name":"side"}'],
-        "serin-conformance": ['k:{"name":"proxy"}'],
-      });
-    });
-
-    test("what a patch, a status and a scale write change becomes theirs, and nobody else's any more", async () => {
-      const deployment: KubeObject = {
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        metadata: { namespace, name: "scaled" },
-        spec: {
-          replicas: 1,
-          minReadySeconds: 5,
-          selector: { matchLabels: { app: "b" } },
-          template: { metadata: { labels: { app: "b" } }, spec: { containers: [{ name: "app", image: "app:1" }] } },
-        },
-      };
-      const at = refOf(deployment);
-      const owners = async (): Promise<Record<string, string[]>> => {
-        const fields = ownersOf(await kube().get(at, signal), "spec");
-        return Object.fromEntries(
-          Object.entries(fields).map(([who, set]) => [who, set.filter((field) => field === "f:replicas" || field === "f:minReadySeconds")]),
-        );
-      };
-      await kube().apply(deployment, options, signal);
-      await kube().patch(at, { spec: { replicas: 3 } }, { fieldManager: "autoscaler", subresource: "scale" }, signal);
-      await kube().patch(at, { spec: { minReadySeconds: 7 } }, { fieldManager: "hand" }, signal);
-      await kube().patch(at, { status: { observedGeneration: 1 } }, { fieldManager: "kubelet", subresource: "status" }, signal);
-      expect(await owners()).toEqual({ "serin-conformance": [], "autoscaler scale": ["f:replicas"], hand: ["f:minReadySeconds"] });
-      expect(((await kube().get(at, signal))["spec"] as { replicas: number }).replicas).toBe(3);
-      await kube().apply({ ...deployment, spec: { replicas: 2 } }, { fieldManager: "serin-replicas" }, signal);
-      expect(await owners()).toMatchObject({ "serin-conformance": [], hand: ["f:minReadySeconds"], "serin-replicas": ["f:replicas"] });
-    });
+    ownershipConformance({ kube, namespace, aWidget, fresh, refusal, options, signal });
 
     test.each<[string, object, RegExp]>([
       ["an unknown field", { sise: 1 }, /sise/],
@@ -354,6 +307,19 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       expect(error.message).toMatch(named);
     });
 
+    test.each<[string, object, StatusCause]>([
+      ["a text", { colour: "beige" }, { reason: "FieldValueInvalid", field: "spec.colour", message: 'Invalid value: "beige": beige is no colour' }],
+      ["an object", { replicas: 11 }, { reason: "FieldValueInvalid", field: "spec.replicas", message: "Invalid value: more than ten need a size" }],
+      ["a change", { colour: "blue" }, { reason: "FieldValueForbidden", field: "spec.colour", message: "Forbidden: colour cannot be changed" }],
+    ])("what breaks a rule about %s is Invalid, and field and message say so", async (_, spec, cause) => {
+      if (!subject.checksSchema) return;
+      const name = fresh();
+      await kube().apply(aWidget(name, { colour: "red" }), options, signal);
+      const { code, reason, causes } = await refusal(kube().apply(aWidget(name, spec), options, signal));
+      expect([code, reason]).toEqual([422, "Invalid"]);
+      expect(causes).toContainEqual(cause);
+    });
+
     test("built-in kinds come with apiVersion and kind, also in lists", async () => {
       await kube().apply({ ...configMap, metadata: { namespace, name: "plain" }, data: { a: "1" } }, options, signal);
       expect((await kube().list(configMap, { namespace }, signal)).find(({ metadata }) => metadata.name === "plain")).toMatchObject({
@@ -362,16 +328,6 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       });
     });
   });
-}
-
-/** Which fields below this one each manager owns; a subresource is named behind it. */
-function ownersOf({ metadata }: KubeObject, ...path: string[]): Record<string, string[]> {
-  const entries = (metadata.managedFields ?? []).flatMap(({ manager = "", subresource, fieldsV1 }): [string, string[]][] => {
-    const below = path.reduce<unknown>((set, field) => (set as Record<string, unknown> | undefined)?.[`f:${field}`], fieldsV1);
-    const who = subresource === undefined ? manager : `${manager} ${subresource}`;
-    return below === undefined ? [] : [[who, Object.keys(below as object).sort()]];
-  });
-  return Object.fromEntries(entries);
 }
 
 /** What an event says of the object of this name. */

@@ -151,14 +151,19 @@ function broken(
   const field = `${path}${rule.fieldPath ?? ""}`;
   if (result !== false) return [{ reason: "FieldValueInvalid", field, why: `Invalid value: ${result}` }];
   const reason = rule.reason ?? "FieldValueInvalid";
-  return [{ reason, field, why: `${prefixes[reason]}: ${program.message(self, oldSelf)}` }];
+  return [{ reason, field, why: sentences[reason](shownIn(value), program.message(self, oldSelf)) }];
 }
 
-const prefixes: Readonly<Record<NonNullable<ValidationRule["reason"]>, string>> = {
-  FieldValueInvalid: "Invalid value",
-  FieldValueForbidden: "Forbidden",
-  FieldValueRequired: "Required value",
-  FieldValueDuplicate: "Duplicate value",
+/** Objects and lists are not repeated in what is said of them. */
+function shownIn(value: unknown): string {
+  return typeof value === "object" ? "" : `: ${JSON.stringify(value)}`;
+}
+
+const sentences: Readonly<Record<NonNullable<ValidationRule["reason"]>, (shown: string, message: string) => string>> = {
+  FieldValueInvalid: (shown, message) => `Invalid value${shown}: ${message}`,
+  FieldValueForbidden: (_, message) => `Forbidden: ${message}`,
+  FieldValueRequired: (_, message) => `Required value: ${message}`,
+  FieldValueDuplicate: (shown) => `Duplicate value${shown}`,
 };
 
 /** JSON as CEL sees it: integers are CEL's int (a JavaScript number would be a double), dates are timestamps. */
