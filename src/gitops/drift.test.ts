@@ -31,9 +31,20 @@ test.each<[string, KubeObject, string]>([
   ["a container's image", live(ours({ ...all, "f:spec": { "f:replicas": {}, ...containers({ ".": {}, "f:name": {}, "f:args": {} }) } }), entry("mallory", { "f:spec": containers({ "f:image": {} }) })), "spec.template.spec.containers[app].image by mallory"],
   ["a field that was removed, by who wrote last", live(ours({ "f:spec": all["f:spec"] }), entry("early", {}, { time: "2026-01-01T00:00:00Z" }), entry("late", {}, { time: "2026-01-02T00:00:00Z" })), "metadata.labels.a by late"],
   ["a field added by hand", live(ours(all), entry("kubectl-edit", { "f:spec": { "f:paused": {} } })), "spec.paused by kubectl-edit"],
+  ["an annotation added by hand", live(ours(all), entry("kubectl-annotate", { "f:metadata": { "f:annotations": { ".": {}, "f:note": {} } } })), "metadata.annotations.note by kubectl-annotate"],
   ["several", live(entry("mallory", all)), "metadata.labels.a by mallory and 2 more fields"],
 ])("names %s", (_, object, want) => {
   expect(describeDrift(driftOf(deployment, object))).toBe(want);
+});
+
+test("a text in a list of ours is told from one that somebody took out", () => {
+  const finalizers = (...owned: string[]) =>
+    driftOf(
+      { ...deployment, metadata: { ...deployment.metadata, finalizers: ["a.dev/x", "b.dev/y"] } },
+      live(ours({ ...all, "f:metadata": { ...all["f:metadata"], "f:finalizers": { ".": {}, ...Object.fromEntries(owned.map((each) => [`v:"${each}"`, {}])) } } })),
+    );
+  expect(finalizers("a.dev/x", "b.dev/y")).toEqual([]);
+  expect(finalizers("a.dev/x").map(({ path }) => path)).toEqual(["metadata.finalizers[b.dev/y]"]);
 });
 
 test("the digest of owned fields sees our fields alone", () => {
@@ -43,6 +54,11 @@ test("the digest of owned fields sees our fields alone", () => {
   expect(digest({ ...before, spec: { ...(before["spec"] as object), paused: true } })).toBe(digest(before));
   expect(digest({ ...before, spec: { ...(before["spec"] as object), replicas: 4 } })).not.toBe(digest(before));
   expect(digest(live(ours({ ...all, "f:metadata": {} })))).not.toBe(digest(before));
+  // A list that is ours as a whole, and an item that is gone.
+  const app = (fields: object) => ({ ...before, spec: { replicas: 3, template: { spec: { containers: [{ name: "app", image: "x:1", ...fields }] } } } });
+  expect(digest(app({ args: ["a"] }))).toBe(digest(before));
+  expect(digest(app({ args: ["b"] }))).not.toBe(digest(before));
+  expect(digest({ ...before, spec: { replicas: 3, template: { spec: { containers: [] } } } })).not.toBe(digest(before));
   // The API server may store items in another order, or fill in more.
   const template = { spec: { containers: [{ name: "side" }, { name: "app", image: "x:1", args: ["a"], imagePullPolicy: "Always" }] } };
   expect(digest({ ...before, spec: { replicas: 3, template } })).toBe(digest(before));

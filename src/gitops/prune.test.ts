@@ -23,8 +23,9 @@ const route = (name: string, backend: string, metadata: object = {}) =>
       rules: [{ backendRefs: [{ name: backend }, { name: "unused", weight: 0 }] }],
     },
   });
-const ingress = (backend: string) =>
+const ingress = (backend: string, metadata: object = {}) =>
   object("networking.k8s.io/v1", "Ingress", "in", {
+    metadata,
     spec: { rules: [{ host: "shop.test", http: { paths: [{ backend: { service: { name: backend } } }] } }] },
   });
 const aCanary = (name: string, spec: object = {}) =>
@@ -76,6 +77,8 @@ test.each<[string, Case, { remove?: string[]; forget?: string[]; blocked?: strin
   ["a Canary whose target stays, too, stays", { stale: [aCanary("web")], desired: [web] }, { blocked: "Deployment/shop/web stays but has no pods while the Canary runs it; set spec.revertOnDeletion in it first" }],
   ["unless it gives the target its pods back", { stale: [aCanary("web", { revertOnDeletion: true })], desired: [web] }, { remove: ["web"] }],
   ["a Canary whose successor at the same host does not serve yet stays", { stale: [aCanary("web")], live: [mine, route("next", "next")] }, { blocked: "Service/shop/next, to which HTTPRoute/shop/next sends requests, has no ready endpoint yet" }],
+  ["a route of another kind at its host is no successor", { stale: [aCanary("web")], live: [ingress("web-primary", ownedBy(aCanary("web"))), route("next", "next")] }, { remove: ["web"] }],
+  ["nor is a route that says nothing", { stale: [aCanary("web")], live: [mine, object("gateway.networking.k8s.io/v1", "HTTPRoute", "empty")] }, { remove: ["web"] }],
   ["and goes when that goes too", { stale: [aCanary("web"), route("next", "next")], live: [mine] }, { remove: ["web", "next"] }],
   ["one that has its route by label instead of owner reference is no other", { stale: [aCanary("web", { revertOnDeletion: true })], live: [labelled, route("next", "next")] }, { blocked: "Service/shop/next, to which HTTPRoute/shop/next sends requests, has no ready endpoint yet" }],
   ["a Service whose route is labelled with a Canary that goes too goes", { stale: [service("s"), aCanary("s")], live: [route("r", "s", { labels: { [names.canary]: "s", [names.canaryUid]: "Canary-s" } })], serves: ["shop/s"] }, { remove: ["s", "s"] }],

@@ -67,7 +67,6 @@ function dropsTraffic(live: KubeObject, input: PruneInput, stale: ReadonlySet<st
   const kind = `${groupOf(live.apiVersion)}/${live.kind}`;
   if (kind === "/Service") return serviceDropsTraffic(live, input, stale);
   if (kind === "serin.dev/Canary") return canaryDropsTraffic(live, input, stale);
-  if (kind !== "apps/Deployment") return undefined;
   const canary = staying(input.canaries, stale).find((candidate) => entryId(targetOf(candidate)) === entryId(refOf(live)));
   return canary ? `Canary/${keyOf(canary.metadata)} still runs it` : undefined;
 }

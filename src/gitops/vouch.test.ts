@@ -39,6 +39,8 @@ test.each<[string, KubeObject, KubeObject?]>([
   ["a name that is too long", config({}, { name: "a".repeat(254) })],
   ["no namespace", config({}, { namespace: undefined as never })],
   ["a label with a space", config({}, { labels: { app: "a b" } })],
+  ["labels that are a list", config({}, { labels: ["app"] as never })],
+  ["annotations that are a list", config({}, { annotations: ["note"] as never })],
   ["a label of a number", config({}, { labels: { app: 1 as never } })],
   ["a label with two slashes", config({}, { labels: { "a/b/c": "x" } })],
   ["an annotation without a name", config({}, { annotations: { "a.b/": "x" } })],

@@ -16,6 +16,8 @@ const grace: CauseField = {
   failed: 30,
   decides: true,
 };
+/** Digests were made with a key that is gone: nobody can say whether they agree. */
+const secret: CauseField = { object: "Secret/shop", path: "data.token", secret: true, decides: true };
 const stage = (commit: string, ...values: unknown[]) => ({ commit, values });
 
 describe("rule 4: which commits", () => {
@@ -47,6 +49,7 @@ describe("rule 3: from Git or not", () => {
     ["the image is not in Git at all", image, undefined, "failed", true],
     ["a default that the API server filled in is nobody's hand", grace, undefined, "failed", false],
     ["another value than the one that ran", grace, 45, "failed", true],
+    ["a Secret's value that nobody can compare", secret, "aHVudGVyMg==", "failed", false],
   ])("%s", (...[, field, value, which, wrong]) => {
     expect(disagreeing([field], [value], which)).toEqual(wrong ? [field] : []);
   });

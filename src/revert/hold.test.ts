@@ -61,6 +61,18 @@ describe("rule 2: hold", () => {
     expect(hold([rendered], holds(...fields)).objects).toEqual([want]);
   });
 
+  test("what a Secret says as stringData goes too: it would win over what is held", () => {
+    const object = (kind: string, more: object): KubeObject => ({ apiVersion: "v1", kind, metadata: { name: "db", namespace: "prod" }, ...more });
+    const field = (kind: string): CauseField => ({ object: `${kind}/db`, path: "data.password", promoted: "b2xk", failed: "bmV3", decides: true });
+    const texts = { stringData: { password: "new", user: "app" } };
+    expect(hold([object("Secret", { data: { password: "bmV3" }, ...texts })], holds(field("Secret"))).objects).toEqual([
+      object("Secret", { data: { password: "b2xk" }, stringData: { user: "app" } }),
+    ]);
+    expect(hold([object("ConfigMap", { data: { password: "bmV3" }, ...texts })], holds(field("ConfigMap"))).objects).toEqual([
+      object("ConfigMap", { data: { password: "b2xk" }, ...texts }),
+    ]);
+  });
+
   test("says which canaries are held, and only those of which a value was replaced", () => {
     expect(hold([deployment("shop:3")], holds(image)).holding).toEqual(["shop"]);
     expect(hold([deployment("shop:2")], holds(image)).holding).toEqual([]);

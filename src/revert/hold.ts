@@ -64,7 +64,6 @@ function holdField(object: KubeObject, field: CauseField): KubeObject {
  * equal; the server may have filled in more.
  */
 export function says(rendered: unknown, stored: unknown): boolean {
-  if (rendered === undefined) return stored === undefined;
   if (Array.isArray(rendered))
     return Array.isArray(stored) && rendered.length === stored.length && rendered.every((item, position) => says(item, stored[position]));
   if (typeof rendered === "object" && rendered !== null) {

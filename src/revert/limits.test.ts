@@ -11,6 +11,8 @@ describe("rule 3: storms", () => {
     ["three canaries of the same commits are one bad change", [failure(1, "a", "x"), failure(2, "a", "y")], false],
     ["one canary that fails three times is no outage", [failure(-2, "b", "a"), failure(-1, "c", "a")], false],
     ["of each canary the newest failure counts", [failure(1, "b", "x"), failure(2, "c", "x"), failure(-1, "d", "y")], true],
+    ["those of ten minutes around it count", [failure(-10, "b"), failure(10, "c")], true],
+    ["those of eleven do not", [failure(-11, "b"), failure(11, "c")], false],
     ["those of an hour ago do not count", [failure(-60, "b"), failure(-61, "c")], false],
   ])("%s", (_, others, want) => {
     expect(isStorm(failure(0, "a"), others)).toBe(want);

@@ -87,6 +87,12 @@ describe("what a pull request says", () => {
     await expect(body).toMatchFileSnapshot(golden("pull-request-moves.md"));
   });
 
+  test("without evidence it says nothing of what failed", () => {
+    const body = pullRequestBody({ ...proposal, evidence: undefined });
+    expect(body).not.toMatch(/### What failed|### Step by step|undefined/);
+    expect(body).toContain("### The cause");
+  });
+
   test("text from a commit cannot become markup or a mention", () => {
     const body = pullRequestBody({ ...proposal, commits: [{ ...proposal.commits[0]!, subject: "<img src=x> @team `code` [link](http://x)" }] });
     expect(body).not.toMatch(/<img|@team|\[link\]\(/);

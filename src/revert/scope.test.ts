@@ -30,6 +30,16 @@ describe("rule 5: what goes and what stays", () => {
     ["a conflict in another hunk of the file does not stand in the way", ["shop.yaml#1"], ["shop.yaml#2"], [{ path: "shop.yaml", hunks: [1] }]],
     ["nothing undoes the cause", ["shop.yaml#1"], ["shop.yaml#1"], undefined],
   ])("%s", async (...[, needed, conflicting, want]) => {
-    expect((await smallestPart(parts, attempt(needed, conflicting)))?.selection).toEqual(want);
+    expect(await smallestPart(parts, attempt(needed, conflicting))).toEqual(want && { selection: want, result: "undone" });
+  });
+
+  test.each<[number, Selection[] | undefined]>([
+    [200, [{ path: "big.yaml", hunks: [7] }]],
+    [201, undefined],
+  ])("of a file of %i hunks that conflicts as a whole", async (hunks, want) => {
+    const all = Array.from({ length: hunks }, (_, hunk) => `big.yaml#${hunk}`);
+    const conflicting = all.filter((piece) => piece !== "big.yaml#7");
+    const found = await smallestPart([{ path: "big.yaml", hunks }], attempt(["big.yaml#7"], conflicting));
+    expect(found).toEqual(want && { selection: want, result: "undone" });
   });
 });
