@@ -90,9 +90,9 @@ describe("a run", () => {
     ["begins anew when only configs changed: running pods do not notice", rollout({ revision: "v3", onlyConfigs: true }), { do: "cancel" }],
     ["takes the traffic at once when the canary stops being ready", rollout({ canary: progressing, ...unseen }), { do: "shift", weight: 0 }],
     ["counts it when pods that were ready are not any more", rollout({ canary: flapped, ...unseen }), { do: "shift", weight: 0, lost: true }],
+    ["waits until as many checks were lost to readiness as threshold says", rollout({ canary: flapped, ...unseen }, { failedChecks: 1 }, steps({ threshold: 3 })), { do: "shift", weight: 0, lost: true }],
     ["never decides by one loss of readiness alone", rollout({ canary: flapped, ...unseen }, {}, steps({ threshold: 1 })), { do: "shift", weight: 0, lost: true }],
     ["goes on when the primary is stuck: it needs the new revision", rollout({ primary: crashed, primaryServes: false }), { do: "shift", weight: 40 }],
-    ["waits until as many checks were lost to readiness as threshold says", rollout({ canary: flapped, ...unseen }, { failedChecks: 1 }, steps({ threshold: 3 })), { do: "shift", weight: 0, lost: true }],
   ])("%s", (_, input, want) => {
     expect(decide(input)).toEqual(want);
   });
@@ -120,10 +120,6 @@ describe("a run", () => {
   });
 });
 
-describe("a failure", () => {
-  const failing = (seen: Partial<Seen>, status: CanaryStatus = {}): Input => rollout({ ...unseen, ...seen }, status);
-  const read: CanaryStatus = { evidence: { acts: true, readAt: ago(1), nextReadAt: ago(-9) } as ShareStatus };
-  const overdue = { canaryWeight: 0, steppedAt: ago(601), startedAt: ago(700), lastTransitionTime: ago(700) };
 describe("a check by thresholds that says nothing", () => {
   const mute = (silence: Check["silence"]) => ({ check: { ...check("inconclusive"), silence } });
   const since = (kind: "noData" | "blind", seconds: number): CanaryStatus => ({ silence: { kind, since: ago(seconds) } });
@@ -159,6 +155,10 @@ test.each<[string, number, number, object]>([
   expect(decide(rollout({}, { firstTrafficAt: ago(seconds), canaryWeight }, steps({ minDuration: "5m" })))).toMatchObject(want);
 });
 
+describe("a failure", () => {
+  const failing = (seen: Partial<Seen>, status: CanaryStatus = {}): Input => rollout({ ...unseen, ...seen }, status);
+  const read: CanaryStatus = { evidence: { acts: true, readAt: ago(1), nextReadAt: ago(-9) } as ShareStatus };
+  const overdue = { canaryWeight: 0, steppedAt: ago(601), startedAt: ago(700), lastTransitionTime: ago(700) };
   test.each<[string, Input, { reason: string; commitsFault: boolean }]>([
     ["of the deciding check, which the primary passes", failing({ check: decisive }), { reason: "CheckFailed", commitsFault: true }],
     ["of a check that the primary fails too: a shared outage", failing({ check: check("fail", { rollBack: true, primaryPassed: false }) }), { reason: "CheckFailed", commitsFault: false }],
@@ -166,12 +166,12 @@ test.each<[string, number, number, object]>([
     ["by a crash loop", failing({ canary: crashed }), { reason: "CanaryCrashed", commitsFault: true }],
     ["by a crash loop that the primary shares", failing({ canary: crashed, primary: crashed }), { reason: "CanaryCrashed", commitsFault: false }],
     ["by readiness that comes and goes", failing({ canary: flapped }, { failedChecks: 4 }), { reason: "ReadinessLost", commitsFault: true }],
+    ["by readiness that is lost for the second time", failing({ canary: flapped }, { failedChecks: 1 }), { reason: "ReadinessLost", commitsFault: true }],
     ["by readiness that comes and goes, and the primary's too", failing({ canary: flapped, primary: flapped }, { failedChecks: 4 }), { reason: "ReadinessLost", commitsFault: false }],
     ["by the deadline while scheduled", failing({ canary: progressing }, { canaryWeight: 0, steppedAt: ago(601), startedAt: ago(700), lastTransitionTime: ago(700) }), { reason: "ProgressDeadlineExceeded", commitsFault: true }],
     ["by the deadline, though the metrics were read a moment ago", failing({ canary: progressing }, { ...read, ...overdue }), { reason: "ProgressDeadlineExceeded", commitsFault: true }],
     ["by the deadline without a node", failing({ canary: unschedulable }, { canaryWeight: 0, steppedAt: undefined, startedAt: ago(601), lastTransitionTime: ago(601) }), { reason: "ProgressDeadlineExceeded", commitsFault: false }],
     ["asked for by a rollback hook", failing({ gates: { rollback: open } }), { reason: "RollbackRequested", commitsFault: false }],
-    ["by readiness that is lost for the second time", failing({ canary: flapped }, { failedChecks: 1 }), { reason: "ReadinessLost", commitsFault: true }],
     ["while a promotion waits for its hook", failing({ check: decisive }, { phase: "WaitingPromotion", canaryWeight: 60 }), { reason: "CheckFailed", commitsFault: true }],
     ["though primary, route and hooks are in trouble", failing({ canary: crashed, primary: progressing, notRouted: "x", gates: { promotion: closed, rollout: closed } }), { reason: "CanaryCrashed", commitsFault: false }],
   ])("%s", (_, input, want) => {
