@@ -27,6 +27,8 @@ interface Conditions {
   blind: boolean;
   /** Queries find nothing; raw samples are there all the same. */
   mute: boolean;
+  /** The process is killed when it is about to write a route. */
+  mortal: boolean;
   /** Queries are answered, but raw samples are not given. */
   unread: boolean;
   /** The gateway is one whose metrics nobody knows: the programs count their own requests, each pod for itself. */
@@ -68,11 +70,11 @@ export async function startShareWorld(input: CanaryInput = {}, now: Partial<Cond
   const time = { nowMs: startMs, wrongMs: 0 };
   const kube = memoryKube(servedKinds, () => time.nowMs);
   const cluster = clusterModel(kube, () => time.nowMs, dice(1));
-  const conditions: Conditions = { rps: 10, blind: false, mute: false, unread: false, programs: false, unvisited: false, ...now };
+  const conditions: Conditions = { rps: 10, blind: false, mute: false, mortal: false, unread: false, programs: false, unvisited: false, ...now };
   const gateway = gatewayOf({ kube, cluster, time, conditions });
   const events: ShareWorld["events"] = [];
   const failures: Failure[] = [];
-  let process = startProcess({ kube, time, metrics: gateway.metrics, events, failures });
+  let process = startProcess({ kube, time, conditions, metrics: gateway.metrics, events, failures });
   for (const object of objects(input, conditions)) await kube.create(object, { fieldManager: "kubectl-create" }, signal);
   const status = (): CanaryStatus => canaryKind.status.parse(stored(kube)["status"] ?? {});
 
@@ -103,7 +105,7 @@ export async function startShareWorld(input: CanaryInput = {}, now: Partial<Cond
       const ref = { apiVersion: "apps/v1", kind: "Deployment", namespace: "shop", name: "checkout" };
       await kube.patch(ref, { spec: { template: spec.template } }, { fieldManager: "kubectl-edit" }, signal);
     },
-    restart: () => void (process = startProcess({ kube, time, metrics: gateway.metrics, events, failures })),
+    restart: () => void (process = startProcess({ kube, time, conditions, metrics: gateway.metrics, events, failures })),
     setReady: (deployment, ready) => cluster.setReady(deployment, ready),
     setClock: (seconds) => void (time.wrongMs += seconds * 1_000),
   };
@@ -133,12 +135,39 @@ function objects(input: CanaryInput, { programs }: Conditions): KubeObject[] {
 interface Parts {
   readonly kube: MemoryKube;
   readonly time: { readonly nowMs: number; readonly wrongMs: number };
+  readonly conditions: Conditions;
   readonly metrics: MetricProvider;
   readonly events: ShareWorld["events"];
   readonly failures: Failure[];
 }
 
-function startProcess({ kube, time, metrics, events, failures }: Parts): { work(cluster: ClusterModel): Promise<void> } {
+/** A client through which nothing is written from the first route on, while its process is to be killed. */
+function mortal(kube: MemoryKube, conditions: Conditions, life: { over: boolean }): MemoryKube {
+  const unlessKilled = ({ kind }: { readonly kind: string }): void => {
+    life.over ||= conditions.mortal && kind === "HTTPRoute";
+    if (life.over) throw new Error("killed");
+  };
+  return {
+    ...kube,
+    apply: async (...args) => {
+      unlessKilled(args[0]);
+      return kube.apply(...args);
+    },
+    patch: async (...args) => {
+      unlessKilled(args[0]);
+      return kube.patch(...args);
+    },
+    create: async (...args) => {
+      unlessKilled(args[0]);
+      return kube.create(...args);
+    },
+  };
+}
+
+function startProcess(parts: Parts): { work(cluster: ClusterModel): Promise<void> } {
+  const { time, metrics, events, failures } = parts;
+  const life = { over: false };
+  const kube = mortal(parts.kube, parts.conditions, life);
   const informers = memoryInformers(kube);
   const say = (_: KubeObject, reason: string, message: string): void => void events.push({ reason, message });
   // Answers come at once here: whoever only waits for something more pressing meanwhile waits for ever.
@@ -159,13 +188,17 @@ function startProcess({ kube, time, metrics, events, failures }: Parts): { work(
   });
   canaryWatches(informers);
   let dueMs = 0;
+  const whenKilled = (error: unknown): number => {
+    if (!life.over) throw error;
+    return Infinity;
+  };
   return {
     work: async (cluster) => {
       for (let round = 0; round < 20; round += 1) {
         const arrived = deliver(informers);
         while (cluster.isBehind()) await cluster.step();
-        if (!arrived && time.nowMs < dueMs) return;
-        dueMs = await oneRun(reconcile, time.nowMs);
+        if (life.over || (!arrived && time.nowMs < dueMs)) return;
+        dueMs = await oneRun(reconcile, time.nowMs).catch(whenKilled);
       }
     },
   };

@@ -5,7 +5,7 @@ import { beginFollowing, firstWeightOf, follow, reportOf, stepped } from "./foll
 import type { Samples } from "./reading.ts";
 import { policyOf, rulesOf } from "./settings.ts";
 import type { Subject } from "./sources.ts";
-import { restore, type Stored } from "./stored.ts";
+import { restore, store, type Stored } from "./stored.ts";
 import { defaultPolicy, judgeShare } from "./verdict.ts";
 import { defaultRules, noPast } from "./share.ts";
 
@@ -78,6 +78,15 @@ describe("a rollout that is followed", () => {
     const read = (stored: Stored) => follow(stored, samples({ good: 100, bad: 0 }, 4), following).run.share.split.more;
     expect(read(begun())).not.toEqual(begun().run.share.split.more);
     expect(read(stepped(begun(), { weight: 20, atMs: 3.5 * scrapeMs }))).toEqual(begun().run.share.split.more);
+  });
+
+  test("does not take for such a split what was read before the routes said the weight, nor forgets that when it is stored", () => {
+    const samplesOf = (scrapes: number) => samples({ good: 100, bad: 0 }, scrapes);
+    const unrouted = follow(begun(), samplesOf(4), { ...following, unroutedMs: 4.5 * scrapeMs });
+    const later = (until: number) => follow(restore(store(unrouted))!, samplesOf(until), following).run.share.split.more;
+    expect(unrouted.run.share.split.more).toEqual(begun().run.share.split.more);
+    expect(later(5)).toEqual(begun().run.share.split.more);
+    expect(later(7)).not.toEqual(begun().run.share.split.more);
   });
 
   test("begins again with the weight it began with", () => {

@@ -29,11 +29,14 @@ export interface Following {
   readonly rules: ShareRules;
   /** `none`: the primary's requests are not looked at. */
   readonly baseline: "primary" | "none";
+  /** When the routes were found to split the traffic otherwise than the step says; missing: they do as it says. */
+  readonly unroutedMs?: number | undefined;
 }
 
 /** The same rollout after the samples of one poll; what was in them before changes nothing. Pure. */
-export function follow(stored: Stored, samples: Samples, { subject, rules, baseline }: Following): Stored {
+export function follow(stored: Stored, samples: Samples, { subject, rules, baseline, unroutedMs }: Following): Stored {
   const run = structuredClone(stored.run);
+  if (unroutedMs !== undefined) run.routedMs = unroutedMs;
   const { boundsMs } = run;
   const { scrapes, state } = readSamples(stored.reading, samples, { source: sources[stored.source], subject, boundsMs });
   for (const scrape of scrapes) observeScrape(run, baseline === "none" ? alone(scrape) : weighted(scrape, run), rules);
@@ -47,10 +50,11 @@ export function stepped(stored: Stored, step: { readonly weight: number; readonl
   return { ...stored, run };
 }
 
-/** A scrape says something of the split only when the weight stood for all of its time. */
+/** A scrape says something of the split only when the weight stood for all of its time, and the routes said so. */
 function weighted(scrape: Scrape, run: RunState): Scrape {
   const { fromMs, weight } = currentStep(run);
-  return scrape.fromMs >= fromMs && weight > 0 && weight < 100 ? { ...scrape, weight } : scrape;
+  const sinceMs = Math.max(fromMs, run.routedMs ?? fromMs);
+  return scrape.fromMs >= sinceMs && weight > 0 && weight < 100 ? { ...scrape, weight } : scrape;
 }
 
 const nothing = { requests: 0, bad: 0 };

@@ -43,6 +43,8 @@ export interface RunState {
   missedRequests: number;
   /** When the canary last had a request, or was given traffic. */
   lastRequestMs: number;
+  /** Since when the traffic is known to be split as the step says; missing: since the step began. */
+  routedMs?: number | undefined;
   /** For how long in all the evidence has been reason to wait. */
   heldMs: number;
   /** The most that ln E ever was. */

@@ -43,6 +43,7 @@ const run = z.object({
   silentScrapes: z.int(),
   missedRequests: z.number(),
   lastRequestMs: z.number(),
+  routedMs: z.number().optional(),
   heldMs: z.number(),
   peak: z.number(),
 });

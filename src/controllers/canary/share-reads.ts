@@ -21,6 +21,8 @@ export interface Reads {
   /** When a pod's process began, in milliseconds. */
   readonly startedMs: (pod: string) => number | undefined;
   readonly nowMs: number;
+  /** Whether the routes split the traffic otherwise than the status says. */
+  readonly unrouted?: boolean;
 }
 
 /** A rollout that is followed, and what is to be said of it now. */
@@ -80,7 +82,9 @@ export async function readOn(canary: Canary, stored: Stored, reads: Reads, signa
   const found = await readAll(reads, sources[source], wanted, signal);
   const rangeMs = longerWindowMs(reading, found, { nowMs: reads.nowMs, rangeMs: wanted.rangeMs });
   const samples = rangeMs === undefined ? found : await readFurther(reads, sources[source], { ...wanted, rangeMs, found }, signal);
-  return follow(stored, samples, { subject, rules: shareRules(canary), baseline: canary.spec.analysis.baseline });
+  const { baseline } = canary.spec.analysis;
+  const unroutedMs = reads.unrouted ? reads.nowMs : undefined;
+  return follow(stored, samples, { subject, rules: shareRules(canary), baseline, unroutedMs });
 }
 
 /** Requests that the canary got since then, as far as they were scraped. Throws MetricError. */

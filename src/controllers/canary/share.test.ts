@@ -162,6 +162,19 @@ test("each further try of a release that has failed spends half of alpha", async
   expect(world.status().refused).toMatchObject([{ tries: 4 }]);
 });
 
+test("ten minutes without a process that was killed between the weight and its route are no fault of the router", async () => {
+  const world = await startShareWorld(byShare, { rps: 100 });
+  await world.release("shop:2");
+  const { status } = await world.until(hasTraffic);
+  world.now.mortal = true;
+  await world.until(({ canaryWeight }) => canaryWeight !== status.canaryWeight);
+  await world.pass(600);
+  world.now.mortal = false;
+  world.restart();
+  expect((await world.until(ended)).status).toMatchObject({ phase: "Succeeded", evidence: { reason: "GoodEnough" } });
+  expect(world.events.filter(({ reason }) => reason === "TrafficNotSplit")).toEqual([]);
+});
+
 test("a baseline of none judges by the SLO alone, and proposes no revert", async () => {
   const world = await startShareWorld(withSettings({ baseline: "none" }), { rps: 100 });
   await world.release("shop:b50");

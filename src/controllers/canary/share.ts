@@ -12,7 +12,9 @@ import { isRecord } from "../../lib/json.ts";
 import type { SeriesReader } from "../../lib/series.ts";
 import { MetricError } from "../../metrics/metric-provider.ts";
 import { type Cluster, kindsRead } from "./cluster.ts";
+import type { CanaryDeps } from "./deps.ts";
 import { type MetricDeps, queryTimeoutMs, sourceOf } from "./metrics.ts";
+import { routerOf } from "./provider.ts";
 import { beginAt, type Followed, followedBefore, type Past, readOn, readPast, type Reads, verdictOn } from "./share-reads.ts";
 
 /** What was read of the requests of both versions, and what it says. */
@@ -23,7 +25,7 @@ export type ShareAnswer = { readonly look: ShareLook } & (
 );
 
 /** What reading raw samples needs. */
-export type ShareDeps = MetricDeps & { readonly cluster: Pick<Cluster, "find"> };
+export type ShareDeps = MetricDeps & Pick<CanaryDeps, "routers"> & { readonly cluster: Pick<Cluster, "find"> };
 type Deps = ShareDeps;
 
 /** Adaptive steps begin again with this weight, in percent, where nothing better is known. */
@@ -152,7 +154,14 @@ export async function readsFor(deps: Deps, canary: Canary, signal: AbortSignal):
     const since = isRecord(status) ? Date.parse(String(status["startTime"])) : Number.NaN;
     return Number.isNaN(since) ? undefined : since;
   };
-  return { reader, source: await proxyOf(deps, canary, signal), startedMs, nowMs: deps.clock.nowMs() };
+  return { reader, source: await proxyOf(deps, canary, signal), startedMs, nowMs: deps.clock.nowMs(), unrouted: isUnrouted(deps, canary) };
+}
+
+/** Whether the routes have another weight than the status: a process may end between the writes of the two. */
+function isUnrouted({ routers, defaults, cluster }: Deps, canary: Canary): boolean {
+  const router = routers[routerOf(defaults, canary)];
+  const live = router.outputs(canary).flatMap((ref) => cluster.find(ref) ?? []);
+  return router.split(live)?.canary !== (canary.status.canaryWeight ?? 0);
 }
 
 /** The proxy in front of both versions; `undefined`: one whose metrics we do not know, so that the programs' own are read. */
