@@ -168,7 +168,12 @@ async function write(recorder: Recorder, key: string, signal: AbortSignal): Prom
   }
 }
 
-async function send(kube: Kube, fieldManager: string, { event, count, lastAtMs, writtenCount }: Series, signal: AbortSignal): Promise<void> {
+async function send(
+  kube: Kube,
+  fieldManager: string,
+  { event, count, lastAtMs, writtenCount }: Series,
+  signal: AbortSignal,
+): Promise<void> {
   const now = { count, lastTimestamp: isoSeconds(lastAtMs) };
   const { name, namespace } = event.metadata;
   const ref: ObjectRef = { apiVersion: "v1", kind: "Event", namespace, name };

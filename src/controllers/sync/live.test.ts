@@ -17,7 +17,8 @@ test.each([
   const informers = memoryInformers(kube);
   const clock = manualClock();
   const live = createLive({ informers, clock });
-  const write = async (size: string) => kube.apply({ ...kind, metadata: { namespace: "shop", name: "settings" }, data: { size } }, { fieldManager: "serin-sync" }, signal);
+  const settings = { ...kind, metadata: { namespace: "shop", name: "settings" } };
+  const write = async (size: string) => kube.apply({ ...settings, data: { size } }, { fieldManager: "serin-sync" }, signal);
   const size = () => (live.find(ref)?.["data"] as { size: string } | undefined)?.size;
   await write("1");
   live.find(ref);
