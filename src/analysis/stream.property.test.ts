@@ -24,7 +24,8 @@ function aRollout(seed: number): Event[] {
     const requests = chance.uniform() < 0.1 ? 0 : Math.floor(10 ** (chance.uniform() * 5));
     return { requests, bad: Math.floor(requests * chance.uniform() ** 6) };
   };
-  return Array.from({ length: 5 + Math.floor(chance.uniform() * 25) }, () => (chance.uniform() < 0.2 ? "step" : { canary: side(), stable: side() }));
+  const length = 5 + Math.floor(chance.uniform() * 25);
+  return Array.from({ length }, () => (chance.uniform() < 0.2 ? "step" : { canary: side(), stable: side() }));
 }
 
 const withOne = (tally: Comparison["canary"]): Comparison["canary"] => ({ ...tally, bad: Math.min(tally.bad + 1, tally.requests) });

@@ -157,6 +157,7 @@ describe("a release that is judged by its share of the bad requests", () => {
 
     await good.promoted("shop", "2");
     expect(good.canary("shop")).toMatchObject({ startedAt, evidence: { verdict: "pass", reason: "GoodEnough" } });
+    expect(trail.map(({ reason }) => reason)).not.toContain("TrafficNotSplit");
     for (const side of ["canary", "stable"] as const) {
       const numbers = trail.map((each) => each[side]);
       expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
