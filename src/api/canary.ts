@@ -126,6 +126,9 @@ const checkResult = z.object({
 });
 export type CheckResult = z.infer<typeof checkResult>;
 
+/** How many refused causes a Canary remembers. */
+export const refusedKept = 20;
+
 const status = z.object({
   ...commonStatus,
   phase: z.enum(canaryPhases).optional(),
@@ -170,7 +173,7 @@ const status = z.object({
         declined: z.boolean().optional().describe("A person declined the Revert: the values may be tried once more, and nothing is proposed again."),
       }),
     )
-    .max(20)
+    .max(refusedKept)
     .optional()
     .describe("Failed values that are held without a new canary when a commit brings them back."),
 });

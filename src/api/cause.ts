@@ -53,3 +53,13 @@ export const revisionContent = z.object({
   configs: z.record(z.string(), z.record(z.string(), z.string())),
 });
 export type RevisionContent = z.infer<typeof revisionContent>;
+
+/** Prefix of the keys under which revisions keep `binaryData`; a key of `data` cannot have a slash. */
+export const binaryPrefix = "binaryData/";
+
+/** The fields of a config of a revision as manifests have them; both are empty without one. */
+export function configAsWritten(config: Readonly<Record<string, string>> = {}): Record<"data" | "binaryData", Record<string, string>> {
+  const entries = Object.entries(config);
+  const binary = entries.filter(([key]) => key.startsWith(binaryPrefix)).map(([key, value]) => [key.slice(binaryPrefix.length), value]);
+  return { data: Object.fromEntries(entries.filter(([key]) => !key.startsWith(binaryPrefix))), binaryData: Object.fromEntries(binary) };
+}

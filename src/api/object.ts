@@ -61,6 +61,18 @@ export function keyOf({ namespace, name }: { namespace?: string | undefined; nam
   return namespace === undefined || namespace === "" ? name : `${namespace}/${name}`;
 }
 
+/**
+ * Whether this is the version of the other, or one of later: what a watch tells of may be older than what a write returned.
+ * Versions are opaque by contract, but numbers that grow on every API server there is; what is none counts as old.
+ */
+export function isAsNewAs(one: { readonly metadata: ObjectMeta }, other: { readonly metadata: ObjectMeta }): boolean {
+  return versionOf(one.metadata) >= versionOf(other.metadata);
+}
+
+function versionOf({ resourceVersion = "" }: ObjectMeta): bigint {
+  return /^[0-9]+$/.test(resourceVersion) ? BigInt(resourceVersion) : -1n;
+}
+
 /** The reverse of {@link keyOf}. */
 export function parseKey(key: string): { namespace?: string; name: string } {
   const slash = key.indexOf("/");

@@ -1,4 +1,4 @@
-import type { RevisionContent } from "../api/cause.ts";
+import { binaryPrefix, type RevisionContent } from "../api/cause.ts";
 import type { KubeObject } from "../api/object.ts";
 import type { Digest } from "../lib/digest.ts";
 import { hashJson, isRecord } from "../lib/json.ts";
@@ -71,9 +71,6 @@ function isTracked({ kind, metadata, type }: KubeObject): boolean {
   if (metadata.annotations?.[configTracking] === "disabled") return false;
   return kind !== "Secret" || releasedSecrets.has(typeof type === "string" ? type : undefined);
 }
-
-/** Prefix of keys that stand for `binaryData`; a slash cannot be part of a key. */
-export const binaryPrefix = "binaryData/";
 
 /** The data of a config as revisions keep it: of a Secret only a digest of each value's base64, of binary data its base64 text. */
 export function dataOf(config: KubeObject, digest: Digest): Record<string, string> {

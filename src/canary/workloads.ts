@@ -1,5 +1,5 @@
 import type { Canary, CanaryStatus } from "../api/canary.ts";
-import type { RevisionContent } from "../api/cause.ts";
+import { configAsWritten, type RevisionContent } from "../api/cause.ts";
 import { names } from "../api/meta.ts";
 import type { KubeObject } from "../api/object.ts";
 import type { Digest } from "../lib/digest.ts";
@@ -7,7 +7,7 @@ import { isRecord, sameJson } from "../lib/json.ts";
 import { type ConfigKind, renameConfigs } from "./configs.ts";
 import type { Phase } from "./decide.ts";
 import { owned } from "./owned.ts";
-import { binaryPrefix, dataOf, splitKey } from "./revision.ts";
+import { dataOf, splitKey } from "./revision.ts";
 import { relabel, type Selectors, selectorsOf } from "./selector.ts";
 import { apexService, sideServices } from "./services.ts";
 import { drained } from "./steps.ts";
@@ -116,13 +116,11 @@ function configCopies(canary: Canary, content: RevisionContent | undefined, { se
 }
 
 function configMapCopy(canary: Canary, name: string, data: Readonly<Record<string, string>>): KubeObject {
-  const entries = Object.entries(data);
-  const plain = entries.filter(([key]) => !key.startsWith(binaryPrefix));
-  const binary = entries.filter(([key]) => key.startsWith(binaryPrefix)).map(([key, value]) => [key.slice(binaryPrefix.length), value]);
+  const { data: plain, binaryData } = configAsWritten(data);
   return {
     ...owned(canary, { apiVersion: "v1", kind: "ConfigMap", name }),
-    data: Object.fromEntries(plain),
-    ...(binary.length === 0 ? {} : { binaryData: Object.fromEntries(binary) }),
+    data: plain,
+    ...(Object.keys(binaryData).length === 0 ? {} : { binaryData }),
   };
 }
 

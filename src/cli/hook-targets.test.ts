@@ -20,7 +20,8 @@ const secretOf = (token: string): KubeObject => ({
 });
 
 /** With an API server of two objects, and copies of them in which the token may be another one. */
-function start({ copied = "old", synced = true, answers = Promise.resolve() }: { copied?: string; synced?: boolean; answers?: Promise<void> } = {}) {
+function start(options: { copied?: string; synced?: boolean; answers?: Promise<void> } = {}) {
+  const { copied = "old", synced = true, answers = Promise.resolve() } = options;
   const asked: string[] = [];
   const clock = manualClock();
   const find = async ({ kind, name }: ObjectRef) => {

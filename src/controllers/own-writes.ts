@@ -1,12 +1,15 @@
 import type { Resource } from "../api/meta.ts";
-import { keyOf, type ObjectMeta } from "../api/object.ts";
+import { isAsNewAs, keyOf, type ObjectMeta } from "../api/object.ts";
 import type { Resources } from "./resources.ts";
 
 interface Stored {
   readonly metadata: ObjectMeta;
 }
 
-/** What was written lately, until the watch has caught up with it. */
+/**
+ * What was written lately, until the watch has caught up with it. For objects that somebody else makes and deletes, so whether one
+ * is there at all is the watch's word. What Syncs make themselves is there from the write on, and is known by `createLive`.
+ */
 export interface OwnWrites<T> {
   /** Remembers what the API server returned for a write. */
   wrote(stored: T): void;
@@ -21,7 +24,7 @@ export function createOwnWrites<T extends Stored>(): OwnWrites<T> {
     wrote: (stored) => void written.set(keyOf(stored.metadata), stored),
     newest: (key, seen) => {
       const own = written.get(key);
-      if (own && (!seen || seen.metadata.uid !== own.metadata.uid || versionOf(seen) >= versionOf(own))) written.delete(key);
+      if (own && (!seen || seen.metadata.uid !== own.metadata.uid || isAsNewAs(seen, own))) written.delete(key);
       return seen && (written.get(key) ?? seen);
     },
   };
@@ -45,9 +48,4 @@ export function withOwnWrites<R extends Resource<unknown, unknown>>(resources: R
       return stored;
     },
   };
-}
-
-/** Resource versions are opaque by contract but numbers, which grow, on every API server there is; others count as old. */
-function versionOf({ metadata: { resourceVersion = "" } }: Stored): bigint {
-  return /^[0-9]+$/.test(resourceVersion) ? BigInt(resourceVersion) : -1n;
 }

@@ -1,4 +1,4 @@
-import type { CauseField, RevisionContent } from "../api/cause.ts";
+import { type CauseField, configAsWritten, type RevisionContent } from "../api/cause.ts";
 import { canonicalJson, hashJson, sameJson } from "../lib/json.ts";
 import { differences, formatPath, parsePath, type Step, valueAt } from "./path.ts";
 
@@ -50,16 +50,6 @@ function templateFields(deployment: string, promoted: RevisionContent, failed: R
     failed: after,
     decides: false,
   }));
-}
-
-/** Prefix of the keys under which revisions keep `binaryData`; a key of `data` cannot have a slash. */
-const binaryPrefix = "binaryData/";
-
-/** The fields of a config of a revision as manifests have them. */
-export function configAsWritten(config: Readonly<Record<string, string>> = {}): Record<"data" | "binaryData", Record<string, string>> {
-  const entries = Object.entries(config);
-  const binary = entries.filter(([key]) => key.startsWith(binaryPrefix)).map(([key, value]) => [key.slice(binaryPrefix.length), value]);
-  return { data: Object.fromEntries(entries.filter(([key]) => !key.startsWith(binaryPrefix))), binaryData: Object.fromEntries(binary) };
 }
 
 /** Differences in configs that both revisions use by the same name. One that only one uses shows in the template. */

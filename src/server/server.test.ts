@@ -90,7 +90,8 @@ test.each<[string, Sent, number, boolean]>([
 
 test("what claims no signature is refused before anything is looked up", async () => {
   const { url, found } = await start();
-  expect(await send(url, { headers: { "x-github-event": "push" } })).toMatchObject({ status: 400, text: expect.stringMatching(/no signature/) });
+  const reply = await send(url, { headers: { "x-github-event": "push" } });
+  expect(reply).toMatchObject({ status: 400, text: expect.stringMatching(/no signature/) });
   expect(found).toEqual([]);
 });
 

@@ -3,6 +3,7 @@ import { dirname, join, normalize } from "node:path";
 import { isRecord } from "../../lib/json.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { parseYaml, YamlError } from "../../lib/yaml.ts";
+import { MisuseError } from "../misuse.ts";
 
 /** A text that may hold objects. */
 export interface InputText {
@@ -12,9 +13,6 @@ export interface InputText {
   /** Found in a folder: it may be anything, not only manifests. */
   readonly found: boolean;
 }
-
-/** The command line named something that is not there. */
-export class MisuseError extends Error {}
 
 const manifest = /\.(?:ya?ml|json)$/;
 const kustomization = /^kustomization\.ya?ml$|^Kustomization$/;

@@ -109,13 +109,14 @@ describe("one service's traffic, split at random", () => {
       const analysis = `{ interval: 30s, stepWeight: 25, maxWeight: 50, metrics: ${metrics}${more} }`;
       const spec = `{ targetRef: { kind: Deployment, name: shop }, service: ${service}, analysis: ${analysis} }`;
       const text = `apiVersion: serin.dev/v1beta1\nkind: Canary\nmetadata: { name: shop }\nspec: ${spec}\n`;
-      writeFileSync(manifest, `kind: Service\n---\n${text}`);
+      // As kubectl reads it, not only as most write it.
+      writeFileSync(manifest, `kind: Service\n--- # shop\n${text}`.replaceAll("\n", "\r\n"));
       return simulate({ ...of("sick"), manifest });
     };
     const said = await replayed();
     expect(said.output).toContain("with 95 % as the threshold");
     expect(row(said, "20 releases that change nothing", "threshold").slice(3)).toEqual(["100 %", "60 s"]);
-    const unscored = await replayed(", minRequests: 1000000");
+    const unscored = await replayed(", minRequests: 1_000_000");
     expect(row(unscored, "20 releases that fail always", "threshold").slice(0, 4)).toEqual(["0 %", "–", "–", "0 %"]);
   });
 
@@ -148,6 +149,8 @@ test.each<[string, Partial<SimulateCommand>, RegExp]>([
   ["a duration that is none", { metricsServer: "http://127.0.0.1:1", requests: "x", last: "soon" }, /^serin: --last: "soon" is not a duration/],
   ["too many replays", { replays: "1e9" }, /^serin: --replays is 1e9, not a whole number/],
   ["a file of something else", { samples: new URL(import.meta.url).pathname }, /holds no samples that serin simulate --save wrote/],
+  ["a manifest that is no YAML", { manifest: "README.md" }, /^serin: README\.md:\d+: /],
+  ["a manifest that is not there", { manifest: "none.yaml" }, /^serin: .*none\.yaml/],
   ["a manifest without a Canary", { manifest: "package.json" }, /^serin: package\.json holds no Canary\n/],
 ])("says what it cannot understand: %s", async (_, command, notes) => {
   const said = await simulate(command);

@@ -1,11 +1,12 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { parse as parseYaml } from "yaml";
 import { canary as canaryKind } from "../../api/canary.ts";
 import { parseObject } from "../../api/meta.ts";
 import type { KubeObject } from "../../api/object.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import { isRecord } from "../../lib/json.ts";
+import { parseYaml } from "../../lib/yaml.ts";
 import { prometheusSeries } from "../../metrics/prometheus-series.ts";
+import { MisuseError } from "../misuse.ts";
 import { parseSamples, type PastSamples, readPastSamples, samplesText, type Span } from "./past-samples.ts";
 import { type Fault, type Method, methods, minSuccessOf, type Outcome, replayPair, replaySplit, type Rules } from "./replay.ts";
 import { headOf, type Results, tableOf, verdictsOf } from "./report.ts";
@@ -36,9 +37,6 @@ export interface SimulateCommand {
   /** For progress and what is no result; `isTTY`: somebody is looking. */
   readonly notes: { write(text: string): unknown; readonly isTTY?: boolean | undefined };
 }
-
-/** What it was called with cannot be understood. */
-class MisuseError extends Error {}
 
 /** Runs `serin simulate`. Returns what the process exits with: 0, 1 there are no samples, 2 it was called wrongly. */
 export async function simulateCommand(command: SimulateCommand, signal: AbortSignal): Promise<number> {
@@ -72,11 +70,8 @@ const plainSpec = { targetRef: { kind: "Deployment", name: "any" }, service: { p
 
 async function rulesIn(manifest: string | undefined): Promise<Rules> {
   if (manifest === undefined) return rulesOf({ spec: plainSpec }, "");
-  const text = await readFile(manifest, "utf8");
-  const canary = text
-    .split(/^---$/m)
-    .map((part): unknown => parseYaml(part))
-    .find((object) => isRecord(object) && object["kind"] === canaryKind.kind);
+  const documents = await understood(async () => parseYaml(await readFile(manifest), manifest));
+  const canary = documents.map(({ value }) => value).find((object) => isRecord(object) && object["kind"] === canaryKind.kind);
   if (!isRecord(canary)) throw new MisuseError(`${manifest} holds no Canary`);
   return rulesOf(canary, manifest);
 }

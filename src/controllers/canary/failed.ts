@@ -1,13 +1,10 @@
 import { rangeOf, unitOf } from "../../analysis/check.ts";
-import type { Canary, CanaryStatus } from "../../api/canary.ts";
+import { type Canary, type CanaryStatus, refusedKept } from "../../api/canary.ts";
 import type { CauseField, Evidence } from "../../api/cause.ts";
 import { earlierThan } from "../../canary/history.ts";
 import { kindsRead } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
 import { type Observation, pinned } from "./observe.ts";
-
-/** How many refused causes are remembered. */
-const refusedKept = 20;
 
 /**
  * Hands a failed run over to what happens in Git and remembers the Revert and the refused values. Idempotent; does nothing

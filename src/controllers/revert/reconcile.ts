@@ -1,5 +1,5 @@
 import { findCondition, isoSeconds } from "../../api/conditions.ts";
-import type { CanaryStatus } from "../../api/canary.ts";
+import { type CanaryStatus, refusedKept } from "../../api/canary.ts";
 import { managers, names } from "../../api/meta.ts";
 import { keyOf, refOf } from "../../api/object.ts";
 import type { Revert, RevertPhase, RevertStatus } from "../../api/revert.ts";
@@ -185,9 +185,9 @@ async function remember({ canaries }: RevertDeps, { metadata, spec }: Revert, de
   if (!canary || (known && !declined)) return;
   const others = all.filter((entry) => entry !== known);
   const entry = known ?? { revert: metadata.name, fields: spec.cause.filter(({ decides }) => decides) };
-  const refused: CanaryStatus["refused"] = [...others, declined ? { ...entry, declined } : entry];
+  const refused: CanaryStatus["refused"] = [...others, declined ? { ...entry, declined } : entry].slice(-refusedKept);
   const conditions = canary.status.conditions?.filter(({ type }) => type !== "RevertNotPossible");
-  await canaries.patchStatus(canary, { ...canary.status, ...(conditions ? { conditions } : {}), refused: refused.slice(-20) }, signal);
+  await canaries.patchStatus(canary, { ...canary.status, ...(conditions ? { conditions } : {}), refused }, signal);
 }
 
 async function namespaceGoes({ kube }: RevertDeps, { metadata }: Revert, signal: AbortSignal): Promise<boolean> {

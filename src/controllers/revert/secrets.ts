@@ -1,8 +1,7 @@
-import { type CauseField, type RevisionContent, revisionContent } from "../../api/cause.ts";
+import { type CauseField, configAsWritten, type RevisionContent, revisionContent } from "../../api/cause.ts";
 import type { KubeObject } from "../../api/object.ts";
 import { type Digest, isDigestBy } from "../../lib/digest.ts";
 import { isRecord } from "../../lib/json.ts";
-import { configAsWritten } from "../../revert/cause.ts";
 import { parsePath, valueAt } from "../../revert/path.ts";
 import type { RevertDeps } from "./deps.ts";
 

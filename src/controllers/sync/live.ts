@@ -1,5 +1,5 @@
 import { managers } from "../../api/meta.ts";
-import { keyOf, type KindRef, type KubeObject, type ObjectRef, refOf } from "../../api/object.ts";
+import { isAsNewAs, keyOf, type KindRef, type KubeObject, type ObjectRef, refOf } from "../../api/object.ts";
 import { ownedDigest } from "../../gitops/project.ts";
 import { mustTakeOver } from "../../gitops/takeover.ts";
 import type { Change, Informer, Informers } from "../../kube/kube.ts";
@@ -38,7 +38,10 @@ interface Written {
   readonly atMs: number;
 }
 
-/** A view of all kinds that any Sync applies; share one. */
+/**
+ * A view of all kinds that any Sync applies; share one. Unlike `createOwnWrites` it also knows what was only just made and no watch has
+ * shown, so it has to be told of deletions, and to give up on an event that was lost.
+ */
 export function createLive({ informers, clock }: { readonly informers: Informers; readonly clock: Clock }): Live {
   const watched = new Map<string, Informer>();
   const written = new Map<string, Written>();
@@ -115,14 +118,9 @@ function rememberOwned(find: Live["find"]): Live["owned"] {
 function hasCaughtUp({ before, after }: Change, own: KubeObject): boolean {
   // A deletion that the watch tells of came after our write, unless it was that of an earlier object of this name.
   if (!after) return before?.metadata.uid === own.metadata.uid;
-  return versionOf(after) >= versionOf(own);
+  return isAsNewAs(after, own);
 }
 
 function isNewer(seen: KubeObject | undefined, own: KubeObject): boolean {
-  return seen !== undefined && versionOf(seen) >= versionOf(own);
-}
-
-/** Resource versions of one kind are comparable numbers on every API server that Serin runs on. */
-function versionOf({ metadata: { resourceVersion = "0" } }: KubeObject): bigint {
-  return /^[0-9]+$/.test(resourceVersion) ? BigInt(resourceVersion) : 0n;
+  return seen !== undefined && isAsNewAs(seen, own);
 }
