@@ -1,6 +1,6 @@
 import type { ShareStatus } from "../api/share-evidence.ts";
 import { nextReadMs, readSamples, type Samples, startReading } from "./reading.ts";
-import { currentStep, observeScrape, type RunState, startRun, type StepRecord, takeStep } from "./run.ts";
+import { currentStep, observeScrape, routedOnlyNow, type RunState, startRun, type StepRecord, takeStep } from "./run.ts";
 import type { Past, Scrape, ShareRules } from "./share.ts";
 import { type SourceName, sources, type Subject } from "./sources.ts";
 import { store, type Stored } from "./stored.ts";
@@ -40,6 +40,7 @@ export function follow(stored: Stored, samples: Samples, { subject, rules, basel
   const { boundsMs } = run;
   const { scrapes, state } = readSamples(stored.reading, samples, { source: sources[stored.source], subject, boundsMs });
   for (const scrape of scrapes) observeScrape(run, baseline === "none" ? alone(scrape) : weighted(scrape, run), rules);
+  if (unroutedMs !== undefined) routedOnlyNow(run, unroutedMs);
   return { ...stored, run, reading: state };
 }
 

@@ -32,7 +32,7 @@ export interface RunState {
   /** Bounds of latency that are watched, in milliseconds, ascending; up to three. */
   readonly boundsMs: readonly number[];
   /** When the canary was first given traffic. */
-  readonly startedMs: number;
+  startedMs: number;
   /** The newest ones; never empty. */
   readonly steps: StepRecord[];
   /** Since the step began. */
@@ -125,6 +125,13 @@ export function takeStep(run: RunState, { weight, atMs }: { weight: number; atMs
   if (run.steps.length > maxSteps) run.steps.shift();
   run.scrapesInStep = 0;
   endSilence(run);
+}
+
+/** The canary's share was not routed before now: that nothing came is no silence, and a run to which nothing ever came begins now. */
+export function routedOnlyNow(run: RunState, nowMs: number): void {
+  run.lastRequestMs = nowMs;
+  endSilence(run);
+  if (run.share.canary.requests === 0) run.startedMs = nowMs;
 }
 
 function endSilence(run: RunState): void {
