@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { canarySpec, type CanaryInput } from "../../test/builders.ts";
 import type { CanaryStatus } from "../api/canary.ts";
 import type { ShareStatus } from "../api/share-evidence.ts";
-import { shareDue } from "./checks.ts";
+import { gateDue, isUrgent, shareDue } from "./checks.ts";
 import { type Check, decide, type Decision, type Health, type Input, type Seen } from "./decide.ts";
 import type { ShareLook, ShareSays } from "./share-look.ts";
 
@@ -258,6 +258,34 @@ describe("a run that is judged by shares", () => {
     ["nothing where analysis is skipped", rollout(unseen, untouched, { skipAnalysis: true }), undefined],
   ])("reads %s", (_, input, want) => {
     expect(due(input)).toBe(want);
+  });
+});
+
+describe("what is asked and what is not waited for", () => {
+  const done: CanaryStatus = { phase: "Succeeded", canaryWeight: 0, trackedRevision: "v1" };
+  test.each<[string, Input, ReturnType<typeof gateDue>]>([
+    ["a start asks confirm-rollout", rollout(unseen, done), "rollout"],
+    ["a newer revision in a run does not ask again", rollout({ revision: "v3" }), undefined],
+    ["nor does one while a promotion waits", rollout({ revision: "v3" }, { phase: "WaitingPromotion" }), undefined],
+    ["a promotion asks confirm-promotion", rollout({}, { canaryWeight: 60 }), "promotion"],
+    ["one without analysis asks nobody", rollout(unseen, { canaryWeight: 0 }, { skipAnalysis: true }), undefined],
+    ["a step asks nobody", rollout(), undefined],
+    ["nor does a failed check", rollout({ check: decisive }), undefined],
+  ])("%s", (_, input, want) => {
+    expect(gateDue(input)).toBe(want);
+  });
+
+  test.each<[string, Decision, CanaryStatus, boolean]>([
+    ["less traffic", { do: "shift", weight: 0 }, { canaryWeight: 20 }, true],
+    ["more traffic", { do: "shift", weight: 40 }, { canaryWeight: 20 }, false],
+    ["the first traffic", { do: "shift", weight: 20 }, {}, false],
+    ["a rollback", { do: "rollBack", weight: 0, reason: "CheckFailed", message: "m", commitsFault: true }, {}, true],
+    ["a newer revision in a run", { do: "start" }, { phase: "Progressing" }, true],
+    ["a start", { do: "start" }, { phase: "Succeeded" }, false],
+    ["the promoted spec that is back", { do: "cancel" }, { phase: "Progressing" }, true],
+    ["a promotion", { do: "promote" }, { phase: "Progressing" }, false],
+  ])("%s is urgent or not", (_, decision, status, want) => {
+    expect(isUrgent(decision, status)).toBe(want);
   });
 });
 

@@ -13,6 +13,13 @@ const failing: Check = {
   message: "m is 3",
   checks: [{ name: "m", verdict: "fail", value: 3, message: "m is 3" }],
 };
+const mute = (message: string): Check => ({
+  verdict: "inconclusive",
+  failedChecks: 1,
+  rollBack: false,
+  message,
+  checks: [{ name: "m", verdict: "inconclusive", message }],
+});
 const running: CanaryStatus = {
   phase: "Progressing",
   canaryWeight: 20,
@@ -118,6 +125,9 @@ test.each<[string, CanaryStatus, Decision, Partial<Seen>, string[]]>([
   ["traffic lost to pods that are not ready", running, { do: "shift", weight: 0 }, {}, ["TrafficReturned: v2: canary weight 20 → 0: the canary does not serve"]],
   ["a rollback", running, rollBack, { check: failing }, ["CanaryRolledBack: v2 failed (CheckFailed): m is 3; canary weight 20 → 0"]],
   ["a failed check below the threshold", running, hold, { check: failing }, ["CheckFailed"]],
+  ["a check that says nothing", running, hold, { check: mute("no data") }, ["CheckInconclusive: no data"]],
+  ["one that says nothing for the same reason as the one before", next(running, hold, { check: mute("no data") }), hold, { check: mute("no data") }, []],
+  ["one that says nothing for another reason", next(running, hold, { check: mute("no data") }), hold, { check: mute("no answer") }, ["CheckInconclusive: no answer"]],
   ["a promotion", { ...running, phase: "Finalising", canaryWeight: 0 }, { do: "finish" }, {}, ["CanaryPromoted"]],
   ["a wait for people", running, { do: "await", phase: "WaitingPromotion", message: "hook" }, {}, ["WaitingForPromotion"]],
   ["nothing", running, hold, {}, []],

@@ -97,6 +97,10 @@ function made(status: CanaryStatus, live: Partial<Live> = {}, input: CanaryInput
   return new Map(workloads(canary, canary.status, all).map((object) => [`${object.kind}/${object.metadata.name}`, object]));
 }
 
+test("nothing is made without a target", () => {
+  expect(made({ phase: "Progressing" }, { target: undefined })).toEqual(new Map());
+});
+
 const spec = (object: KubeObject | undefined) => object?.["spec"] as Record<string, never>;
 const replicas = (objectsMade: Map<string, KubeObject>) => spec(objectsMade.get("Deployment/checkout"))["replicas"];
 
@@ -261,6 +265,19 @@ describe("a revision", () => {
   ])("%s", (_, other, same) => {
     expect(other === revision.id).toBe(same);
     expect(other).toMatch(/^v1-[0-9a-f]{10}$/);
+  });
+
+  test.each<[string, string | undefined, boolean]>([
+    ["a person writes", "Opaque", true],
+    ["says nothing of its type", undefined, true],
+    ["holds a certificate", "kubernetes.io/tls", true],
+    ["a controller keeps", "kubernetes.io/service-account-token", false],
+    ["an operator keeps", "example.dev/lease", false],
+  ])("is released with a Secret that %s, or not", (_, type, released) => {
+    const { type: _type, ...untyped } = password("b2xk");
+    const typed = (value: string) => (kind: string, name: string) =>
+      name === "db" ? { ...untyped, ...(type === undefined ? {} : { type }), data: { password: value } } : find(kind, name);
+    expect(revisionOf(target(), typed("b2xk"), digest).id !== revisionOf(target(), typed("bmV3"), digest).id).toBe(released);
   });
 
   test("keeps no Secret's value", () => {
