@@ -1,11 +1,7 @@
 import type { KubeObject, ManagedFields } from "../../src/api/object.ts";
 import { KubeError } from "../../src/kube/kube.ts";
 import { isRecord } from "../../src/lib/json.ts";
-
-/** A set of fields as `fieldsV1` writes it: a step leads to the fields below it, `{}` is the whole value. */
-interface FieldSet {
-  readonly [step: string]: FieldSet;
-}
+import { type FieldSet, intersection, isEmpty, itself, minus, pathsOf, union, whole } from "./field-set.ts";
 
 /** Who writes, and to which part of the object. */
 export interface Writer {
@@ -16,10 +12,6 @@ export interface Writer {
   /** RFC 3339, whole seconds. */
   readonly time: string;
 }
-
-const whole: FieldSet = {};
-/** That an item of a list is there at all belongs to who put it there. */
-const itself = ".";
 
 /** Lists that belong to their writers item by item, and the keys of their items. All others belong to one writer as a whole. */
 const keyedLists: Readonly<Record<string, readonly string[]>> = {
@@ -113,64 +105,8 @@ function refuseConflicts(others: readonly ManagedFields[], changes: FieldSet): v
   throw new KubeError(409, "Conflict", `Apply failed with ${conflicts.length} conflicts`, causes);
 }
 
-function pathsOf(set: FieldSet, path: string): string[] {
-  return Object.entries(set).flatMap(([step, below]) => {
-    if (step === itself) return [];
-    const at = step.startsWith("f:") ? `${path}.${step.slice(2)}` : `${path}[${step.slice(2)}]`;
-    return isLeaf(below) ? [at] : pathsOf(below, at);
-  });
-}
-
 function yielded(entries: readonly ManagedFields[], changes: FieldSet): ManagedFields[] {
   return entries.map((entry) => ({ ...entry, fieldsV1: minus(setOf(entry), changes) as Record<string, unknown> }));
-}
-
-function isEmpty(set: FieldSet): boolean {
-  for (const _ in set) return false;
-  return true;
-}
-
-function isLeaf(set: FieldSet): boolean {
-  for (const step in set) if (step !== itself) return false;
-  return true;
-}
-
-function union(a: FieldSet, b: FieldSet): FieldSet {
-  const all: Record<string, FieldSet> = { ...a };
-  for (const step in b) {
-    const [inA, inB] = [all[step], b[step] ?? whole];
-    all[step] = inA === undefined ? inB : union(inA, inB);
-  }
-  return all;
-}
-
-/** What is in `a` and not in `b`. A field of `b` that is a whole value takes all below it. */
-function minus(a: FieldSet, b: FieldSet): FieldSet {
-  const rest: Record<string, FieldSet> = {};
-  for (const step in a) {
-    const [inA, inB] = [a[step] ?? whole, b[step]];
-    if (inB === undefined) rest[step] = inA;
-    else if (!isLeaf(inA) && !isEmpty(inB)) {
-      const left = minus(inA, inB);
-      if (!isEmpty(left)) rest[step] = left;
-    }
-  }
-  return rest;
-}
-
-/** What is in both; where one has a whole value and the other parts of it, these parts. */
-function intersection(a: FieldSet, b: FieldSet): FieldSet {
-  const both: Record<string, FieldSet> = {};
-  for (const step in a) {
-    const [inA, inB] = [a[step] ?? whole, b[step]];
-    if (inB === undefined) continue;
-    if (isEmpty(inA) || isEmpty(inB)) both[step] = isEmpty(inA) ? inB : inA;
-    else {
-      const inner = intersection(inA, inB);
-      if (!isEmpty(inner)) both[step] = inner;
-    }
-  }
-  return both;
 }
 
 /** The step that names an item of a keyed list; `undefined`: the list is one value. */

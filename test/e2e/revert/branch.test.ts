@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { apiVersion } from "../../../src/api/meta.ts";
 import { hasTool } from "../../tools.ts";
-import { applyAll, type Cluster, conditionText, never, type Site, startCluster, startSite, startTeam } from "../world.ts";
-import { deployment, openShop, type Shop, type ShopOptions, shopFiles } from "./release.ts";
+import { applyAll, type Cluster, conditionText, startCluster } from "../cluster.ts";
+import { never, type Site, startSite, startTeam } from "../world.ts";
+import { deployment, shopFiles } from "./manifests.ts";
+import { openShop, type Shop, type ShopOptions } from "./release.ts";
 
 let site: Site;
 let cluster: Cluster;

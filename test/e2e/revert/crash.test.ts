@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { World } from "../../../src/controllers/wiring.ts";
 import type { GitHost } from "../../../src/githost/git-host.ts";
-import { type Cluster, type Site, startCluster, startSite, startTeam, type Team } from "../world.ts";
-import { deployment, openShop, type Shop, shopFiles } from "./release.ts";
+import { type Cluster, startCluster } from "../cluster.ts";
+import { type Site, startSite, startTeam, type Team } from "../world.ts";
+import { deployment, shopFiles } from "./manifests.ts";
+import { openShop, type Shop } from "./release.ts";
 
 let site: Site;
 let cluster: Cluster;

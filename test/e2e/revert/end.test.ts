@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Revert } from "../../../src/api/revert.ts";
-import { type Cluster, conditionText, never, type Site, startCluster, startSite, startTeam, tokens } from "../world.ts";
-import { deployment, openShop, type Shop, shopFiles } from "./release.ts";
+import { type Cluster, conditionText, startCluster } from "../cluster.ts";
+import { never, type Site, startSite, startTeam, tokens } from "../world.ts";
+import { deployment, shopFiles } from "./manifests.ts";
+import { openShop, type Shop } from "./release.ts";
 
 let site: Site;
 let cluster: Cluster;

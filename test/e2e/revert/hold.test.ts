@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CauseField } from "../../../src/api/cause.ts";
 import type { KubeObject } from "../../../src/api/object.ts";
-import { type Cluster, never, type Site, startCluster, startSite, startTeam, tokens } from "../world.ts";
-import { canaryOf, deployment, openShop, type Shop, type ShopOptions, shopFiles } from "./release.ts";
+import { type Cluster, startCluster } from "../cluster.ts";
+import { never, type Site, startSite, startTeam, tokens } from "../world.ts";
+import { canaryOf, deployment, shopFiles } from "./manifests.ts";
+import { openShop, type Shop, type ShopOptions } from "./release.ts";
 
 let site: Site;
 let cluster: Cluster;

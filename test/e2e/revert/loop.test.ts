@@ -15,7 +15,8 @@ import { systemClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/log.ts";
 import { shopImages } from "../../../src/sandbox/node/programs.ts";
 import { type Sandbox, startSandbox } from "../../../src/sandbox/start.ts";
-import { conditionText, never } from "../world.ts";
+import { conditionText } from "../cluster.ts";
+import { never } from "../world.ts";
 
 const life = new AbortController();
 const dir = mkdtempSync(join(tmpdir(), "serin-loop-"));

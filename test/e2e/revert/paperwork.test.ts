@@ -2,8 +2,10 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kinds } from "../../../src/api/kinds.ts";
 import { apiVersion } from "../../../src/api/meta.ts";
-import { type Cluster, conditionText, never, type Site, startCluster, startSite, startTeam, tokens } from "../world.ts";
-import { canaryOf, deployment, openShop, type Shop, type ShopOptions, shopFiles } from "./release.ts";
+import { type Cluster, conditionText, startCluster } from "../cluster.ts";
+import { never, type Site, startSite, startTeam, tokens } from "../world.ts";
+import { canaryOf, deployment, shopFiles } from "./manifests.ts";
+import { openShop, type Shop, type ShopOptions } from "./release.ts";
 
 let site: Site;
 let cluster: Cluster;

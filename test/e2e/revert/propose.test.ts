@@ -2,8 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { apiVersion, names } from "../../../src/api/meta.ts";
 import { GitError } from "../../../src/git/git.ts";
 import { hasTool } from "../../tools.ts";
-import { applyAll, type Cluster, conditionText, never, patchStatus, type Site, startCluster, startSite, startTeam } from "../world.ts";
-import { canaryOf, deployment, openShop, type Shop, type ShopOptions, shopFiles } from "./release.ts";
+import { applyAll, type Cluster, conditionText, patchStatus, startCluster } from "../cluster.ts";
+import { never, type Site, startSite, startTeam } from "../world.ts";
+import { canaryOf, deployment, shopFiles } from "./manifests.ts";
+import { openShop, type Shop, type ShopOptions } from "./release.ts";
 
 let site: Site;
 let cluster: Cluster;

@@ -1,9 +1,7 @@
-import { canary as canaryKind, type CanaryStatus } from "../../../src/api/canary.ts";
-import type { RevisionContent } from "../../../src/api/cause.ts";
+import { type Canary, canary as canaryKind, type CanaryStatus } from "../../../src/api/canary.ts";
 import { apiVersion, managers, names, parseObject } from "../../../src/api/meta.ts";
 import type { KubeObject, ObjectRef } from "../../../src/api/object.ts";
 import { type Revert, revert as revertKind } from "../../../src/api/revert.ts";
-import type { Canary } from "../../../src/api/canary.ts";
 import { historyOf, recordKind, recordOf } from "../../../src/canary/history.ts";
 import { readsSecrets, type Revision, revisionOf, templateOf } from "../../../src/canary/revision.ts";
 import { handOver } from "../../../src/controllers/canary/failed.ts";
@@ -11,7 +9,8 @@ import type { Observation } from "../../../src/controllers/canary/observe.ts";
 import { createDigests } from "../../../src/controllers/digests.ts";
 import { resourcesOf } from "../../../src/controllers/resources.ts";
 import { ensureRevert } from "../../../src/controllers/revert/ensure.ts";
-import { applyAll, type Cluster, type Files, never, patchStatus, type Team } from "../world.ts";
+import { applyAll, type Cluster, patchStatus } from "../cluster.ts";
+import { type Files, never, type Team } from "../world.ts";
 
 /** How the shop is set up. */
 export interface ShopOptions {
@@ -20,8 +19,6 @@ export interface ShopOptions {
   readonly path?: string;
   /** Fields of GitRepository.spec beside url and credentials. */
   readonly repository?: object;
-  /** `undefined` field: no Git host. */
-  readonly host?: object | undefined;
   readonly noHost?: boolean;
   readonly token?: string;
 }
@@ -91,7 +88,6 @@ export async function openShop(cluster: Cluster, team: Team, options: ShopOption
       metadata: inShop("apps"),
       spec: { sourceRef: { name: "apps" }, path, interval: "10m", prune: true, targetNamespace: namespace },
     },
-    { apiVersion, kind: "Sync", metadata: inShop("apps"), spec: { sourceRef: { name: "apps" }, path, interval: "10m", prune: true, targetNamespace: namespace } },
   ]);
   const find: Shop["find"] = (kind, name, group = "v1") => kube.find({ apiVersion: group, kind, namespace, name }, never);
   const must = async (kind: string, name: string, group: string): Promise<KubeObject> =>
@@ -242,9 +238,6 @@ async function handOverFailure(
   return handed.status.revertRef ?? "";
 }
 
-/** What a revision consists of, for tests that hand it over by themselves. */
-export type { RevisionContent };
-
 function imageOf(deployment: KubeObject): string {
   const { template } = deployment["spec"] as { template: { spec: { containers: { image: string }[] } } };
   return template.spec.containers[0]?.image ?? "";
@@ -252,63 +245,4 @@ function imageOf(deployment: KubeObject): string {
 
 function seconds(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d{3}Z$/, "Z");
-}
-
-/** A Deployment as people write it. */
-export function deployment(
-  name: string,
-  tag: string,
-  {
-    env = [],
-    envFrom = "",
-    annotations = "",
-    args = "",
-  }: { env?: readonly string[]; envFrom?: string; annotations?: string; args?: string } = {},
-): string {
-  return `apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: ${name}
-spec:
-  replicas: 2
-  selector:
-    matchLabels: { app: ${name} }
-  template:
-    metadata:
-      labels: { app: ${name} }${annotations === "" ? "" : `\n      annotations: ${annotations}`}
-    spec:
-      containers:
-        - name: app
-          image: acme/${name}:${tag}${args === "" ? "" : `\n          args: ${args}`}
-          ports:
-            - containerPort: 8080${envFrom === "" ? "" : `\n          envFrom: ${envFrom}`}${env.length === 0 ? "" : `\n          env:\n${env.map((line) => `            - ${line}`).join("\n")}`}
-`;
-}
-
-/** A Canary for it. */
-export function canaryOf(name: string, { revert = "{ strategy: PullRequest }", min = 99 }: { revert?: string; min?: number } = {}): string {
-  return `apiVersion: serin.dev/v1beta1
-kind: Canary
-metadata:
-  name: ${name}
-spec:
-  targetRef: { kind: Deployment, name: ${name} }
-  provider: gatewayapi:v1
-  service:
-    port: 80
-    gatewayRefs: [{ name: public, namespace: gateway }]
-  analysis:
-    interval: 1m
-    stepWeight: 20
-    maxWeight: 60
-    metrics:
-      - name: request-success-rate
-        thresholdRange: { min: ${min} }
-  revert: ${revert}
-`;
-}
-
-/** The files of a shop with one workload. */
-export function shopFiles(tag: string, options: Parameters<typeof canaryOf>[1] = {}): Record<string, string> {
-  return { "apps/shop.yaml": deployment("shop", tag), "apps/canary.yaml": canaryOf("shop", options) };
 }
