@@ -10,6 +10,7 @@ import { objectOf, type Sheet } from "./manifests.ts";
 import { contentIn, copyDiffers, templateDiffers } from "./primary.ts";
 import { headFiles, ourBranches, sheetsIn } from "./people.ts";
 import { revertOf } from "./proposal-promises.ts";
+import { mayKeepFromProposal } from "./reasons.ts";
 import { failedIn, holding, labelled } from "./sync-promises.ts";
 import { type Broken, holds, kinds, named, revertSpec, revertStatus, specOf, statusOf } from "./watched.ts";
 import { isBad, trafficOf } from "./traffic.ts";
@@ -171,30 +172,11 @@ function revertAtRest(world: CrashWorld, revert: KubeObject): Broken[] {
   ];
 }
 
-/** What keeps a proposal from being made, and is said. */
-const reasons = new Set([
-  "NotTheCommitsFault",
-  "DeclinedBefore",
-  "Storm",
-  "ProposalLimit",
-  "NotFromGit",
-  "NothingToReturnTo",
-  "HistoryUnavailable",
-  "NotComparable",
-  "Blocked",
-  "Conflict",
-  "SerinCommit",
-  "UndoneByOther",
-  "BranchDeleted",
-  "BranchTakenOver",
-  "Outdated",
-]);
-
-/** A Revert that holds is proposed, by one open pull request of its recorded commit, or says why it is not. */
+/** A Revert that holds is proposed, by one open pull request of its recorded commit, or says why it is not: for a reason that there was. */
 function proposalAtRest(world: CrashWorld, revert: KubeObject): Broken[] {
   const { status, reason, message } = ready(revert);
   const { phase, branch, commit } = revertStatus(revert);
-  if (reasons.has(reason)) return [];
+  if (mayKeepFromProposal(world, revert, reason)) return [];
   const open = world.hosted.pulls().filter((pull) => pull.head === branch && pull.state === "open");
   const at = world.source.refs.get(`refs/heads/${branch}`);
   const isOpen = branch === undefined || (open.length === 1 && at === commit);

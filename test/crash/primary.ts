@@ -10,10 +10,15 @@ export function contentIn(world: CrashWorld, app: string, revision: string): Rev
   return named(world, kinds.record, `${app}-${revision}`)?.["data"] as RevisionContent | undefined;
 }
 
+/** Image of a revision; empty for one that is not kept. */
+export function imageIn(content: RevisionContent | undefined): string {
+  const { containers } = (content?.template["spec"] ?? { containers: [] }) as { containers: readonly { readonly image: string }[] };
+  return containers[0]?.image ?? "";
+}
+
 /** Whether the revision is bad for its users. */
-export function isBadContent(app: string, { template, configs }: RevisionContent): boolean {
-  const { containers } = template["spec"] as { containers: readonly { readonly image: string }[] };
-  return isBad({ image: containers[0]?.image ?? "", config: configs[`ConfigMap/${app}-config`]?.["key"] });
+export function isBadContent(app: string, content: RevisionContent): boolean {
+  return isBad({ image: imageIn(content), config: content.configs[`ConfigMap/${app}-config`]?.["key"] });
 }
 
 /** How a primary's pod template differs from what the revision was recorded to be; `undefined`: not at all. */

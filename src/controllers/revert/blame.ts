@@ -211,7 +211,7 @@ async function messageOf(deps: RevertDeps, { remote }: Scene, oid: string, signa
   }
 }
 
-/** Whether it leaves the same files in the same state as a revert commit that is known here: squashed or picked under another name. */
+/** Whether it changes the same files in the same way as a revert commit that is known here: squashed or picked under another name. */
 async function isOurPatch(deps: RevertDeps, scene: Scene, commit: Commit, signal: AbortSignal): Promise<boolean> {
   const made = deps.reverts.list().flatMap(({ status }) => (status.commit ? [status.commit] : []));
   if (made.includes(commit.oid)) return true;
@@ -223,9 +223,12 @@ async function isOurPatch(deps: RevertDeps, scene: Scene, commit: Commit, signal
 
 async function patchOf(deps: RevertDeps, { remote }: Scene, oid: string, signal: AbortSignal): Promise<string | undefined> {
   try {
-    const changes = await deps.git.changes(remote, oid, signal);
-    const results = await Promise.all(changes.map(async ({ path }) => `${path} ${(await deps.git.objectAt(remote, oid, path, signal))?.oid ?? ""}`));
-    return results.length > 0 ? results.sort().join("\n") : undefined;
+    const [{ parents }, changes] = await Promise.all([deps.git.commit(remote, oid, signal), deps.git.changes(remote, oid, signal)]);
+    const paths = changes.map(({ path }) => path).sort();
+    // What it leaves is not enough: undoing a change may make of a file just what an earlier commit of somebody else had made of it.
+    const [before, after] = await Promise.all([parents[0], oid].map(async (at) => (at ? deps.git.objectsAt(remote, at, paths, signal) : [])));
+    const results = paths.map((path, index) => `${path} ${before?.[index]?.oid ?? ""} ${after?.[index]?.oid ?? ""}`);
+    return results.length > 0 ? results.join("\n") : undefined;
   } catch (error) {
     if (error instanceof GitError && error.reason === "HistoryUnavailable") return undefined;
     throw error;
