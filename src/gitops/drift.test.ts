@@ -38,11 +38,13 @@ test.each<[string, KubeObject, string]>([
 });
 
 test("a text in a list of ours is told from one that somebody took out", () => {
-  const finalizers = (...owned: string[]) =>
-    driftOf(
+  const finalizers = (...owned: string[]) => {
+    const set = { ".": {}, ...Object.fromEntries(owned.map((each) => [`v:"${each}"`, {}])) };
+    return driftOf(
       { ...deployment, metadata: { ...deployment.metadata, finalizers: ["a.dev/x", "b.dev/y"] } },
-      live(ours({ ...all, "f:metadata": { ...all["f:metadata"], "f:finalizers": { ".": {}, ...Object.fromEntries(owned.map((each) => [`v:"${each}"`, {}])) } } })),
+      live(ours({ ...all, "f:metadata": { ...all["f:metadata"], "f:finalizers": set } })),
     );
+  };
   expect(finalizers("a.dev/x", "b.dev/y")).toEqual([]);
   expect(finalizers("a.dev/x").map(({ path }) => path)).toEqual(["metadata.finalizers[b.dev/y]"]);
 });
@@ -55,7 +57,10 @@ test("the digest of owned fields sees our fields alone", () => {
   expect(digest({ ...before, spec: { ...(before["spec"] as object), replicas: 4 } })).not.toBe(digest(before));
   expect(digest(live(ours({ ...all, "f:metadata": {} })))).not.toBe(digest(before));
   // A list that is ours as a whole, and an item that is gone.
-  const app = (fields: object) => ({ ...before, spec: { replicas: 3, template: { spec: { containers: [{ name: "app", image: "x:1", ...fields }] } } } });
+  const app = (fields: object) => {
+    const template = { spec: { containers: [{ name: "app", image: "x:1", ...fields }] } };
+    return { ...before, spec: { replicas: 3, template } };
+  };
   expect(digest(app({ args: ["a"] }))).toBe(digest(before));
   expect(digest(app({ args: ["b"] }))).not.toBe(digest(before));
   expect(digest({ ...before, spec: { replicas: 3, template: { spec: { containers: [] } } } })).not.toBe(digest(before));

@@ -24,5 +24,6 @@ test.each<[string, KubeObject, boolean]>([
   ["the Canary, which reads nothing", workload("Canary", "checkout", { volumes: [{ configMap: { name: "flags" } }] }), false],
 ])("a config that %s uses is shared or not", (_, other, shared) => {
   const target = { name: "checkout", namespace: "shop" };
-  expect([...sharedConfigs(target, [workload("Deployment", "checkout", { volumes: [{ configMap: { name: "own" } }] }), other])]).toEqual(shared ? ["ConfigMap/flags"] : []);
+  const itself = workload("Deployment", "checkout", { volumes: [{ configMap: { name: "own" } }] });
+  expect([...sharedConfigs(target, [itself, other])]).toEqual(shared ? ["ConfigMap/flags"] : []);
 });

@@ -62,8 +62,10 @@ describe("rule 2: hold", () => {
   });
 
   test("what a Secret says as stringData goes too: it would win over what is held", () => {
-    const object = (kind: string, more: object): KubeObject => ({ apiVersion: "v1", kind, metadata: { name: "db", namespace: "prod" }, ...more });
-    const field = (kind: string): CauseField => ({ object: `${kind}/db`, path: "data.password", promoted: "b2xk", failed: "bmV3", decides: true });
+    const metadata = { name: "db", namespace: "prod" };
+    const object = (kind: string, more: object): KubeObject => ({ apiVersion: "v1", kind, metadata, ...more });
+    const values = { path: "data.password", promoted: "b2xk", failed: "bmV3" };
+    const field = (kind: string): CauseField => ({ object: `${kind}/db`, ...values, decides: true });
     const texts = { stringData: { password: "new", user: "app" } };
     expect(hold([object("Secret", { data: { password: "bmV3" }, ...texts })], holds(field("Secret"))).objects).toEqual([
       object("Secret", { data: { password: "b2xk" }, stringData: { user: "app" } }),

@@ -12,7 +12,11 @@ test.each<[string, KubeObject[], KubeObject[], ObjectChange[]]>([
     { object: "ConfigMap/shop/a", change: "changed", fields: [{ path: "data.k", from: "1", to: "2" }] },
   ]],
   ["a field that comes and one that goes", [config("a", { k: "1" })], [config("a", { l: "2" })], [
-    { object: "ConfigMap/shop/a", change: "changed", fields: [{ path: "data.k", from: "1", to: "(none)" }, { path: "data.l", from: "(none)", to: "2" }] },
+    {
+      object: "ConfigMap/shop/a",
+      change: "changed",
+      fields: [{ path: "data.k", from: "1", to: "(none)" }, { path: "data.l", from: "(none)", to: "2" }],
+    },
   ]],
   ["no value of a Secret", [config("a", { k: "old" }, "Secret")], [config("a", { k: "new" }, "Secret")], [
     { object: "Secret/shop/a", change: "changed", fields: [{ path: "data.k", from: "(secret)", to: "(secret)" }] },
