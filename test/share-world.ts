@@ -29,6 +29,8 @@ interface Conditions {
   mute: boolean;
   /** The process is killed when it is about to write a route. */
   mortal: boolean;
+  /** The metric server answers, but cannot scrape the gateway any more. */
+  lost: boolean;
   /** Queries are answered, but raw samples are not given. */
   unread: boolean;
   /** The gateway is one whose metrics nobody knows: the programs count their own requests, each pod for itself. */
@@ -70,7 +72,8 @@ export async function startShareWorld(input: CanaryInput = {}, now: Partial<Cond
   const time = { nowMs: startMs, wrongMs: 0 };
   const kube = memoryKube(servedKinds, () => time.nowMs);
   const cluster = clusterModel(kube, () => time.nowMs, dice(1));
-  const conditions: Conditions = { rps: 10, blind: false, mute: false, mortal: false, unread: false, programs: false, unvisited: false, ...now };
+  const usual = { rps: 10, blind: false, mute: false, lost: false, mortal: false, unread: false, programs: false, unvisited: false };
+  const conditions: Conditions = { ...usual, ...now };
   const gateway = gatewayOf({ kube, cluster, time, conditions });
   const events: ShareWorld["events"] = [];
   const failures: Failure[] = [];
@@ -262,7 +265,7 @@ function gatewayOf({ kube, cluster, time, conditions }: Behind): Gateway {
       serve("primary", conditions.rps - toCanary);
       serve("canary", conditions.unvisited ? 0 : toCanary);
       seconds += 1;
-      if ((seconds * 1_000) % scrapeMs !== 0) return;
+      if ((seconds * 1_000) % scrapeMs !== 0 || conditions.lost) return;
       for (const { sent: all, points } of counters.values()) points.push({ atMs: time.nowMs, value: Math.floor(all + 1e-6) });
     },
     metrics: metricsOf(counters, { time, conditions }),
@@ -277,7 +280,7 @@ function metricsOf(
   const select = ({ metric }: Selector, fromMs: number, untilMs: number): RawSeries[] => {
     if (conditions.blind || conditions.unread) throw new MetricError("unavailable", "http://prometheus.example cannot be reached");
     const within = (points: readonly Point[]) => points.filter(({ atMs }) => atMs > fromMs && atMs <= untilMs);
-    if (metric === "envoy_server_live") return [{ labels: target, points: within(scrapesUntil(time.nowMs)) }];
+    if (metric === "envoy_server_live") return [{ labels: target, points: conditions.lost ? [] : within(scrapesUntil(time.nowMs)) }];
     if (metric !== (conditions.programs ? "http_requests_total" : "envoy_cluster_upstream_rq")) return [];
     return [...counters].flatMap(([key, counter]) => {
       const points = within(counter.points);
@@ -286,6 +289,10 @@ function metricsOf(
     });
   };
   const series: SeriesReader = {
+    nowMs: async () => {
+      if (conditions.blind || conditions.unread) throw new MetricError("unavailable", "http://prometheus.example cannot be reached");
+      return time.nowMs;
+    },
     samples: async (selector, { atMs, rangeMs }) => select(selector, atMs - rangeMs, atMs),
     steps: async (selector, { fromMs, untilMs, stepMs }) =>
       select(selector, fromMs - lookBackMs, untilMs).map(({ labels, points }) => ({ labels, points: atSteps(points, { fromMs, untilMs, stepMs }) })),

@@ -13,14 +13,18 @@ export interface Start {
   readonly source: SourceName;
   /** Time between two scrapes; `undefined`: not known yet. */
   readonly scrapeMs: number | undefined;
+  /** How far the server's clock is ahead of ours. */
+  readonly aheadMs?: number | undefined;
   /** Percent of traffic that the canary gets now. */
   readonly weight: number;
+  /** By the server's clock. */
   readonly atMs: number;
 }
 
 /** Begins to follow a rollout whose canary gets traffic from now on. */
-export function beginFollowing({ source, scrapeMs, ...start }: Start): Stored {
-  return { run: startRun(start), reading: startReading(start.atMs, scrapeMs), source };
+export function beginFollowing({ source, scrapeMs, aheadMs, ...start }: Start): Stored {
+  const ahead = aheadMs === undefined ? {} : { aheadMs };
+  return { run: startRun(start), reading: startReading(start.atMs, scrapeMs), source, ...ahead };
 }
 
 /** Whom the samples are about, and by which rules they are judged. */
@@ -76,10 +80,11 @@ export function firstWeightOf({ run }: Stored): number | undefined {
 /** More says no more, and JSON has no infinity. */
 const mostEvidence = 1e9;
 
-/** What the status says of a rollout that is followed. `acts`: whether the verdict decides, or is only shown. */
+/** What the status says of a rollout that is followed. `acts`: whether the verdict decides, or is only shown. `nowMs`: by our clock. */
 export function reportOf(stored: Stored, verdict: ShareVerdict, { acts, nowMs }: { acts: boolean; nowMs: number }): ShareStatus {
   const { numbers, reason, message } = verdict;
   const { power } = numbers;
+  const { aheadMs = 0 } = stored;
   return {
     acts,
     verdict: verdict.verdict,
@@ -96,7 +101,7 @@ export function reportOf(stored: Stored, verdict: ShareVerdict, { acts, nowMs }:
     steps: stored.run.steps.map(stepShown),
     source: stored.source,
     readAt: new Date(nowMs).toISOString(),
-    nextReadAt: new Date(nextReadMs(stored.reading, nowMs)).toISOString(),
+    nextReadAt: new Date(nextReadMs(stored.reading, nowMs + aheadMs) - aheadMs).toISOString(),
     state: store(stored),
   };
 }

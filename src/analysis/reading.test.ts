@@ -194,6 +194,7 @@ describe("the spacing of scrapes", () => {
     const state = { ...startReading(0), newestMs: 100_000, scrapeMs: 5_000, through: { a: 100_000, b: 97_000, gone: -1e6 } };
     expect(nextReadMs(state, 101_000)).toBe(106_000);
     expect(nextReadMs(state, 107_000)).toBe(112_000);
+    expect(nextReadMs(state, 50_000)).toBe(56_000); // the server's clock was set back
     expect(windowMs(state, 106_000)).toBe(40_000);
     expect(windowMs(state, 1_000_000)).toBe(1_000_000 - 97_000 + 15_000);
     expect(windowMs(state, 1e9)).toBe(3_600_000);

@@ -57,7 +57,8 @@ const firstReadMs = 5_000;
 export function nextReadMs({ newestMs, sinceMs, scrapeMs }: ReadState, nowMs: number): number {
   if (newestMs === sinceMs) return nowMs + Math.min(scrapeMs, firstReadMs);
   const next = newestMs + scrapeMs + settleMs;
-  return next > nowMs ? next : nowMs + Math.min(scrapeMs, assumedScrapeMs);
+  // A server's clock that was set back makes nobody wait for its time to come again.
+  return next > nowMs ? Math.min(next, nowMs + scrapeMs + settleMs) : nowMs + Math.min(scrapeMs, assumedScrapeMs);
 }
 
 /** What one poll has brought. */

@@ -53,7 +53,7 @@ const reading = z.object({ sinceMs: z.number(), newestMs: z.number(), through, s
 
 /** Changed with every change of what the numbers mean. */
 const version = 1;
-const stored = z.object({ version: z.literal(version), run, reading, source: z.enum(sourceNames) });
+const stored = z.object({ version: z.literal(version), run, reading, source: z.enum(sourceNames), aheadMs: z.number().optional() });
 
 /** A rollout's evidence and how far its samples have been read: only together they lose nothing and count nothing twice. */
 export interface Stored {
@@ -61,18 +61,22 @@ export interface Stored {
   readonly reading: ReadState;
   /** Where the samples are from. */
   readonly source: SourceName;
+  /** How far the clock of their server, by which everything here goes, was ahead of ours when it was last read. Missing: not at all. */
+  readonly aheadMs?: number | undefined;
 }
 
 /** As text for the status of a Canary: some kilobytes. Written in the same patch as the decision that rests on it. */
-export function store({ run, reading, source }: Stored): string {
-  return JSON.stringify({ version, run, reading, source });
+export function store({ run, reading, source, aheadMs }: Stored): string {
+  return JSON.stringify({ version, run, reading, source, aheadMs });
 }
 
 /** What {@link store} wrote; `undefined` for the text of another version or of somebody else: the rollout then starts anew. */
 export function restore(text: string): Stored | undefined {
   try {
     const found = stored.safeParse(JSON.parse(text)).data;
-    return found && { run: found.run, reading: found.reading, source: found.source };
+    if (!found) return undefined;
+    const { run: learnt, reading: read, source, aheadMs } = found;
+    return { run: learnt, reading: read, source, ...(aheadMs === undefined ? {} : { aheadMs }) };
   } catch {
     return undefined;
   }

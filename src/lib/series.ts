@@ -35,6 +35,8 @@ export type Matcher =
 
 /** A server that gives raw samples back. */
 export interface SeriesReader {
+  /** The server's own time, in milliseconds: that of its samples, whatever our clock says. */
+  nowMs(signal: AbortSignal): Promise<number>;
   /** Every stored sample with `atMs − rangeMs` < time ≤ `atMs`; an instant query of a range selector. */
   samples(
     selector: Selector,

@@ -24,13 +24,14 @@ test.each<[string, RawSeries[], string]>([
   ["none", [], "noData"],
 ])("raw samples are told of as well: %s", async (_, series, want) => {
   const heard: string[] = [];
-  const reader = { samples: async () => series, steps: async () => series };
+  const reader = { samples: async () => series, steps: async () => series, nowMs: async () => 5 };
   const provider: MetricProvider = { query: async () => ({ kind: "noData", why: "nan" }), series: reader };
   const observed = observedProvider(provider, ({ result }) => heard.push(result));
   const window = { atMs: 0, rangeMs: 1, fromMs: 0, untilMs: 1, stepMs: 1 };
   expect(await observed.series?.samples({ metric: "up", matchers: [] }, window, signal)).toBe(series);
   expect(await observed.series?.steps({ metric: "up", matchers: [] }, window, signal)).toBe(series);
-  expect(heard).toEqual([want, want]);
+  expect(await observed.series?.nowMs(signal)).toBe(5);
+  expect(heard).toEqual([want, want, "number"]);
 });
 
 async function outcome(promise: Promise<unknown>): Promise<unknown> {

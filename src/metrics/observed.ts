@@ -32,6 +32,7 @@ export function observedProvider(provider: MetricProvider, observer: QueryObserv
   return {
     query: (...args) => watched(() => provider.query(...args), ({ kind }) => kind),
     series: series && {
+      nowMs: (...args) => watched(() => series.nowMs(...args), () => "number"),
       samples: (...args) => watched(() => series.samples(...args), found),
       steps: (...args) => watched(() => series.steps(...args), found),
     },

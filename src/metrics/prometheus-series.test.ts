@@ -57,6 +57,12 @@ describe.skipIf(!hasTool("prometheus"))("a real Prometheus", () => {
     });
   });
 
+  test("says what time it is by its own clock", async () => {
+    const before = Date.now();
+    const said = await reader().nowMs(never);
+    expect([before <= said, said <= Date.now()]).toEqual([true, true]);
+  });
+
   test.each<[string, Selector["matchers"], string[]]>([
     ["one of several values", [{ label: "pod", oneOf: ["shop-1", "shop.3", "shop"] }], ["shop-1", "shop.3"]],
     ["values taken literally, not as a pattern", [{ label: "pod", oneOf: ["shop.1", "shop.2"] }], []],

@@ -27,10 +27,16 @@ const success = z.object({
   warnings: z.array(z.string()).optional(),
 });
 type Answer = z.infer<typeof success>;
+const time = z.object({ status: z.literal("success"), data: z.object({ resultType: z.literal("scalar"), result: point }) });
 
 /** Raw samples of a Prometheus. Throws {@link MetricError}, also when the answer is only a part: a missing store is no silence. */
 export function prometheusSeries(server: MetricServer): SeriesReader {
   return {
+    nowMs: async (signal) => {
+      const question = { path: "/api/v1/query", form: { query: "time()" }, ...limits } as const;
+      const { data } = await askPrometheus(server, question, { schema: time, signal });
+      return Math.round(Number(data.result[1]) * 1_000);
+    },
     samples: async (selector, { atMs, rangeMs }, signal) => {
       const form = { query: `${selectorText(selector)}[${Math.round(rangeMs)}ms]`, time: seconds(atMs) };
       return seriesIn(await askPrometheus(server, { path: "/api/v1/query", form, ...limits }, { schema: success, signal }));

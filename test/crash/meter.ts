@@ -8,7 +8,7 @@ import { isBad, trafficOf } from "./traffic.ts";
 
 /** A gateway that counts its requests, and a Prometheus that scrapes it. */
 export interface Meter {
-  readonly reader: SeriesReader;
+  readonly reader: Pick<SeriesReader, "samples" | "steps">;
   /** Requests come until then, under the weights of now. */
   pass(untilMs: number): void;
   /** The app that a reader asks about. */

@@ -63,6 +63,10 @@ function seriesOf(measured: Measured, meter: Meter, refuse: () => void): SeriesR
   const { trouble } = measured;
   const isSilent = (): boolean => trouble.metrics === "nothing" || trouble.metrics === "allBad";
   return {
+    nowMs: async () => {
+      refuse();
+      return measured.nowMs();
+    },
     samples: async (selector, window, signal) => {
       refuse();
       const app = selector.metric === "envoy_cluster_upstream_rq" ? meter.appOf(selector) : undefined;

@@ -239,7 +239,8 @@ function metricsOf({ read }: Caller, metrics: MetricProvider): MetricProvider {
   if (!series) return asked;
   const samples = read("metrics", "samples", (...args: Parameters<SeriesReader["samples"]>) => series.samples(...args));
   const steps = read("metrics", "steps", (...args: Parameters<SeriesReader["steps"]>) => series.steps(...args));
-  return { ...asked, series: { samples, steps } };
+  const nowMs = read("metrics", "time", (...args: Parameters<SeriesReader["nowMs"]>) => series.nowMs(...args));
+  return { ...asked, series: { samples, steps, nowMs } };
 }
 
 function gitOf({ read, write }: Caller, git: Git, onFetched: () => void): Git {

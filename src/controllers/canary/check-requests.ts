@@ -26,7 +26,8 @@ export async function requestsOfCheck(
   try {
     const reads = await readsFor(deps, canary, signal);
     if (!reads) return undefined;
-    const value = await canaryRequestsSince(canary, reads, Math.max(reads.nowMs - window, Date.parse(firstTrafficAt)), signal);
+    const fromMs = Math.max(reads.nowMs - window, Date.parse(firstTrafficAt) + reads.aheadMs);
+    const value = await canaryRequestsSince(canary, reads, fromMs, signal);
     return { kind: "number", value };
   } catch (error) {
     if (error instanceof MetricError) return { kind: "error", error: error.kind, message: error.message };

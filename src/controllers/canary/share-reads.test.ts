@@ -24,7 +24,9 @@ function readsOf(series: readonly RawSeries[], { atMs, mostMs }: { atMs: number;
     source: "contour",
     startedMs: () => undefined,
     nowMs: atMs,
+    aheadMs: 0,
     reader: {
+      nowMs: async () => atMs,
       samples: async ({ metric }, { rangeMs }) => {
         if (rangeMs > mostMs) throw new MetricError("unavailable", "these are more series than one service has");
         if (metric !== "envoy_cluster_upstream_rq") return [];

@@ -20,7 +20,9 @@ export interface Reads {
   readonly source: SourceName | undefined;
   /** When a pod's process began, in milliseconds. */
   readonly startedMs: (pod: string) => number | undefined;
+  /** The time of the server that holds the samples, in milliseconds, and how far it is ahead of ours. */
   readonly nowMs: number;
+  readonly aheadMs: number;
   /** Whether the routes split the traffic otherwise than the status says. */
   readonly unrouted?: boolean;
 }
@@ -54,7 +56,7 @@ const firstWindowMs = 2 * 60_000;
 
 /** Reads the primary's last hour and the bounds of its latency. Throws MetricError. */
 export async function readPast(canary: Canary, reads: Reads, signal: AbortSignal): Promise<Past> {
-  const { reader, nowMs } = reads;
+  const { reader, nowMs, aheadMs } = reads;
   const subject = subjectOf(canary);
   const name = reads.source ?? (await programSource(reads, subject, signal));
   const source = sources[name];
@@ -70,6 +72,7 @@ export async function readPast(canary: Canary, reads: Reads, signal: AbortSignal
     boundsMs: boundsFor(samples.latency, source, subject),
     source: name,
     scrapeMs,
+    aheadMs,
     firstWeight: firstWeight(requestsPerSecond, scrapeMs ?? startReading(nowMs).scrapeMs),
   };
 }
@@ -84,7 +87,8 @@ export async function readOn(canary: Canary, stored: Stored, reads: Reads, signa
   const samples = rangeMs === undefined ? found : await readFurther(reads, sources[source], { ...wanted, rangeMs, found }, signal);
   const { baseline } = canary.spec.analysis;
   const unroutedMs = reads.unrouted ? reads.nowMs : undefined;
-  return follow(stored, samples, { subject, rules: shareRules(canary), baseline, unroutedMs });
+  const next = follow(stored, samples, { subject, rules: shareRules(canary), baseline, unroutedMs });
+  return { ...next, aheadMs: reads.aheadMs };
 }
 
 /** Requests that the canary got since then, as far as they were scraped. Throws MetricError. */
@@ -112,9 +116,9 @@ async function readFurther(
   }
 }
 
-/** What is to be said of a rollout now. `unreadable`: why its metrics could not be read. */
+/** What is to be said of a rollout now. `nowMs`: by our clock. `unreadable`: why its metrics could not be read. */
 export function verdictOn(canary: Canary, stored: Stored, { nowMs, unreadable }: { nowMs: number; unreadable?: string }): ShareVerdict {
-  const moment = { nowMs, scrapeMs: stored.reading.scrapeMs, unreadable };
+  const moment = { nowMs: nowMs + (stored.aheadMs ?? 0), scrapeMs: stored.reading.scrapeMs, unreadable };
   return judgeShare(stored.run, { rules: shareRules(canary), policy: policyOf(canary.spec.analysis, canary.spec), moment });
 }
 
@@ -124,9 +128,9 @@ function shareRules({ spec, status }: Canary): ShareRules {
   return rulesOf(spec.analysis, before.reduce((sum, { tries = 1 }) => sum + tries, 0));
 }
 
-/** A rollout that begins now, with what is to be said of it. */
+/** A rollout that begins now, by our clock, with what is to be said of it. */
 export function beginAt(canary: Canary, past: Past, { weight, nowMs }: { weight: number; nowMs: number }): Followed {
-  const stored = beginFollowing({ ...past, weight, atMs: nowMs });
+  const stored = beginFollowing({ ...past, weight, atMs: nowMs + (past.aheadMs ?? 0) });
   return { stored, verdict: verdictOn(canary, stored, { nowMs }) };
 }
 

@@ -54,7 +54,7 @@ async function ready(canary: Canary, reads: Reads, signal: AbortSignal): Promise
 
 async function on(canary: Canary, before: Stored, reads: Reads, signal: AbortSignal): Promise<Followed> {
   const stored = await readOn(canary, before, reads, signal);
-  return { stored, verdict: verdictOn(canary, stored, { nowMs: reads.nowMs }) };
+  return { stored, verdict: verdictOn(canary, stored, { nowMs: reads.nowMs - reads.aheadMs }) };
 }
 
 function blind(
@@ -137,7 +137,7 @@ function unread(after: CanaryStatus, evidence: ShareStatus, { canary, nowMs }: M
 function afterMove(stored: Stored, after: CanaryStatus, { canary, nowMs }: Pick<Moment, "canary" | "nowMs">): Stored {
   const { canaryWeight: weight = 0 } = after;
   const moved = counted.has(after.phase) && weight !== (canary.status.canaryWeight ?? 0);
-  return moved ? stepped(stored, { weight, atMs: nowMs }) : stored;
+  return moved ? stepped(stored, { weight, atMs: nowMs + (stored.aheadMs ?? 0) }) : stored;
 }
 
 function reported(after: CanaryStatus, { spec }: Canary, { stored, verdict, nowMs }: Followed & { nowMs: number }): CanaryStatus {
@@ -154,7 +154,9 @@ export async function readsFor(deps: Deps, canary: Canary, signal: AbortSignal):
     const since = isRecord(status) ? Date.parse(String(status["startTime"])) : Number.NaN;
     return Number.isNaN(since) ? undefined : since;
   };
-  return { reader, source: await proxyOf(deps, canary, signal), startedMs, nowMs: deps.clock.nowMs(), unrouted: isUnrouted(deps, canary) };
+  const source = await proxyOf(deps, canary, signal);
+  const nowMs = await reader.nowMs(signal);
+  return { reader, source, startedMs, nowMs, aheadMs: nowMs - deps.clock.nowMs(), unrouted: isUnrouted(deps, canary) };
 }
 
 /** Whether the routes have another weight than the status: a process may end between the writes of the two. */
