@@ -45,7 +45,8 @@ export async function propose(deps: Deps, scene: Scene, place: Place, signal: Ab
 async function keep(deps: Deps, scene: Scene, place: Place, signal: AbortSignal): Promise<number | undefined> {
   const { published } = place;
   const { revert } = scene;
-  if (!(await isFetched(deps, scene, signal))) return unfetchedMs;
+  // What is proposed already has time until the next poll, which asks the Git host too.
+  if (!(await isFetched(deps, scene, signal))) return published.proposal === "none" ? unfetchedMs : undefined;
   const rebuild = isDone(scene, published) ? await rebuildOf(deps, scene, place, signal) : { waitMs: 0 };
   if (rebuild.waitMs === 0) return inTurn(deps.memory, keyOf(scene.repository.metadata), () => make(deps, scene, place, signal));
   if (rebuild.waitMs !== undefined && published.pullRequest) await sayOutdated(deps, revert, published.pullRequest, signal);
