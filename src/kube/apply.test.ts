@@ -25,6 +25,17 @@ test("all are applied, sixteen at a time, and come back in order", async () => {
   expect(most).toBe(16);
 });
 
+test("what was given up is no failure of an object", async () => {
+  const kube = memoryKube([resourceOf("v1", "ConfigMap")]);
+  const abort = new AbortController();
+  const shutdown = new Error("shutdown");
+  kube.before = async () => {
+    abort.abort(shutdown);
+    throw shutdown;
+  };
+  await expect(applyEach(kube, maps(1), options, abort.signal)).rejects.toBe(shutdown);
+});
+
 test("one that fails does not keep the others from being applied, and the error names each", async () => {
   const kube = memoryKube([resourceOf("v1", "ConfigMap")]);
   kube.before = (call) => {

@@ -365,3 +365,17 @@ test("an observer hears of every request that is sent, again when it is sent aga
   for await (const _ of kube.watch(map, { resourceVersion: "1", timeoutSeconds: 1 }, signal)) break;
   expect(heard).toEqual(["apply 200", "patch 200", "create 200", "update 200", "delete 200", "list 200", "watch 200"]);
 });
+
+test("what has no name is not asked for: it would be all of its kind", async () => {
+  const turns = inTurn(good);
+  const { kube } = await serve(turns.script);
+  const nameless = { ...ref, name: "" };
+  for (const call of [
+    () => kube.find(nameless, signal),
+    () => kube.delete(nameless, {}, signal),
+    () => kube.patch(nameless, { data: {} }, options, signal),
+    () => kube.apply({ ...map, metadata: { ...map.metadata, name: "" } }, options, signal),
+  ])
+    expect(await errorOf(call())).toMatchObject({ code: 422, reason: "Invalid", message: "ConfigMap: metadata.name is empty" });
+  expect(turns.count()).toBe(0);
+});

@@ -305,6 +305,7 @@ test("with a list of namespaces it watches each, and is synced when all are", as
   const items = ["shop", "web", "other"].map((namespace) => aMap("a", 1, { namespace }));
   const world = await start({
     namespaces: ["shop", "web"],
+    everywhere: [{ ...kind, kind: "Secret" }, { ...kind, apiVersion: "example.com/v1" }],
     items,
     listFaults: [(_, response) => sendStatus(response, 500, "InternalError")],
   });

@@ -171,3 +171,12 @@ test("a plain HTTP server needs no permission, and may be behind a path and a pr
   proxy.closeAllConnections();
   proxy.close();
 });
+
+test.each<[string, string | undefined, object]>([
+  ["nothing", undefined, {}],
+  ["a token", "t0ken", { authorization: "Bearer t0ken" }],
+])("a server that asks for %s gets that and no more", async (_, token, headers) => {
+  const connection = serverAt("http://127.0.0.1:8080/", token);
+  expect(connection.server).toBe("http://127.0.0.1:8080");
+  expect(await connection.credentials()).toEqual({ headers, tls: {} });
+});

@@ -124,6 +124,24 @@ test("of two only one leads, whatever their clocks say", async () => {
   expect(a.times + b.times).toBe(1);
 });
 
+test("that the Lease cannot be read is said once, however long it lasts", async () => {
+  const kube = server();
+  const a = candidate(kube, "a");
+  await vi.waitFor(() => expect(a.leads).toBe(true));
+  const b = candidate(kube, "b");
+  const said = () => b.logged.filter((message) => message.startsWith("the lease could not be read")).length;
+  await pass([a, b], 5_000);
+  expect(said()).toBe(0);
+  b.online = false;
+  await pass([a, b], 20_000);
+  expect(said()).toBe(1);
+  b.online = true;
+  await pass([a, b], 5_000);
+  b.online = false;
+  await pass([a, b], 20_000);
+  expect(said()).toBe(2);
+});
+
 test("a leader that ends releases the Lease, and the other begins with its next look", async () => {
   const kube = server();
   const a = candidate(kube, "a");

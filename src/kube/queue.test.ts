@@ -45,6 +45,7 @@ test("what is wanted now goes first, also when it was waiting already", async ()
   queue.add("b", "now");
   queue.add("b");
   expect([await take(), await take()]).toEqual(["b", "a"]);
+  expect(await soFar(take())).toBeUndefined();
 });
 
 test("urgency asked for during the work is kept for the next run", async () => {
