@@ -226,8 +226,9 @@ async function patchOf(deps: RevertDeps, { remote }: Scene, oid: string, signal:
     const [{ parents }, changes] = await Promise.all([deps.git.commit(remote, oid, signal), deps.git.changes(remote, oid, signal)]);
     const paths = changes.map(({ path }) => path).sort();
     // What it leaves is not enough: undoing a change may make of a file just what an earlier commit of somebody else had made of it.
-    const [before, after] = await Promise.all([parents[0], oid].map(async (at) => (at ? deps.git.objectsAt(remote, at, paths, signal) : [])));
-    const results = paths.map((path, index) => `${path} ${before?.[index]?.oid ?? ""} ${after?.[index]?.oid ?? ""}`);
+    const objectsIn = async (at: string | undefined) => (at ? deps.git.objectsAt(remote, at, paths, signal) : []);
+    const [before, after] = await Promise.all([objectsIn(parents[0]), objectsIn(oid)]);
+    const results = paths.map((path, index) => `${path} ${before[index]?.oid ?? ""} ${after[index]?.oid ?? ""}`);
     return results.length > 0 ? results.join("\n") : undefined;
   } catch (error) {
     if (error instanceof GitError && error.reason === "HistoryUnavailable") return undefined;
