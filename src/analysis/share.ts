@@ -86,9 +86,11 @@ export interface ShareState {
   /** Since the rollout began. */
   readonly canary: Tally;
   readonly stable: Tally;
-  /** For each bound, since the warm-up. */
+  /** For each bound, since the warm-up: scrapes in which both versions had requests. */
   readonly slowCanary: Tally[];
   readonly slowStable: Tally[];
+  /** How many slow ones the canary would have had at stable's rate of the same scrapes: a busy moment is none of its doing. */
+  readonly slowExpected: number[];
   /** Stable's last two minutes: slot number, requests, errors, for each slot. */
   readonly recent: number[];
   /** Whether stable itself had more errors than its past explains when last seen: the guard then bets nothing. */
@@ -110,6 +112,7 @@ export function newShare(past: Past, { bounds, atMs }: { bounds: number; atMs: n
     stable: { requests: 0, bad: 0 },
     slowCanary: tallies(),
     slowStable: tallies(),
+    slowExpected: Array.from({ length: bounds }, () => 0),
     recent: Array.from({ length: slots * 3 }, () => 0),
     stableAnomalous: false,
   };
@@ -157,8 +160,11 @@ function compare(state: ShareState, { errors, slow }: Scrape, { ratio, absolute 
     const [stream, seen, canary, stable] = [state.slow[index], slow[index], state.slowCanary[index], state.slowStable[index]];
     if (!stream || !seen || !canary || !stable) continue;
     addComparison(stream, seen, { ratio, absolute: slowAbsolute, dispersion: slowDispersion });
+    if (seen.canary.requests === 0 || seen.stable.requests === 0) continue;
     add(canary, seen.canary);
     add(stable, seen.stable);
+    const expected = state.slowExpected[index];
+    if (expected !== undefined) state.slowExpected[index] = expected + (seen.canary.requests * seen.stable.bad) / seen.stable.requests;
   }
 }
 

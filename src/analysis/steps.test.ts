@@ -100,6 +100,27 @@ describe("adaptive steps", () => {
     expect(slow([0.3, 0, 0], 1)).toEqual({ do: "promote" });
   });
 
+  test.each<[string, number, ReturnType<typeof nextAdaptive>]>([
+    ["as slow as stable is promoted", 1, { do: "promote" }],
+    ["twice as slow is not", 2, { do: "stay", why: "evidence" }],
+  ])("a canary that got most of its requests in a busy moment, and was %s", (_, times, want) => {
+    const rules = { ...defaultRules, alpha: 1e-300 };
+    const state = startRun({ past, boundsMs: [100, 250, 500], weight: 5, atMs: 0 });
+    const scrape = (at: number, requests: { canary: number; stable: number }, rate: number) => {
+      const both = (canaryRate: number, stableRate: number) => ({
+        canary: { requests: requests.canary, bad: requests.canary * canaryRate },
+        stable: { requests: requests.stable, bad: requests.stable * stableRate },
+      });
+      const errors = both(0.001, 0.001);
+      const slow = [4, 1, 0.5].map((part) => both(times * part * rate, part * rate));
+      observeScrape(state, { fromMs: (at - 1) * scrapeMs, atMs: at * scrapeMs, errors, slow }, rules);
+    };
+    for (let at = 1; at <= 20; at++) scrape(at, { canary: 150, stable: 2_850 }, 0.005);
+    takeStep(state, { weight: 50, atMs: 20 * scrapeMs });
+    for (let at = 21; at <= 30; at++) scrape(at, { canary: 1_500, stable: 1_500 }, 0.03);
+    expect(nextAdaptive(state, { rules, steps, nowMs: 30 * scrapeMs })).toEqual(want);
+  });
+
   test("every weight that it takes is on the ladder, and higher than the one before", () => {
     const seen = [2];
     const state = run(2);

@@ -86,8 +86,8 @@ export function nextFixed(run: RunState, { rules, steps, nowMs }: StepInput): Ne
  * Adaptive steps: the largest weight at which even a canary as bad as is still plausible costs at most one error budget.
  * With p̂ stable's rate and S(q) = [X_c ln(p̂/q) + (N_c−X_c) ln((1−p̂)/(1−q))] / φ̂ over all of the rollout, "as bad as q" is
  * excluded when S(q) ≥ ln(1/β). A weight c needs q = p̂ + (1−SLO)/c excluded; promotion, from 30 % on, q = max(2p̂, p̂+d) with
- * d = 0.1·(1−SLO) in the first five minutes and 0.5·(1−SLO) after, and the same of the share above the middle bound of latency.
- * Source: analysis §7, where latency has no d.
+ * d = 0.1·(1−SLO) in the first five minutes and 0.5·(1−SLO) after, and the same of the share above the middle bound of latency,
+ * with stable's rate of the same scrapes. Source: analysis §7, where latency has no d and stable's rate is that of all scrapes.
  */
 export function nextAdaptive(run: RunState, { rules, steps, nowMs }: StepInput): Next {
   const why = reasonToStay(run, rules);
@@ -123,11 +123,12 @@ function tooMuch(rate: number, excess: number): number {
   return Math.max(promoteRatio * rate, rate + excess);
 }
 
-function isFastEnough({ slowCanary, slowStable }: ShareState, excess: number): boolean {
+function isFastEnough({ slowCanary, slowExpected }: ShareState, excess: number): boolean {
   const middle = Math.floor(slowCanary.length / 2);
-  const [canary, stable] = [slowCanary[middle], slowStable[middle]];
-  if (!canary || !stable) return true;
-  const rate = rateOf(stable, 1e-4);
+  const [canary, expected] = [slowCanary[middle], slowExpected[middle]];
+  // Nothing of the latency is known, or there was nothing to compare it with.
+  if (!canary || expected === undefined || canary.requests === 0) return true;
+  const rate = rateOf({ requests: canary.requests, bad: expected }, 1e-4);
   // Where next to nothing is slow, twice that is next to nothing too, and would take tens of thousands of requests to rule out.
   return excludes(canary, { rate, feared: tooMuch(rate, excess), dispersion: slowDispersion });
 }

@@ -20,6 +20,7 @@ const share = z.object({
   stable: tally,
   slowCanary: z.array(tally).max(3),
   slowStable: z.array(tally).max(3),
+  slowExpected: z.array(z.number()).max(3).default([]),
   recent: z.array(z.number()).length(24),
   stableAnomalous: z.boolean(),
 });
