@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { countAsFlagger } from "../hack/bench/verdicts/peers.ts";
 import { playAll } from "../hack/bench/verdicts/play.ts";
 import { serin } from "../hack/bench/verdicts/serin.ts";
 import { type Scenario, stresses } from "../hack/bench/verdicts/traffic.ts";
@@ -31,5 +32,16 @@ describe.each(["fixed", "adaptive"] as const)("with %s steps", (steps) => {
   test("at 100 rps a release that fails in 1 % of requests instead of 0.1 % is rolled back in 99 of 100 rollouts", () => {
     const scenario: Scenario = { rps: 100, stableErrors: 0.001, canaryErrors: 0.01 };
     expect(playAll(scenario, player, { trials, seed: 1 }).rolledBack).toBeGreaterThanOrEqual(0.99);
+  });
+});
+
+describe("Flagger, beside which they are shown,", () => {
+  test.each<[string, Parameters<typeof countAsFlagger>[0], number, number, boolean]>([
+    ["only counts the check that reaches the threshold", "fail", 4, 5, false],
+    ["rolls back at the next one, whatever it would say", "pass", 5, 5, true],
+    ["counts a check without a number as failed", "inconclusive", 1, 2, false],
+    ["never lowers the count for a passed check", "pass", 3, 3, false],
+  ])("%s", (_, verdict, before, ...[failedChecks, rollBack]) => {
+    expect(countAsFlagger(verdict, { failedChecks: before, threshold: 5 })).toEqual({ failedChecks, rollBack });
   });
 });

@@ -1,6 +1,6 @@
 import { observeScrape, startRun, takeStep } from "./run.ts";
 import type { Past, Scrape, ShareRules } from "./share.ts";
-import { count, type Counting } from "./threshold.ts";
+import { count } from "./threshold.ts";
 import { decideShare, type Policy } from "./verdict.ts";
 
 /** What a rule says after a scrape; `undefined`: go on. */
@@ -69,12 +69,13 @@ export interface ThresholdGame {
   readonly minSuccess: number;
   /** Failed checks that roll back. */
   readonly threshold: number;
-  readonly counting: Counting;
+  /** A check of fewer requests counts neither way. */
+  readonly minRequests: number;
   readonly atMs: number;
 }
 
 /** Plays one threshold of the success rate, checked once an interval on what came in it, with fixed steps. */
-export function thresholdPlayer({ pace, minSuccess, threshold, counting, atMs }: ThresholdGame): Player {
+export function thresholdPlayer({ pace, minSuccess, threshold, minRequests, atMs }: ThresholdGame): Player {
   let [weight, failedChecks, checkedMs] = [pace.weights[0] ?? 0, 0, atMs];
   let [requests, bad] = [0, 0];
   return {
@@ -83,9 +84,9 @@ export function thresholdPlayer({ pace, minSuccess, threshold, counting, atMs }:
       requests += canary.requests;
       bad += canary.bad;
       if (nowMs - checkedMs < pace.intervalMs) return undefined;
-      const tooFew = requests < counting.minRequests;
-      const verdict = requests === 0 || tooFew ? "inconclusive" : requests - bad < minSuccess * requests ? "fail" : "pass";
-      const counted = count(verdict, { failedChecks, threshold }, tooFew ? { ...counting, noData: "skip" } : counting);
+      const unscored = requests === 0 || requests < minRequests;
+      const verdict = unscored ? "inconclusive" : requests - bad < minSuccess * requests ? "fail" : "pass";
+      const counted = count(verdict, { failedChecks, threshold });
       ({ failedChecks } = counted);
       [requests, bad, checkedMs] = [0, 0, nowMs];
       if (counted.rollBack) return "rollBack";

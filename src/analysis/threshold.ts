@@ -8,24 +8,14 @@ interface JudgeState {
   readonly failedChecks: number;
   /** Failed checks that trigger a rollback. */
   readonly threshold: number;
+}
+
+interface CheckState extends JudgeState {
   /** Requests that the canary had in the window of this check; missing when nobody counted. */
   readonly requests?: number | undefined;
+  /** With fewer a check is not scored; 0: every check is. */
+  readonly minRequests?: number | undefined;
 }
-
-/** How failed checks are counted: where Flagger's way loses time or blames the wrong one, it can be told otherwise. */
-export interface Counting {
-  /** `atOnce`: the check that reaches the threshold rolls back. `nextCheck`: the one after it does, an interval later, as Flagger. */
-  readonly deciding: "atOnce" | "nextCheck";
-  /** `skip`: a check without a number counts nothing. `fail`: it counts as failed, as Flagger. */
-  readonly noData: "skip" | "fail";
-  /** A check with fewer canary requests is not scored. 0: every one is, as Flagger. */
-  readonly minRequests: number;
-}
-
-/** Our default: Flagger's with two differences, see design §3. */
-export const defaultCounting: Counting = { deciding: "atOnce", noData: "skip", minRequests: 0 };
-/** Flagger's own way: what a change from it would have changed can be replayed. */
-export const flaggerCounting: Counting = { deciding: "nextCheck", noData: "fail", minRequests: 0 };
 
 /** One check of a release: what each metric says, and what that means for the run. */
 export interface Judgement {
@@ -43,16 +33,16 @@ export interface Judgement {
 }
 
 /** Judges one check of a release by fixed thresholds. Pure. A verdict of `inconclusive` never moves traffic either way. */
-export function judge(samples: readonly MetricSample[], state: JudgeState, counting: Counting = defaultCounting): Judgement {
+export function judge(samples: readonly MetricSample[], state: CheckState): Judgement {
   const checks = samples.map(checkOf);
   const measured = overall(checks);
   const silence = measured === "inconclusive" ? silenceOf(samples) : undefined;
-  const { requests } = state;
-  if (requests !== undefined && requests < counting.minRequests) {
-    const message = `not scored: the canary had ${requests} requests, fewer than the ${counting.minRequests} a check needs`;
-    return { verdict: "inconclusive", checks, ...count("inconclusive", state, { ...counting, noData: "skip" }), message, silence };
+  const { requests, minRequests = 0 } = state;
+  if (requests !== undefined && requests < minRequests) {
+    const message = `not scored: the canary had ${requests} requests, fewer than the ${minRequests} a check needs`;
+    return { verdict: "inconclusive", checks, ...count("inconclusive", state), message, silence };
   }
-  return { verdict: measured, checks, ...count(measured, state, counting), message: sentence(checks, measured), silence };
+  return { verdict: measured, checks, ...count(measured, state), message: sentence(checks, measured), silence };
 }
 
 function silenceOf(samples: readonly MetricSample[]): Judgement["silence"] {
@@ -63,17 +53,13 @@ function silenceOf(samples: readonly MetricSample[]): Judgement["silence"] {
   return blind.length > 0 ? "blind" : "noData";
 }
 
-/** Counts one check: failed checks of the run from now on, and whether they decide against the release now. */
-export function count(
-  verdict: Verdict,
-  { failedChecks, threshold }: JudgeState,
-  { deciding, noData }: Counting,
-): Pick<Judgement, "failedChecks" | "rollBack"> {
-  // Flagger looks at what earlier checks left before it makes another one.
-  if (deciding === "nextCheck" && failedChecks >= threshold) return { failedChecks, rollBack: true };
-  const failed = verdict === "fail" || (verdict === "inconclusive" && noData === "fail");
-  const counted = failedChecks + (failed ? 1 : 0);
-  return { failedChecks: counted, rollBack: deciding === "atOnce" && failed && counted >= threshold };
+/**
+ * Counts one check: failed checks of the run from now on, and whether they decide against the release now. As Flagger does, with
+ * two differences: a check without a number counts nothing, and the check that reaches the threshold decides at once.
+ */
+export function count(verdict: Verdict, { failedChecks, threshold }: JudgeState): Pick<Judgement, "failedChecks" | "rollBack"> {
+  if (verdict !== "fail") return { failedChecks, rollBack: false };
+  return { failedChecks: failedChecks + 1, rollBack: failedChecks + 1 >= threshold };
 }
 
 function overall(checks: readonly CheckResult[]): Verdict {

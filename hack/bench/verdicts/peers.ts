@@ -1,4 +1,3 @@
-import { count, flaggerCounting } from "../../../src/analysis/threshold.ts";
 import { fixedPlayer, lastMinute, type NewPlayer, p99 } from "./player.ts";
 import type { Observed } from "./traffic.ts";
 
@@ -14,6 +13,14 @@ function passes(scrapes: readonly Observed[]): "pass" | "fail" | "inconclusive" 
   return requests - errors < minSuccess * requests || p99(canary) > maxMs ? "fail" : "pass";
 }
 
+type Passes = ReturnType<typeof passes>;
+
+/** Failed checks as Flagger counts them: a check without a number fails, and the check after the one that reaches the threshold decides. */
+export function countAsFlagger(verdict: Passes, { failedChecks, threshold }: { failedChecks: number; threshold: number }) {
+  if (failedChecks >= threshold) return { failedChecks, rollBack: true };
+  return { failedChecks: failedChecks + (verdict === "pass" ? 0 : 1), rollBack: false };
+}
+
 /** Flagger: success rate ≥ 99 % and p99 ≤ 500 ms each minute, `threshold` failed checks, counted as Flagger does. */
 export function flagger(threshold: number): NewPlayer {
   return () => {
@@ -23,7 +30,7 @@ export function flagger(threshold: number): NewPlayer {
       (observed) => scrapes.push(observed),
       () => {
         const verdict = passes(scrapes);
-        const counted = count(verdict, { failedChecks, threshold }, flaggerCounting);
+        const counted = countAsFlagger(verdict, { failedChecks, threshold });
         failedChecks = counted.failedChecks;
         if (counted.rollBack) return "rollBack";
         return verdict === "pass" ? "advance" : "stay";

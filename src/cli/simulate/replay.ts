@@ -5,7 +5,6 @@ import { policyOf, rulesOf } from "../../analysis/settings.ts";
 import type { Past, Scrape } from "../../analysis/share.ts";
 import { firstWeight } from "../../analysis/steps.ts";
 import type { Comparison, Tally } from "../../analysis/stream.ts";
-import { defaultCounting } from "../../analysis/threshold.ts";
 import type { CanarySpec } from "../../api/canary.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import { type Random, random } from "../../lib/random.ts";
@@ -77,7 +76,7 @@ function playerOf(method: Method, { samples, rules, from }: Start): Player {
 
 function thresholdsOf(analysis: Rules["analysis"], when: Pick<ThresholdGame, "pace" | "atMs">): Player {
   const { threshold, minRequests = 0 } = analysis;
-  return thresholdPlayer({ ...when, minSuccess: minSuccessOf(analysis), threshold, counting: { ...defaultCounting, minRequests } });
+  return thresholdPlayer({ ...when, minSuccess: minSuccessOf(analysis), threshold, minRequests });
 }
 
 /** Adaptive steps always end; fixed ones of the same Canary need no limit. */

@@ -1,6 +1,6 @@
 import { checkOf } from "../../analysis/check.ts";
 import type { MetricSample } from "../../analysis/sample.ts";
-import { defaultCounting, judge, type Judgement } from "../../analysis/threshold.ts";
+import { judge, type Judgement } from "../../analysis/threshold.ts";
 import type { CanaryMetric } from "../../api/analysis.ts";
 import type { Canary } from "../../api/canary.ts";
 import { type KindRef, keyOf } from "../../api/object.ts";
@@ -39,13 +39,13 @@ interface Check {
  * measured is inconclusive, also a template that has gone: nothing but an abort throws.
  */
 export async function runCheck(deps: Deps, canary: Canary, check: Check, signal: AbortSignal): Promise<Judgement> {
-  const { threshold, minRequests = 0 } = canary.spec.analysis;
+  const { threshold, minRequests } = canary.spec.analysis;
   const samples = Promise.all(check.due.map((metric) => sample(deps, canary, metric, signal)));
   const [measured, requests] = await Promise.all([samples, check.requests]);
   const state = { failedChecks: canary.status.failedChecks ?? 0, threshold };
   // A check of which nobody knows how many requests it rests on cannot be scored.
   if (requests?.kind === "error") return judge(check.due.map((metric) => ({ metric, canary: requests })), state);
-  return judge(measured, { ...state, requests: requests?.value }, { ...defaultCounting, minRequests });
+  return judge(measured, { ...state, requests: requests?.value, minRequests });
 }
 
 /** Throws StalledError when this metric of a Canary could never be measured: said before a run, not during it. */
