@@ -175,6 +175,23 @@ describe("what is told, with its line", () => {
     });
   });
 
+  test("documents that lack a kind or a version are no objects: values and charts lie beside manifests", async () => {
+    const text = all("apiVersion: v2\nname: chart\n", "kind: Service\n", "replicas: 3\n", sync("a"));
+    const result = await lint([{ file: "a.yaml", text, found: false }], { defaults, namespace: "default" });
+    expect(result).toMatchObject({ problems: [], checked: 1, passedOver: 0 });
+  });
+
+  test("the Secret of a metric server is looked into where the files have it", async () => {
+    const withAuth = template("t", "up").replace("http://prometheus }", "http://prometheus, secretRef: { name: prom } }");
+    const secret = (data: string): string => `apiVersion: v1\nkind: Secret\nmetadata: { name: prom, namespace: shop }\nstringData: ${data}\n`;
+    const files = [withAuth, canary("a", metric("own", "templateRef: { name: t }"))];
+    expect(await say(all(...files, secret("{ token: abc }")))).toEqual([]);
+    const text = all(...files, secret("{ password: hunter2 }"));
+    expect(await say(text)).toEqual([expect.stringMatching(/^a\.yaml:\d+: Canary shop\/a .*: Secret shop\/prom: has neither token nor username and password/)]);
+    const { unchecked } = await lint([{ file: "a.yaml", text: all(...files), found: false }], { defaults, namespace: "default" });
+    expect(unchecked).toContain("Secret shop/prom is not in the files");
+  });
+
   test("without the controller's defaults, once for each Canary that needs them", async () => {
     expect(await say(canary("a"), { defaults: {} })).toEqual([
       "a.yaml:4: Canary shop/a spec.provider: Canary shop/a: spec.provider is not set and the controller has no default; set one of them",
@@ -324,6 +341,8 @@ test.each<[string, string[], string | undefined]>([
   ["intervall", ["interval", "iterations"], "interval"],
   ["stepweight", ["stepWeight", "stepWeights"], "stepWeight"],
   ["maxWieght", ["maxWeight"], "maxWeight"],
+  ["tpye", ["type"], "type"],
+  ["epyt", ["type"], undefined],
   ["colour", ["url", "ref"], undefined],
   ["x", ["y", "zz"], "y"],
 ])("near %s of %j is %s", (word, candidates, want) => {

@@ -86,8 +86,9 @@ describe("one service's traffic, split at random", () => {
     expect(said.output).toMatch(/^7\d\d scrapes, one every 15 s, from 2026-11-21T09:00:00Z to 2026-11-21T12:00:00Z;\n/);
     expect(said.output).toMatch(/^100 requests a second, 0\.0963 % failed; latency against 100 ms\.$/m);
     for (const method of ["threshold", "share, fixed", "share, adaptive"]) {
-      const [back, , , promoted] = row(said, "20 releases that change nothing", method);
-      expect([method, back, promoted]).toEqual([method, "0 %", "100 %"]);
+      const [back, after, lost, promoted] = row(said, "20 releases that change nothing", method);
+      expect([method, back, after, lost, promoted]).toEqual([method, "0 %", "–", "–", "100 %"]);
+      expect(Number(row(said, "20 releases that fail always", method)[2])).toBeGreaterThan(10);
       expect([method, row(said, "20 releases that fail always", method)[0]]).toEqual([method, "100 %"]);
     }
     const [found] = row(said, "20 releases that fail five times as often", "share, adaptive");
@@ -99,6 +100,8 @@ describe("one service's traffic, split at random", () => {
     const said = await simulate(of("sick"));
     expect(row(said, "20 releases that change nothing", "threshold")[0]).toBe("100 %");
     expect(row(said, "20 releases that change nothing", "share, adaptive")[0]).toBe("0 %");
+    // Five times of 1.2 %, not of the least rate that is assumed.
+    expect(row(said, "20 releases that fail five times as often", "share, adaptive")[0]).toBe("100 %");
   });
 
   test("goes by the rules of a Canary", async () => {
@@ -116,6 +119,11 @@ describe("one service's traffic, split at random", () => {
     const said = await replayed();
     expect(said.output).toContain("with 95 % as the threshold");
     expect(row(said, "20 releases that change nothing", "threshold").slice(3)).toEqual(["100 %", "60 s"]);
+    // A quarter of 100 requests a second for the first interval of 30 s.
+    const [back, after, lost] = row(said, "20 releases that fail always", "threshold");
+    expect([back, after]).toEqual(["100 %", "30 s"]);
+    expect(Number(lost)).toBeGreaterThan(700);
+    expect(Number(lost)).toBeLessThan(800);
     const unscored = await replayed(", minRequests: 1_000_000");
     expect(row(unscored, "20 releases that fail always", "threshold").slice(0, 4)).toEqual(["0 %", "–", "–", "0 %"]);
   });
