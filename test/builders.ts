@@ -1,3 +1,6 @@
+import { policyOf, rulesOf } from "../src/analysis/settings.ts";
+import type { ShareRules } from "../src/analysis/share.ts";
+import type { Policy } from "../src/analysis/verdict.ts";
 import { type Canary, type CanarySpec, type CanaryStatus, canary as kind } from "../src/api/canary.ts";
 import { apiVersion } from "../src/api/meta.ts";
 import type { KubeObject } from "../src/api/object.ts";
@@ -28,6 +31,12 @@ export function canaryInput({ service, analysis, ...rest }: CanaryInput = {}): R
 export function canarySpec(input: CanaryInput = {}): CanarySpec {
   return kind.spec.parse(canaryInput(input));
 }
+
+const unset = canarySpec({ analysis: { metrics: undefined, stepWeight: undefined, maxWeight: undefined } });
+/** How a Canary that sets nothing is judged. */
+export const defaultRules: ShareRules = rulesOf(unset.analysis);
+/** And what follows from that. */
+export const defaultPolicy: Policy = policyOf(unset.analysis, unset);
 
 /** A stored Canary `shop/checkout`. */
 export function aCanary(input: CanaryInput = {}, status: CanaryStatus = {}): Canary {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { defaultPolicy, defaultRules } from "../../test/builders.ts";
 import { analysis, type Analysis } from "../api/analysis.ts";
 import type { RawSeries } from "../lib/series.ts";
 import { beginFollowing, firstWeightOf, follow, reportOf, stepped } from "./follow.ts";
@@ -6,8 +7,8 @@ import type { Samples } from "./reading.ts";
 import { policyOf, rulesOf } from "./settings.ts";
 import type { Subject } from "./sources.ts";
 import { restore, store, type Stored } from "./stored.ts";
-import { defaultPolicy, judgeShare } from "./verdict.ts";
-import { defaultRules, noPast } from "./share.ts";
+import { judgeShare } from "./verdict.ts";
+import { noPast } from "./share.ts";
 
 const scrapeMs = 15_000;
 const subject: Subject = { namespace: "shop", target: "checkout", service: "checkout", port: 80 };
@@ -98,8 +99,18 @@ describe("settings of a Canary", () => {
   const parsed = (fields: object): Analysis => analysis.parse(fields);
 
   test("without any are the defaults of the analysis", () => {
-    expect(rulesOf(parsed({}))).toEqual({ ...defaultRules, absolute: expect.closeTo(0.0001, 9) as number });
-    expect(policyOf(parsed({}), { progressDeadlineSeconds: 600 })).toEqual(defaultPolicy);
+    const absolute = expect.closeTo(0.0001, 9) as number;
+    expect(rulesOf(parsed({}))).toEqual({ alpha: 0.05, slo: 0.99, ratio: 1.25, absolute, warmupMs: 60_000 });
+    expect(policyOf(parsed({}), { progressDeadlineSeconds: 600 })).toEqual({
+      steps: "adaptive",
+      onNoData: "hold",
+      noDataTimeoutMs: 300_000,
+      onBlind: "hold",
+      blindTimeoutMs: 600_000,
+      onInconclusive: "promote",
+      minDurationMs: 0,
+      maxDurationMs: 1_200_000,
+    });
   });
 
   test("percent and durations become fractions and milliseconds", () => {

@@ -1,7 +1,7 @@
 import { type Analysis, stepsOf } from "../api/analysis.ts";
 import { parseDurationMs } from "../lib/duration.ts";
 import { alphaOfRetry, defaultAbsolute, type ShareRules } from "./share.ts";
-import { defaultStepRules } from "./steps.ts";
+import { longestAdaptiveMs } from "./steps.ts";
 import type { Policy } from "./verdict.ts";
 
 /** Percent. */
@@ -40,6 +40,5 @@ export function policyOf(analysis: Analysis, { progressDeadlineSeconds }: { prog
 
 /** Fixed steps end by themselves. */
 function longest(steps: Policy["steps"], minDurationMs: number): number | undefined {
-  if (steps === "fixed" || defaultStepRules.maxDurationMs === undefined) return undefined;
-  return Math.max(defaultStepRules.maxDurationMs, minDurationMs);
+  return steps === "fixed" ? undefined : Math.max(longestAdaptiveMs, minDurationMs);
 }

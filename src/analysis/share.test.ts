@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { defaultRules } from "../../test/builders.ts";
 import { dispersionOf } from "./dispersion.ts";
 import { addToGuard, isAnomalous, logGuardOf, newGuard, upperRate } from "./guard.ts";
-import { addScrape, defaultRules, guardLimit, logEvidence, newShare, noPast, type Scrape, splitMismatch } from "./share.ts";
+import { addScrape, guardLimit, logEvidence, newShare, noPast, type Scrape, splitMismatch } from "./share.ts";
 import { addComparison, type Comparison, logEvidenceOf, newStream, restart, type Stream } from "./stream.ts";
 
 type Counts = readonly [canaryRequests: number, canaryErrors: number, stableRequests: number, stableErrors: number];

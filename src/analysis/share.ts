@@ -13,7 +13,7 @@ import {
   type Tolerance,
 } from "./stream.ts";
 
-/** What a user may set. Defaults: {@link defaultRules}. */
+/** What a user may set, as `rulesOf` reads it from a spec; the schema holds the defaults of analysis §6. */
 export interface ShareRules {
   /** α: at most this share of all rollouts of a tolerable release is rolled back. */
   readonly alpha: number;
@@ -26,9 +26,6 @@ export interface ShareRules {
   /** How long only massive failure counts, from the first scrape of the rollout that saw any request. */
   readonly warmupMs: number;
 }
-
-/** Defaults of analysis §6: α 5 %, SLO 99 %, ρ 1.25, δ one hundredth of the error budget, 60 s of warm-up. */
-export const defaultRules: ShareRules = { alpha: 0.05, slo: 0.99, ratio: 1.25, absolute: 0.0001, warmupMs: 60_000 };
 
 /** δ when the user names none: 0.01 · (1 − SLO). */
 export function defaultAbsolute(slo: number): number {
@@ -121,7 +118,7 @@ export function newShare(past: Past, { bounds, atMs }: { bounds: number; atMs: n
 /** δ of latency: 0.1 percentage points. */
 const slowAbsolute = 0.001;
 /** φ of latency is a floor, not an estimate. */
-const slowDispersion = 1.25;
+export const slowDispersion = 1.25;
 /** During the warm-up the guard knows only this: a quarter of all requests. */
 export const warmupLimit = 0.25;
 

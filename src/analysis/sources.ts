@@ -1,15 +1,13 @@
+import { type ApexService, envoyCluster, nginxCanaryUpstream, proxyNames } from "../api/proxies.ts";
 import type { Matcher, RawSeries, Selector } from "../lib/series.ts";
 
 /** Which of the two versions a series is about. */
 export type Side = "canary" | "stable";
 
 /** What a source is asked about. */
-export interface Subject {
-  readonly namespace: string;
+export interface Subject extends ApexService {
   /** Name of the workload; `<target>-primary` runs stable. */
   readonly target: string;
-  /** Name of the apex Service; `<service>-canary` and `<service>-primary` stand beside it. */
-  readonly service: string;
   /** Port of the Services. */
   readonly port: number;
   /** Name of the user's Ingress, where there is one. */
@@ -38,8 +36,7 @@ export interface Source {
 
 /** Sources by name. */
 export const sourceNames = [
-  "contour",
-  "ingress-nginx",
+  ...proxyNames,
   "http_requests_total",
   "http_request_duration_seconds",
   "http_server_request_duration_seconds",
@@ -48,7 +45,7 @@ export const sourceNames = [
 export type SourceName = (typeof sourceNames)[number];
 
 /** Those of the programs themselves, in the order in which they are looked for where no proxy's metrics are known. */
-export const programSources = sourceNames.slice(2);
+export const programSources = sourceNames.slice(proxyNames.length);
 
 /**
  * Where requests are counted. A proxy is better than the programs themselves: a pod that has died counts nothing.
@@ -98,10 +95,6 @@ function isServerError(code: string | undefined): boolean | undefined {
   return code === undefined || code === "" ? undefined : code.startsWith("5");
 }
 
-function envoyCluster({ namespace, service, port }: Subject, side: "canary" | "primary"): string {
-  return `${namespace}_${service}-${side}_${port}`;
-}
-
 function envoy(metric: string, subject: Subject): Selector {
   const oneOf = [envoyCluster(subject, "canary"), envoyCluster(subject, "primary")];
   return { metric, matchers: [{ label: "envoy_cluster_name", oneOf }] };
@@ -117,10 +110,9 @@ function nginx(metric: string, { namespace, ingress = "" }: Subject): Selector {
   };
 }
 
-/** `canary` names the alternative upstream, `<namespace>-<service>-canary-<port or its name>`; it is empty for the primary. */
 function nginxSide({ canary = "", service }: Labels, subject: Subject): Side | undefined {
   if (canary === "") return service === subject.service ? "stable" : undefined;
-  return canary.startsWith(`${subject.namespace}-${subject.service}-canary-`) ? "canary" : undefined;
+  return canary.startsWith(nginxCanaryUpstream(subject)) ? "canary" : undefined;
 }
 
 /** Names that scrape configurations give the labels of a pod: an operator's monitors, and those of older annotations. */

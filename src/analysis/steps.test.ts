@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { defaultRules } from "../../test/builders.ts";
 import { observeScrape, type RunState, startRun, takeStep } from "./run.ts";
-import { defaultRules, noPast } from "./share.ts";
+import { noPast } from "./share.ts";
 import { firstWeight, ladder, nextAdaptive, nextFixed, stableRate } from "./steps.ts";
 
 const scrapeMs = 15_000;

@@ -1,5 +1,5 @@
 import { currentStep, type RunState } from "./run.ts";
-import { holdLevel, isWarmingUp, logEvidence, type ShareRules, type ShareState } from "./share.ts";
+import { holdLevel, isWarmingUp, logEvidence, type ShareRules, type ShareState, slowDispersion } from "./share.ts";
 import type { Tally } from "./stream.ts";
 
 /** When a rollout may go on, beside what {@link ShareRules} say. */
@@ -10,8 +10,8 @@ export interface StepRules {
   readonly maxDurationMs: number | undefined;
 }
 
-/** Adaptive steps end after 20 minutes; there is no shortest time. */
-export const defaultStepRules: StepRules = { minDurationMs: 0, maxDurationMs: 20 * 60_000 };
+/** Adaptive steps end after this long, unless the user says otherwise. */
+export const longestAdaptiveMs = 20 * 60_000;
 
 /** What the evidence allows. */
 export type Next =
@@ -41,8 +41,6 @@ const strictBudget = 0.1;
 const laterBudget = 0.5;
 /** And never more than this many times stable's rate. */
 const promoteRatio = 2;
-/** φ of latency, as in share.ts. */
-const slowDispersion = 1.25;
 /** Canary requests that the first step shall bring in one scrape. */
 const requestsPerScrape = 30;
 const smallestWeight = 2;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { defaultRules } from "../../test/builders.ts";
 import { startReading } from "./reading.ts";
 import { observeScrape, startRun, takeStep } from "./run.ts";
-import { defaultRules } from "./share.ts";
 import { restore, store, type Stored } from "./stored.ts";
 
 const tally = (requests: number, bad: number) => ({ requests, bad });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { defaultPolicy, defaultRules } from "../../test/builders.ts";
 import { observeScrape, type RunState, startRun, takeStep } from "./run.ts";
-import { defaultRules, noPast, type Past } from "./share.ts";
+import { noPast, type Past } from "./share.ts";
 import type { Comparison } from "./stream.ts";
-import { defaultPolicy, judgeShare, type Outcome, type Policy, type ShareVerdict } from "./verdict.ts";
+import { judgeShare, type Outcome, type Policy, type ShareVerdict } from "./verdict.ts";
 
 const scrapeMs = 15_000;
 const hour: Past = { tally: { requests: 360_000, bad: 360 }, dispersion: 1, measured: true };

@@ -14,7 +14,7 @@ import {
 } from "./share.ts";
 import { type Next, nextAdaptive, nextFixed, type StepRules } from "./steps.ts";
 
-/** What a user may set beside the {@link ShareRules}. Defaults: {@link defaultPolicy}. */
+/** What a user may set beside {@link ShareRules}, as `policyOf` reads it from a spec; the schema holds the defaults of analysis §6, §7. */
 export interface Policy extends StepRules {
   readonly steps: "fixed" | "adaptive";
   /** When the canary gets no requests for as long as `noDataTimeoutMs`. */
@@ -26,18 +26,6 @@ export interface Policy extends StepRules {
   /** When the time is up and the evidence speaks neither way. */
   readonly onInconclusive: "promote" | "hold" | "fail";
 }
-
-/** Defaults of analysis §6 and §7: silence holds, time that is up promotes. `blindTimeoutMs` is the progress deadline's default. */
-export const defaultPolicy: Policy = {
-  steps: "adaptive",
-  onNoData: "hold",
-  noDataTimeoutMs: 5 * 60_000,
-  onBlind: "hold",
-  blindTimeoutMs: 10 * 60_000,
-  onInconclusive: "promote",
-  minDurationMs: 0,
-  maxDurationMs: 20 * 60_000,
-};
 
 /** The moment of judgement. */
 export interface Moment {

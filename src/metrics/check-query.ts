@@ -1,8 +1,9 @@
 import type { CanaryMetric } from "../api/analysis.ts";
 import type { Canary } from "../api/canary.ts";
+import type { ProxyName, Version } from "../api/proxies.ts";
 import { parseDurationMs } from "../lib/duration.ts";
 import { StalledError } from "../lib/errors.ts";
-import { builtinMetrics, isBuiltin, type QueryInput, type Side, type SourceName, sources } from "./queries.ts";
+import { builtinMetrics, isBuiltin, type QueryInput, sources } from "./queries.ts";
 import { type QueryTemplate, renderTemplate, type TemplateNames, tellsSidesApart, usesInterval } from "./template.ts";
 import { formatWindow, windowMs } from "./window.ts";
 
@@ -11,7 +12,7 @@ export interface CheckQueryInput {
   readonly canary: Canary;
   readonly metric: CanaryMetric;
   /** The proxy whose metrics the built-in queries read; asked only for these. Throws StalledError when there is none. */
-  readonly source: () => SourceName;
+  readonly source: () => ProxyName;
   /** The MetricTemplate that `templateRef` names; without one the metric's own `query` is used. */
   readonly template?: QueryTemplate | undefined;
   /** When this revision first got traffic; `undefined` before that. */
@@ -42,7 +43,7 @@ function builtinQuery({ canary, metric, sinceMs, nowMs }: CheckQueryInput, write
   const window = windowMs(parseDurationMs(metric.interval), sinceMs, nowMs);
   if (window === undefined) return { canary: undefined };
   const { namespace, target, service, ingress } = templateNames(canary);
-  const query = (side: Side) =>
+  const query = (side: Version) =>
     write({ namespace, target, service, ingress, port: canary.spec.service.port, interval: formatWindow(window), side });
   return { canary: query("canary"), primary: query("primary") };
 }
@@ -50,7 +51,7 @@ function builtinQuery({ canary, metric, sinceMs, nowMs }: CheckQueryInput, write
 function templateQuery({ canary, metric, sinceMs, nowMs }: CheckQueryInput, template: QueryTemplate): CheckQuery {
   const intervalMs = parseDurationMs(metric.interval);
   const window = windowMs(intervalMs, sinceMs, nowMs);
-  const render = (side: Side) =>
+  const render = (side: Version) =>
     renderTemplate(template, {
       names: templateNames(canary),
       interval: formatWindow(window ?? intervalMs),

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
-import { type Side, sourceFor, sources } from "./queries.ts";
+import type { Version } from "../api/proxies.ts";
+import { sourceFor, sources } from "./queries.ts";
 
-const input = (side: Side) => ({ namespace: "shop", target: "web", service: "front", ingress: "edge", port: 8080, interval: "60s", side });
+const names = { namespace: "shop", target: "web", service: "front", ingress: "edge", port: 8080, interval: "60s" };
+const input = (side: Version) => ({ ...names, side });
 
 // Their numbers are tested on real samples in sandbox/metrics/same-answers.test.ts.
 test.each([

@@ -1,8 +1,6 @@
+import { envoyCluster, nginxCanaryUpstream, type ProxyName, proxyNames, type Version } from "../api/proxies.ts";
 import { StalledError } from "../lib/errors.ts";
 import { exactly, quote } from "./promql.ts";
-
-/** Which of the two versions a query measures. */
-export type Side = "canary" | "primary";
 
 /** Metrics that need no query of the user's. */
 export const builtinMetrics = ["request-success-rate", "request-duration"] as const;
@@ -26,12 +24,9 @@ export interface QueryInput {
   readonly port: number;
   /** A PromQL duration, e.g. `60s`. */
   readonly interval: string;
-  readonly side: Side;
+  /** Which of the two versions the query measures. */
+  readonly side: Version;
 }
-
-/** Proxies whose metrics we know. */
-export const sourceNames = ["contour", "ingress-nginx"] as const;
-export type SourceName = (typeof sourceNames)[number];
 
 /** One kind of proxy: how its metrics tell the two versions apart. */
 interface MetricSource {
@@ -43,30 +38,28 @@ interface MetricSource {
   readonly "request-duration": (input: QueryInput) => string;
 }
 
-/** The built-in queries. One more proxy is one more entry here and its name above. */
+/** The built-in queries. One more proxy is one more entry here and its name in api/proxies.ts. */
 export const sources = {
-  // Contour names Envoy's clusters <namespace>_<service>_<port>; Envoy measures in milliseconds.
+  // Envoy measures in milliseconds.
   contour: {
     controllers: ["projectcontour.io/"],
-    "request-success-rate": (input) => successRate("envoy_cluster_upstream_rq", envoyCluster(input), "envoy_response_code", input.interval),
-    "request-duration": (input) => quantile99("envoy_cluster_upstream_rq_time_bucket", envoyCluster(input), input.interval),
+    "request-success-rate": (input) => successRate("envoy_cluster_upstream_rq", ofCluster(input), "envoy_response_code", input.interval),
+    "request-duration": (input) => quantile99("envoy_cluster_upstream_rq_time_bucket", ofCluster(input), input.interval),
   },
-  // ingress-nginx labels every request with the user's Ingress and apex Service, and puts the name of the alternative
-  // upstream, <namespace>-<service>-<port or its name>, in the label canary; it is empty for the primary.
   "ingress-nginx": {
     controllers: ["k8s.io/ingress-nginx"],
     "request-success-rate": (input) => successRate("nginx_ingress_controller_requests", nginxUpstream(input), "status", input.interval),
     "request-duration": (input) =>
       `1000 * ${quantile99("nginx_ingress_controller_response_duration_seconds_bucket", nginxUpstream(input), input.interval)}`,
   },
-} satisfies Record<SourceName, MetricSource>;
+} satisfies Record<ProxyName, MetricSource>;
 
-function envoyCluster({ namespace, service, port, side }: QueryInput): string {
-  return `envoy_cluster_name=${quote(`${namespace}_${service}-${side}_${port}`)}`;
+function ofCluster(input: QueryInput): string {
+  return `envoy_cluster_name=${quote(envoyCluster(input, input.side))}`;
 }
 
 function nginxUpstream({ namespace, ingress, service, side }: QueryInput): string {
-  const upstream = `${exactly(`${namespace}-${service}-canary-`)}[0-9a-z-]+`;
+  const upstream = `${exactly(nginxCanaryUpstream({ namespace, service }))}[0-9a-z-]+`;
   const route = `namespace=${quote(namespace)},ingress=${quote(ingress)}`;
   return side === "canary" ? `${route},canary=~${quote(upstream)}` : `${route},service=${quote(service)},canary=""`;
 }
@@ -92,10 +85,10 @@ interface TrafficClass {
 }
 
 /** Whose metrics the built-in queries read. Throws StalledError for a controller whose metrics we do not know. */
-export function sourceFor({ kind, name, controller }: TrafficClass): SourceName {
-  const found = sourceNames.find((source) => sources[source].controllers.some((prefix) => controller.startsWith(prefix)));
+export function sourceFor({ kind, name, controller }: TrafficClass): ProxyName {
+  const found = proxyNames.find((source) => sources[source].controllers.some((prefix) => controller.startsWith(prefix)));
   if (found) return found;
-  const known = sourceNames
+  const known = proxyNames
     .map((source) => `${source} (${sources[source].controllers.map((prefix) => `${prefix}*`).join(", ")})`)
     .join(" and ");
   throw new StalledError(

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { StalledError } from "../lib/errors.ts";
-import type { Side } from "./queries.ts";
+import type { Version } from "../api/proxies.ts";
 import { renderTemplate, tellsSidesApart, usesInterval } from "./template.ts";
 
 const names = { name: "checkout", namespace: "shop", target: "web", service: "front", ingress: "edge", route: "web" };
 const label = "MetricTemplate shop/errors";
 
-function render(query: string, { side = "canary", variables = {} }: { side?: Side; variables?: Record<string, string> } = {}): string {
+function render(query: string, { side = "canary", variables = {} }: { side?: Version; variables?: Record<string, string> } = {}): string {
   return renderTemplate({ label, query }, { names, interval: "30s", variables, side });
 }
 

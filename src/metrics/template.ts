@@ -1,5 +1,5 @@
+import type { Version } from "../api/proxies.ts";
 import { StalledError } from "../lib/errors.ts";
-import type { Side } from "./queries.ts";
 
 /** Names that a query's variables stand for, with the meaning they have in Flagger. */
 export interface TemplateNames {
@@ -30,7 +30,7 @@ interface TemplateInput {
   readonly interval: string;
   /** `templateVariables` of the metric. */
   readonly variables: Readonly<Record<string, string>>;
-  readonly side: Side;
+  readonly side: Version;
 }
 
 interface Placeholder {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { KubeObject } from "../../src/api/object.ts";
+import type { Version } from "../../src/api/proxies.ts";
 import type { Kube } from "../../src/kube/kube.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { prometheus } from "../../src/metrics/prometheus.ts";
-import type { Side } from "../../src/metrics/queries.ts";
 import { sources } from "../../src/metrics/queries.ts";
 import { kinds } from "../../src/sandbox/kinds.ts";
 import { type LoadSnapshot, startLoad } from "../../src/sandbox/load/load.ts";
@@ -35,7 +35,7 @@ export function querySuite(name: string, factory: () => Promise<QuerySubject>): 
       metadata: { name: service, namespace: "shop" },
       spec: { parentRefs: [subject.parentRef], hostnames: [`${service}.test`], rules: [{ backendRefs: [{ name: service, port: 80 }] }] },
     });
-    const ask = (metric: "request-success-rate" | "request-duration", side: Side) => {
+    const ask = (metric: "request-success-rate" | "request-duration", side: Version) => {
       const input = { namespace: "shop", target: "queried", service: "queried", ingress: "", port: 80, interval: "60s", side };
       return prometheus({ address: subject.prometheusUrl, timeoutMs: 5_000 }).query(sources.contour[metric](input), signal);
     };

@@ -1,8 +1,9 @@
 import { sharePlayer } from "../../../src/analysis/player.ts";
-import { defaultRules, type Scrape } from "../../../src/analysis/share.ts";
+import { policyOf, rulesOf } from "../../../src/analysis/settings.ts";
+import type { Scrape } from "../../../src/analysis/share.ts";
 import { firstWeight } from "../../../src/analysis/steps.ts";
 import type { Comparison } from "../../../src/analysis/stream.ts";
-import { defaultPolicy } from "../../../src/analysis/verdict.ts";
+import { canary } from "../../../src/api/canary.ts";
 import { fixedSteps, type NewPlayer } from "./player.ts";
 import { boundsMs, type Observed, scrapeSeconds, type Side } from "./traffic.ts";
 
@@ -11,14 +12,18 @@ const scrapeMs = scrapeSeconds * 1_000;
 const watchedMs: readonly number[] = [100, 250, 500];
 const watched = watchedMs.map((bound) => boundsMs.indexOf(bound));
 
+/** A Canary that sets nothing. */
+const spec = canary.spec.parse({ targetRef: { kind: "Deployment", name: "shop" }, service: { port: 80 }, analysis: {} });
+
 /** Ours: what `src/analysis` decides, with its defaults. */
 export function serin(steps: "fixed" | "adaptive"): NewPlayer {
-  const policy = { ...defaultPolicy, steps };
+  // Fixed steps end after as long as adaptive ones, as in the reference.
+  const policy = { ...policyOf(spec.analysis, spec), steps };
   return (traffic, rps) => {
     const player = sharePlayer({
       past: traffic.past(),
       boundsMs: watchedMs,
-      rules: defaultRules,
+      rules: rulesOf(spec.analysis),
       policy,
       pace: { weights: fixedSteps, intervalMs: 60_000 },
       firstWeight: firstWeight(rps, scrapeMs),

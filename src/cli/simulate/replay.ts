@@ -3,7 +3,7 @@ import { pastMs } from "../../analysis/past.ts";
 import { type Move, type Pace, type Player, sharePlayer, type ThresholdGame, thresholdPlayer } from "../../analysis/player.ts";
 import { policyOf, rulesOf } from "../../analysis/settings.ts";
 import type { Past, Scrape } from "../../analysis/share.ts";
-import { firstWeight } from "../../analysis/steps.ts";
+import { firstWeight, longestAdaptiveMs } from "../../analysis/steps.ts";
 import type { Comparison, Tally } from "../../analysis/stream.ts";
 import type { CanarySpec } from "../../api/canary.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
@@ -66,7 +66,7 @@ function playerOf(method: Method, { samples, rules, from }: Start): Player {
     past,
     boundsMs: samples.boundsMs,
     rules: rulesOf(rules.analysis),
-    policy: steps === "adaptive" ? { ...policy, maxDurationMs: policy.maxDurationMs ?? longestMs } : policy,
+    policy: steps === "adaptive" ? { ...policy, maxDurationMs: policy.maxDurationMs ?? longestAdaptiveMs } : policy,
     pace,
     firstWeight: firstWeight(rps, samples.scrapeMs),
     scrapeMs: samples.scrapeMs,
@@ -78,9 +78,6 @@ function thresholdsOf(analysis: Rules["analysis"], when: Pick<ThresholdGame, "pa
   const { threshold, minRequests = 0 } = analysis;
   return thresholdPlayer({ ...when, minSuccess: minSuccessOf(analysis), threshold, minRequests });
 }
-
-/** Adaptive steps always end; fixed ones of the same Canary need no limit. */
-const longestMs = 20 * 60_000;
 
 /** Stable's hour before; pods are not told apart here. */
 function pastBefore({ scrapes }: PastSamples, from: number): Past {

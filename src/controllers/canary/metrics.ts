@@ -4,13 +4,14 @@ import { judge, type Judgement } from "../../analysis/threshold.ts";
 import type { CanaryMetric } from "../../api/analysis.ts";
 import type { Canary } from "../../api/canary.ts";
 import { type KindRef, keyOf } from "../../api/object.ts";
+import type { ProxyName } from "../../api/proxies.ts";
 import type { Kube } from "../../kube/kube.ts";
 import { StalledError } from "../../lib/errors.ts";
 import { isRecord } from "../../lib/json.ts";
 import { checkQuery, type CheckQuery } from "../../metrics/check-query.ts";
 import { measure } from "../../metrics/measure.ts";
 import type { MetricProvider } from "../../metrics/metric-provider.ts";
-import { isBuiltin, type SourceName, sourceFor } from "../../metrics/queries.ts";
+import { isBuiltin, sourceFor } from "../../metrics/queries.ts";
 import type { QueryTemplate } from "../../metrics/template.ts";
 import { metricAuth } from "./metric-auth.ts";
 import type { Requests } from "./check-requests.ts";
@@ -74,7 +75,7 @@ async function queryOf(deps: Deps, canary: Canary, metric: CanaryMetric, signal:
   const since = firstTrafficAt ?? (canary.spec.analysis.iterations === undefined ? undefined : startedAt);
   const template = templateOf(deps.templates, canary, metric);
   const builtIn = template === undefined && metric.query === undefined && isBuiltin(metric.name);
-  const source: SourceName = builtIn ? await sourceOf(deps, canary, signal) : "contour";
+  const source: ProxyName = builtIn ? await sourceOf(deps, canary, signal) : "contour";
   const sinceMs = since === undefined ? undefined : Date.parse(since);
   return checkQuery({ canary, metric, template, source: () => source, sinceMs, nowMs: deps.clock.nowMs() });
 }
@@ -113,11 +114,11 @@ async function providerOf(
 }
 
 /** Whose metrics the built-in queries read: that of the class behind the Gateway or Ingress. */
-export async function sourceOf(deps: Deps, canary: Canary, signal: AbortSignal): Promise<SourceName> {
+export async function sourceOf(deps: Deps, canary: Canary, signal: AbortSignal): Promise<ProxyName> {
   return routerOf(deps.defaults, canary) === "nginx" ? ingressSource(deps, canary, signal) : gatewaySource(deps, canary, signal);
 }
 
-async function gatewaySource(deps: Deps, canary: Canary, signal: AbortSignal): Promise<SourceName> {
+async function gatewaySource(deps: Deps, canary: Canary, signal: AbortSignal): Promise<ProxyName> {
   const [ref] = canary.spec.service.gatewayRefs ?? [];
   if (!ref) throw new StalledError("GatewayMissing", `Canary ${keyOf(canary.metadata)}: spec.service.gatewayRefs must name a Gateway, by whose class the queries are chosen`);
   const apiVersion = "gateway.networking.k8s.io/v1";
@@ -129,7 +130,7 @@ async function gatewaySource(deps: Deps, canary: Canary, signal: AbortSignal): P
   return sourceFor({ kind: "GatewayClass", name, controller });
 }
 
-async function ingressSource(deps: Deps, canary: Canary, signal: AbortSignal): Promise<SourceName> {
+async function ingressSource(deps: Deps, canary: Canary, signal: AbortSignal): Promise<ProxyName> {
   const apiVersion = "networking.k8s.io/v1";
   const key = keyOf({ namespace: canary.metadata.namespace, name: canary.spec.ingressRef?.name ?? "" });
   const name = await read(deps, { apiVersion, kind: "Ingress", key, field: "ingressClassName" }, signal);

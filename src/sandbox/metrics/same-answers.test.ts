@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
-import { builtinMetrics, type QueryInput, type SourceName, sourceNames, sources } from "../../metrics/queries.ts";
+import { type ProxyName, proxyNames } from "../../api/proxies.ts";
+import { builtinMetrics, type QueryInput, sources } from "../../metrics/queries.ts";
 import { formatWindow, windowMs } from "../../metrics/window.ts";
 import { queryApi } from "./api.ts";
 import { parseExposition } from "./exposition.ts";
@@ -221,7 +222,7 @@ async function bothAnswer(query: string, more?: Record<string, string>): Promise
 }
 
 const services = ["web", "onlyerrors", "onlygood", "idle", "gone", "reset", "newborn", "absent"];
-const shipped = sourceNames.flatMap((source) =>
+const shipped = proxyNames.flatMap((source) =>
   builtinMetrics.flatMap((metric) => services.map((service) => [source, metric, service] as const)),
 );
 
@@ -235,7 +236,7 @@ describe.skipIf(!hasPrometheus)("every query that we ship", () => {
     }
   });
 
-  const value = async (source: SourceName, service: string, more: Partial<QueryInput> = {}): Promise<number | "nothing"> => {
+  const value = async (source: ProxyName, service: string, more: Partial<QueryInput> = {}): Promise<number | "nothing"> => {
     const input: QueryInput = {
       namespace: "shop",
       target: service,
@@ -257,7 +258,7 @@ describe.skipIf(!hasPrometheus)("every query that we ship", () => {
     ["is nothing for a service that is gone", "gone", "nothing"],
     ["is nothing after one scrape", "newborn", "nothing"],
   ])("a success rate %s", async (_, service, want) => {
-    for (const source of sourceNames) expect(await value(source, service)).toBe(want);
+    for (const source of proxyNames) expect(await value(source, service)).toBe(want);
   });
 
   test.each<[string, number | undefined, number | "nothing"]>([
@@ -273,7 +274,7 @@ describe.skipIf(!hasPrometheus)("every query that we ship", () => {
   });
 
   test("a success rate tells primary and canary apart", async () => {
-    for (const source of sourceNames) {
+    for (const source of proxyNames) {
       const canary = await value(source, "web");
       const primary = await value(source, "web", { side: "primary" });
       expect(primary).toBeGreaterThan(97);
