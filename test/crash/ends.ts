@@ -126,7 +126,8 @@ function differing(world: CrashWorld, head: readonly Sheet[], sheet: Sheet): Bro
   const live = named(world, kindsOf[sheet.kind], sheet.name);
   if (!live) return [];
   const held = heldPaths(world, head, wanted).map((path) => parsePath(path));
-  const [given, found] = [wantedOf(held.reduce((object, path) => withValueAt(object, path, valueAt(live, path)) as KubeObject, wanted)), wantedOf(live)];
+  const expected = held.reduce((object, path) => withValueAt(object, path, valueAt(live, path)) as KubeObject, wanted);
+  const [given, found] = [wantedOf(expected), wantedOf(live)];
   const detail = `${sheet.kind} ${sheet.name} has ${JSON.stringify(found)}, Git says ${JSON.stringify(given)}`;
   return brokenIn([[sameJson(found, given), inCluster, detail]]);
 }

@@ -93,7 +93,7 @@ const makers: readonly (readonly [weight: number, make: Maker])[] = [
   [10, (chance, shape, n) => ({ do: "release", app: anApp(chance, shape), tag: someTag(chance, n) })],
   [3, (chance, shape, n) => ({ do: "release", app: anApp(chance, shape), tag: someTag(chance, n), also: chance.pick(["config", "mode"]) })],
   [4, (chance, shape, n) => ({ do: "configure", app: anApp(chance, shape), value: someValue(chance, n) })],
-  [1, (chance, shape, n) => ({ do: "mode", app: anApp(chance, shape), value: `mode-${n}` })],
+  [3, (chance, shape, n) => ({ do: "mode", app: anApp(chance, shape), value: `mode-${n}` })],
   [3, (chance, _, n) => ({ do: "bulk", tags: { checkout: someTag(chance, n), cart: someTag(chance, n) } })],
   [3, (chance, _, n) => ({ do: "team", where: chance.pick(["shop", "other"]), value: `value-${n}` })],
   [4, (chance) => ({ do: "extra", there: chance.happens(0.6) })],
@@ -162,7 +162,10 @@ export function scheduleOf(seed: number): Schedule {
   const chance = dice(seed);
   const shape = chance.pick(shapes);
   // Every schedule begins with a release that is bad, more often than not: the rest is about what follows.
-  const first: Move = { do: "release", app: anApp(chance, shape), tag: chance.happens(0.75) ? "e1" : someTag(chance, 1) };
+  const app = anApp(chance, shape);
+  const tag = chance.happens(0.75) ? "e1" : someTag(chance, 1);
+  const also = chance.happens(0.5) ? chance.pick(["config", "mode"] as const) : undefined;
+  const first: Move = { do: "release", app, tag, also };
   const rest = Array.from({ length: 2 + chance.below(9) }, (_, index) => someMove(chance, shape, index + 2));
   const moves = [first, ...rest].map((move): TimedMove => ({
     move,

@@ -14,7 +14,7 @@ interface Unproposed {
 
 /** Whether something happened that can be why a Revert gives this reason for not being proposed. */
 export function mayKeepFromProposal(world: CrashWorld, revert: KubeObject, reason: string): boolean {
-  return causes.get(reason)?.({ world, revert, app: revertSpec(revert).canaryRef.name }) ?? false;
+  return causes.get(reason)?.({ world, revert, app: appOf(revert) }) ?? false;
 }
 
 const causes = new Map<string, (unproposed: Unproposed) => boolean>([
@@ -23,15 +23,23 @@ const causes = new Map<string, (unproposed: Unproposed) => boolean>([
   // Three others within the hour.
   ["ProposalLimit", ({ world }) => revertsEver(world).size > 3],
   // What was promoted while something was held stands in no commit.
-  ["NotFromGit", ({ world, app }) => revertsEver(world, app).size > 1 || did(world, (move) => move.do === "delete" && move.name === `${app}-config`)],
+  ["NotFromGit", ({ world, app }) => revertsEver(world, app).size > 1 || isConfigDeleted(world, app)],
   ["Blocked", hasLaterEdits],
   ["Conflict", hasLaterEdits],
   ["Outdated", hasLaterEdits],
   ["SerinCommit", ({ world }) => world.kube.changes(kinds.revert).some(({ object }) => revertStatus(object).phase === "Merged")],
-  ["UndoneByOther", ({ world, app }) => world.kube.objects(kinds.revert).some((other) => holds(other) && revertSpec(other).canaryRef.name !== app)],
+  ["UndoneByOther", ({ world, app }) => world.kube.objects(kinds.revert).some((other) => holds(other) && appOf(other) !== app)],
   ["BranchDeleted", ({ world }) => did(world, (move) => move.do === "deleteBranch" || (move.do === "close" && move.by === "tidy-bot"))],
   ["BranchTakenOver", ({ world }) => did(world, (move) => move.do === "pushToBranch")],
 ]);
+
+function appOf(revert: KubeObject): string {
+  return revertSpec(revert).canaryRef.name;
+}
+
+function isConfigDeleted(world: CrashWorld, app: string): boolean {
+  return did(world, (move) => move.do === "delete" && move.name === `${app}-config`);
+}
 
 function did({ schedule }: CrashWorld, isIt: (move: Move) => boolean): boolean {
   return schedule.moves.some(({ move }) => isIt(move));
@@ -39,7 +47,7 @@ function did({ schedule }: CrashWorld, isIt: (move: Move) => boolean): boolean {
 
 /** Names of all Reverts that ever were, of one app or of all. */
 function revertsEver({ kube }: CrashWorld, app?: string): Set<string> {
-  const all = kube.changes(kinds.revert).filter(({ object }) => app === undefined || revertSpec(object).canaryRef.name === app);
+  const all = kube.changes(kinds.revert).filter(({ object }) => app === undefined || appOf(object) === app);
   return new Set(all.map(({ object }) => object.metadata.name));
 }
 
@@ -49,7 +57,8 @@ function isExcused({ world, revert, app }: Unproposed): boolean {
   const isTouched = did(world, (move) => (move.do === "pods" || move.do === "restart") && [app, `${app}-primary`].includes(move.of));
   const isDeleted = did(world, (move) => move.do === "delete" && move.name.startsWith(app));
   if (isTouched || isDeleted) return true;
-  if (isMeasured(evidence?.reason)) return world.schedule.faults.length > 0 || did(world, (move) => move.do === "metrics" || move.do === "outage");
+  if (isMeasured(evidence?.reason))
+    return world.schedule.faults.length > 0 || did(world, (move) => move.do === "metrics" || move.do === "outage");
   return imageIn(contentIn(world, app, evidence?.revision ?? "")).includes(":u");
 }
 

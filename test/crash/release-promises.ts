@@ -43,13 +43,26 @@ function onSuccess({ seen: { tally, ends }, name }: Step): void {
   if ([...ends.keys()].some((revert) => revert.startsWith(`${name}-`))) tally.laterPromotions += 1;
 }
 
-function onFailure({ seen, name, is: { failure, canaryWeight = 0 } }: Step): void {
+function onFailure({ seen, name, is: { failure, trackedRevision, canaryWeight = 0 } }: Step): void {
   seen.tally.rollbacks += 1;
-  const flapped = seen.world.flapped.has(name);
-  if (isMeasured(failure?.reason) && !flapped && lastAnswer(seen, name)?.bad !== true)
+  const { reason } = failure ?? {};
+  if (isMeasured(reason) && !isKnownBad(seen, { name, reason, revision: trackedRevision ?? "" }))
     fail(seen, "unknown is not bad", `Canary ${name} failed its check without a bad answer`);
   if (canaryWeight > 0 && servesIn(seen, `${name}-primary`))
     fail(seen, "a failed canary gets no traffic", `Canary ${name} failed at ${canaryWeight} % while its primary serves`);
+}
+
+interface Verdict {
+  readonly name: string;
+  readonly reason: string | undefined;
+  readonly revision: string;
+}
+
+function isKnownBad(seen: Seen, { name, reason, revision }: Verdict): boolean {
+  if (seen.world.flapped.has(name) || lastAnswer(seen, name)?.bad === true) return true;
+  const content = contentIn(seen.world, name, revision);
+  // Shares are counted over the whole run: what was bad in it need not serve in its last moment.
+  return reason === "EvidenceAgainst" && content !== undefined && isBadContent(name, content);
 }
 
 /** The Deployment as the writing process sees it. */

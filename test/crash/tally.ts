@@ -5,7 +5,7 @@ export type Tally = Record<Happened, number>;
 const floors = {
   promotions: 150,
   /** Of an app whose failed release has left Git. */
-  laterPromotions: 1,
+  laterPromotions: 65,
   rollbacks: 600,
   proposals: 330,
   pushes: 140,
