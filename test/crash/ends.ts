@@ -10,7 +10,7 @@ import { objectOf, type Sheet } from "./manifests.ts";
 import { contentIn, copyDiffers, templateDiffers } from "./primary.ts";
 import { headFiles, ourBranches, sheetsIn } from "./people.ts";
 import { revertOf } from "./proposal-promises.ts";
-import { mayKeepFromProposal } from "./reasons.ts";
+import { mayBeTakenBackUnseen, mayKeepFromProposal } from "./reasons.ts";
 import { failedIn, holding, labelled } from "./sync-promises.ts";
 import { type Broken, holds, kinds, named, revertSpec, revertStatus, specOf, statusOf } from "./watched.ts";
 import { isBad, trafficOf } from "./traffic.ts";
@@ -61,7 +61,8 @@ function releaseAtRest(world: CrashWorld, app: string): Broken[] {
 /** What failed is held back by a Revert, or the Canary says why it cannot be. */
 function heldAtRest(world: CrashWorld, app: string, { conditions }: CanaryStatus): Broken[] {
   const isSaid = findCondition(conditions, "RevertNotPossible")?.status === "True";
-  return brokenIn([[heldBy(world, app).length > 0 || isSaid, "what failed is held back, or it is said why not", `Canary ${app} failed`]]);
+  const isHeldOrSaid = heldBy(world, app).length > 0 || isSaid || mayBeTakenBackUnseen(world);
+  return brokenIn([[isHeldOrSaid, "what failed is held back, or it is said why not", `Canary ${app} failed`]]);
 }
 
 /** Users get a good release. */

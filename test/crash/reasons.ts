@@ -33,6 +33,14 @@ const causes = new Map<string, (unproposed: Unproposed) => boolean>([
   ["BranchTakenOver", ({ world }) => did(world, (move) => move.do === "pushToBranch")],
 ]);
 
+/**
+ * A person may have undone our revert while the Sync was suspended that had not applied it: the cluster never left what failed, so
+ * that the Canary sees nothing to try once more (README: Known).
+ */
+export function mayBeTakenBackUnseen(world: CrashWorld): boolean {
+  return did(world, (move) => move.do === "suspendSync" && move.suspend) && did(world, (move) => move.do === "back");
+}
+
 function appOf(revert: KubeObject): string {
   return revertSpec(revert).canaryRef.name;
 }
