@@ -47,6 +47,26 @@ test("an event is written at once, in the namespace of its object, as kubectl de
   expect(event?.metadata.name).toMatch(/^a\.[0-9a-f]{16}$/);
 });
 
+test("what is said again while the first one is being written is counted at the end", async () => {
+  const { kube, events, counts } = start();
+  const stored = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  const create = kube.create.bind(kube);
+  vi.spyOn(kube, "create").mockImplementationOnce(async (...args) => {
+    const made = await create(...args);
+    stored.resolve();
+    await answered.promise;
+    return made;
+  });
+  events.normal(sync, "Synced", "it is");
+  await stored.promise;
+  events.normal(sync, "Synced", "it is");
+  const flushed = events.flush();
+  answered.resolve();
+  await flushed;
+  expect(await counts()).toEqual(["Synced ×2"]);
+});
+
 test("events of cluster-scoped objects are in the default namespace", async () => {
   const { events, stored } = start();
   events.normal({ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } }, "Created", "made");

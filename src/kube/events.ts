@@ -45,6 +45,8 @@ interface Series {
   /** What the API server has; 0 before it was created. */
   writtenCount: number;
   writtenMs: number;
+  /** Ends with the write that is under way, if one is: two at once would both create it. */
+  writing: Promise<void> | undefined;
 }
 
 interface Recorder extends EventsOptions {
@@ -80,6 +82,7 @@ function note(recorder: Recorder, type: Type, { object, reason, message }: { obj
     lastMs: elapsedMs,
     writtenCount: 0,
     writtenMs: 0,
+    writing: undefined,
   };
   series.count += 1;
   Object.assign(series, { lastAtMs: nowMs, lastMs: elapsedMs });
@@ -155,12 +158,22 @@ async function flush(recorder: Recorder): Promise<void> {
 }
 
 async function write(recorder: Recorder, key: string, signal: AbortSignal): Promise<void> {
-  const { clock, kube, log, series, waiting } = recorder;
+  const { series, waiting } = recorder;
   const known = series.get(key);
   if (!waiting.delete(key) || !known) return;
+  known.writing = writeAfter(known.writing, recorder, { known, key, signal });
+  await known.writing;
+}
+
+async function writeAfter(
+  before: Promise<void> | undefined,
+  { clock, kube, component, log }: Recorder,
+  { known, key, signal }: { known: Series; key: string; signal: AbortSignal },
+): Promise<void> {
+  await before;
+  const { count } = known;
   try {
-    const { count } = known;
-    await send(kube, recorder.component, known, signal);
+    await send(kube, component, known, signal);
     Object.assign(known, { writtenCount: count, writtenMs: clock.elapsedMs() });
   } catch (error) {
     // An event is a courtesy: it is not tried again.
