@@ -44,9 +44,9 @@ test.each<[string, Record<string, string>, string[]]>([
 });
 
 test("a folder that holds a symbolic link is never taken for unchanged: the ids do not tell what the link leads to", async () => {
-  const tree = sourceTree(files);
+  const tree = sourceTree({ ...files, "a/two.yaml": "a: 2" });
   const list: SourceTree["list"] = async (path, within) =>
-    (await tree.list(path, within)).map((entry) => ({ ...entry, linked: true }));
+    (await tree.list(path, within)).map((entry) => ({ ...entry, linked: entry.path === "a/one.yaml" }));
   const linked: SourceTree = { ...tree, list };
   const known = await knownOf(linked, ["a"]);
   expect(known.find(url, "a")).toBeUndefined();
@@ -58,4 +58,15 @@ test("the digest of plain manifests knows what their links lead to", async () =>
   const digest = (oid: string) => plain?.inputs(linkedTo(oid), "a", signal);
   expect(await digest("1")).not.toBe(await digest("2"));
   expect(await digest("1")).toBe(await digest("1"));
+});
+
+test("of more folders than are kept the repository that was known first is forgotten", () => {
+  const known = createKnownInputs();
+  const one = { digest: "d", reads: new Map() };
+  for (let folder = 0; folder < 19_999; folder++) known.remember("first", String(folder), one);
+  known.remember("second", "a", one);
+  known.remember("first", "0", one);
+  expect([known.find("first", "1"), known.find("second", "a")]).toEqual([undefined, one]);
+  known.remember("second", "b", one);
+  expect([known.find("first", "0"), known.find("second", "a")]).toEqual([one, one]);
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { apiVersion } from "../../api/meta.ts";
-import { describeRef, type ObjectRef } from "../../api/object.ts";
+import { describeRef, type KubeObject, type ObjectRef } from "../../api/object.ts";
+import { KubeError } from "../../kube/kube.ts";
 import { appIn, configMap, eventually, startWorld, type World } from "../../../test/sync-world.ts";
 
 const signal = new AbortController().signal;
@@ -12,6 +13,8 @@ const lookedAt = new Set<string>();
 const rendered: (string | undefined)[] = [];
 /** What happens in the cluster right before an object is deleted. */
 let beforeDelete: (ref: ObjectRef) => Promise<void> = async () => {};
+/** What happens when an object is read by name, instead of by watch. */
+let beforeFind: (ref: ObjectRef) => void = () => {};
 beforeAll(async () => {
   world = await startWorld({
     wrap: ({ rendering, kube, ...deps }) => ({
@@ -30,6 +33,10 @@ beforeAll(async () => {
       },
       kube: {
         ...kube,
+        find: async (ref, ...rest) => {
+          beforeFind(ref);
+          return kube.find(ref, ...rest);
+        },
         delete: async (ref, ...rest) => {
           await beforeDelete(ref);
           await kube.delete(ref, ...rest);
@@ -56,6 +63,32 @@ test("a commit is applied, labelled and named; what leaves Git is pruned", async
   await app.becomes(second, "True");
   expect((await app.find("ConfigMap", "a"))?.["data"]).toEqual({ k: "2" });
   await eventually(async () => ((await app.find("ConfigMap", "b")) ? undefined : true), () => "b was not pruned");
+});
+
+test("what seems to be changed by hand is not written while it cannot be read", async () => {
+  const app = appIn(world, "unread");
+  const commit = app.source.commit({ "a.yaml": configMap("a", { k: "1" }) });
+  await app.create();
+  await app.becomes(commit, "True");
+  let asked = 0;
+  beforeFind = ({ kind, namespace }) => {
+    if (kind !== "ConfigMap" || namespace !== "unread") return;
+    asked += 1;
+    throw new KubeError(503, "ServiceUnavailable", "the API server is overloaded");
+  };
+  const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "unread", name: "a" };
+  await world.kube.patch(ref, { data: { k: "by hand" } }, { fieldManager: "kubectl-edit" }, signal);
+  await eventually(async () => (asked > 0 ? true : undefined), () => "nobody looked");
+  await world.kube.delete(ref, {}, signal);
+  const before = asked;
+  await eventually(async () => (asked > before ? true : undefined), () => "nobody looked again");
+  expect(await app.find("ConfigMap", "a")).toBeUndefined();
+  beforeFind = () => {};
+  await app.poke();
+  await eventually(async () => ((await app.find("ConfigMap", "a")) ? true : undefined), () => "a is not made again");
+  // The first, the one by hand, and the last.
+  const writes = world.requests.filter(({ verb, resource, namespace }) => verb === "patch" && resource === "configmaps" && namespace === "unread");
+  expect(writes).toHaveLength(3);
 });
 
 test("what leaves Git is not deleted when somebody made it anew in the meantime", async () => {
@@ -252,4 +285,31 @@ test("killed in the middle and reverted before the restart: nothing is left behi
   } finally {
     await own.close();
   }
+});
+
+test("a Service that leaves Git stays while it serves what a route of somebody else sends it", async () => {
+  const app = appIn(world, "served");
+  const web = "apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { ports: [{ port: 80 }] }\n";
+  const first = app.source.commit({ "a.yaml": configMap("a", { k: "1" }), "web.yaml": web });
+  await app.create();
+  await app.becomes(first, "True");
+  const apply = (object: object) => world.kube.apply(object as KubeObject, { fieldManager: "somebody" }, signal);
+  const slice = (name: string, more: object) => {
+    const metadata = { namespace: "served", name, labels: { "kubernetes.io/service-name": "web" } };
+    return apply({ apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", metadata, addressType: "IPv4", ports: [], ...more });
+  };
+  const endpoints = (ready: boolean) => ({ endpoints: [{ addresses: ["10.0.0.1"], conditions: { ready } }] });
+  const backend = { service: { name: "web", port: { number: 80 } } };
+  await apply({ apiVersion: "networking.k8s.io/v1", kind: "Ingress", metadata: { namespace: "served", name: "in" }, spec: { defaultBackend: backend } });
+  await slice("web-1", endpoints(true));
+  await slice("web-2", {});
+  const second = app.source.commit({ "a.yaml": configMap("a", { k: "2" }) });
+  await app.poke();
+  const { message } = await app.becomes(second, "False");
+  expect(message).toContain("Ingress/served/in still sends requests to it");
+  expect(await app.find("Service", "web")).toBeDefined();
+  await slice("web-1", endpoints(false));
+  await app.poke();
+  await app.becomes(second, "True");
+  expect(await app.find("Service", "web")).toBeUndefined();
 });
