@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { GitRepository } from "../../api/git-repository.ts";
 import type { Sync } from "../../api/sync.ts";
-import { isUnseen } from "./source.ts";
+import { isUnseen, sourceOf } from "./source.ts";
 
 const nowMs = Date.parse("2026-01-02T03:04:05Z");
 const sync = { metadata: { namespace: "shop", name: "app" }, spec: { sourceRef: { name: "apps" } } } as Sync;
@@ -20,4 +20,21 @@ test.each<[string, GitRepository | undefined, boolean]>([
   ["one that does not exist too", undefined, false],
 ])("%s", (_, source, unseen) => {
   expect(isUnseen(sync, { find: () => source }, nowMs)).toBe(unseen);
+});
+
+const revision = `main@sha1:${"a".repeat(40)}`;
+const fetched = (status: object): GitRepository => ({ metadata: { namespace: "shop", name: "apps" }, spec: {}, status }) as unknown as GitRepository;
+
+test("a source is what was fetched", () => {
+  const repository = fetched({ revision, revertBranches: [] });
+  expect(sourceOf(sync, { find: () => repository })).toEqual({ repository, revision, commit: "a".repeat(40) });
+});
+
+test.each<[string, GitRepository | undefined, string]>([
+  ["is not there", undefined, "SourceNotFound"],
+  ["was not fetched yet", fetched({ revertBranches: [] }), "SourceNotReady"],
+  ["names no commit", fetched({ revision: "main", revertBranches: [] }), "SourceNotReady"],
+  ["does not know its revert branches: what they hold back would go out", fetched({ revision }), "SourceNotReady"],
+])("nothing is written while a source %s", (_, repository, reason) => {
+  expect(() => sourceOf(sync, { find: () => repository })).toThrow(expect.objectContaining({ name: "WaitingError", reason }));
 });
