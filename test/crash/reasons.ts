@@ -1,7 +1,7 @@
 import type { KubeObject } from "../../src/api/object.ts";
 import type { Move } from "./moves.ts";
 import { contentIn, imageIn } from "./primary.ts";
-import { holds, isMeasured, kinds, revertSpec, revertStatus } from "./watched.ts";
+import { holds, isMeasured, isOver, kinds, revertSpec, revertStatus } from "./watched.ts";
 import type { CrashWorld } from "./world.ts";
 
 /** A Revert that holds and is not proposed, in a world at rest. */
@@ -23,7 +23,7 @@ const causes = new Map<string, (unproposed: Unproposed) => boolean>([
   // Three others within the hour.
   ["ProposalLimit", ({ world }) => revertsEver(world).size > 3],
   // What was promoted while something was held stands in no commit.
-  ["NotFromGit", ({ world, app }) => revertsEver(world, app).size > 1 || isConfigDeleted(world, app)],
+  ["NotFromGit", ({ world, app }) => hasHeldBefore(world, app) || isConfigDeleted(world, app)],
   ["Blocked", hasLaterEdits],
   ["Conflict", hasLaterEdits],
   ["Outdated", hasLaterEdits],
@@ -57,6 +57,11 @@ function did({ schedule }: CrashWorld, isIt: (move: Move) => boolean): boolean {
 function revertsEver({ kube }: CrashWorld, app?: string): Set<string> {
   const all = kube.changes(kinds.revert).filter(({ object }) => app === undefined || appOf(object) === app);
   return new Set(all.map(({ object }) => object.metadata.name));
+}
+
+function hasHeldBefore(world: CrashWorld, app: string): boolean {
+  const hasEnded = world.kube.changes(kinds.revert).some(({ object }) => appOf(object) === app && isOver(object));
+  return hasEnded || revertsEver(world, app).size > 1;
 }
 
 /** Something else than the release can be why it failed, or it could not be told. */

@@ -34,7 +34,7 @@ export function onTarget(seen: Seen, target: KubeObject): void {
 
 /** A run that ended well leaves none in the cluster, whoever wrote it: what one wrote that had not heard yet, the next puts right. */
 export function afterSync(seen: Seen): void {
-  if (!seen.syncWorks) return;
+  if (!seen.syncWorks || seen.heldAtBegin.size === 0) return;
   const targets = [kinds.deployment, kinds.configMap].flatMap((kind) => seen.world.kube.objects(kind));
   for (const [revert, field] of heldFailed(seen, targets)) fail(seen, holding, `${describe(field)} is left although ${revert} holds`);
 }
