@@ -333,16 +333,16 @@ describe("rule 5: what goes and what stays", () => {
   test.skipIf(!hasTool("kustomize"))("Push becomes PullRequest when a file outside of the Sync's folder is touched", async () => {
     const base = (tag: string): string => `apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [shop.yaml, canary.yaml]\nimages:\n  - { name: acme/shop, newTag: "${tag}" }\n`;
     const shop = await open("push-outside", {
-      "apps/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../base]\n",
-      "base/kustomization.yaml": base("1"),
-      "base/shop.yaml": deployment("shop", "0"),
-      "base/canary.yaml": canaryOf("shop", { revert: "{ strategy: Push }" }),
+      "apps/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../apps-base]\n",
+      "apps-base/kustomization.yaml": base("1"),
+      "apps-base/shop.yaml": deployment("shop", "0"),
+      "apps-base/canary.yaml": canaryOf("shop", { revert: "{ strategy: Push }" }),
     });
-    const revert = await shop.runRevert(await shop.shipBad({ "base/kustomization.yaml": base("2") }));
+    const revert = await shop.runRevert(await shop.shipBad({ "apps-base/kustomization.yaml": base("2") }));
     expect([revert.status.phase, revert.status.pullRequest?.number, diffOf(shop)]).toEqual([
       "Proposed",
       1,
-      expect.stringContaining("base/kustomization.yaml"),
+      expect.stringContaining("apps-base/kustomization.yaml"),
     ]);
   });
 
