@@ -8,7 +8,7 @@ import { accessesOf, compareRoles, type Grant, grantsOf } from "../../chart/rbac
 import { gitApi } from "../../e2e/git-api.ts";
 import { everything, made, otherRouter } from "./everything.ts";
 import { openPage, type Page } from "./page.ts";
-import { type Item, makeRepository, openWorld, type World } from "./world.ts";
+import { type Item, makeRepository, openWorld, ourKinds, type World } from "./world.ts";
 
 const patience = { timeout: 60_000, interval: 250 };
 const [firstVersion, nextVersion] = ["0.1.0", "0.1.1-next.1"];
@@ -95,7 +95,9 @@ describe("installing by docs/install.md", () => {
     page = open(await makeRepository(world.facts, repository));
     await world.build(firstVersion, nextVersion);
     world.release(firstVersion);
-    // The control plane has our kinds for other suites: a cluster that Serin comes to has not.
+    // The control plane has our kinds for other suites: a cluster that Serin comes to has not. An API server that was never asked
+    // for a kind cannot look whether it has instances, and takes its time to try again.
+    await world.kubectl("get", ourKinds, "--all-namespaces");
     await world.kubectl("delete", "--filename", "crds/", "--ignore-not-found", "--timeout=60s").catch(async (error: unknown) => {
       await world.tellState();
       throw error;
@@ -104,6 +106,7 @@ describe("installing by docs/install.md", () => {
 
   afterAll(async () => {
     await world.kubectl("apply", "--server-side", "--force-conflicts", "--filename", "crds/");
+    await world.kubectl("wait", "--for=create", "--filename", "crds/", "--timeout=30s");
     await world.kubectl("wait", "--for=condition=Established", "--filename", "crds/", "--timeout=30s");
     await world.clear("shop", "everything", "team");
     world.close();

@@ -10,7 +10,8 @@ import { gitApi } from "../../e2e/git-api.ts";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "../../..");
-const ourKinds = kinds.map(({ plural }) => `${plural}.serin.dev`).join(",");
+/** All kinds of Serin, as kubectl takes them. */
+export const ourKinds = kinds.map(({ plural }) => `${plural}.serin.dev`).join(",");
 
 /** The machine of somebody who installs Serin: a checkout, the tools, and a control plane to install it on. */
 export interface World {
