@@ -46,7 +46,10 @@ function meterOn(state: State, kube: MemoryKube, cluster: ClusterModel): Meter {
     reader: {
       samples: async (selector, { atMs, rangeMs }) => select(selector, atMs - rangeMs, atMs),
       steps: async (selector, { fromMs, untilMs, stepMs }) =>
-        select(selector, fromMs - lookBackMs, untilMs).map(({ labels, points }) => ({ labels, points: atSteps(points, { fromMs, untilMs, stepMs }) })),
+        select(selector, fromMs - lookBackMs, untilMs).map(({ labels, points }) => ({
+          labels,
+          points: atSteps(points, { fromMs, untilMs, stepMs }),
+        })),
     },
     pass: (untilMs) => {
       while (nextScrapeMs(state) <= untilMs) {
@@ -55,7 +58,8 @@ function meterOn(state: State, kube: MemoryKube, cluster: ClusterModel): Meter {
       }
       count(state, untilMs, { kube, cluster });
     },
-    appOf: ({ matchers }) => apps.find((app) => matchers.some((matcher) => "oneOf" in matcher && matcher.oneOf.includes(clusterName(app, "primary")))),
+    appOf: ({ matchers }) =>
+      apps.find((app) => matchers.some((matcher) => "oneOf" in matcher && matcher.oneOf.includes(clusterName(app, "primary")))),
     fork: (otherKube, otherCluster) => {
       const counters: State["counters"] = new Map();
       for (const [key, counter] of state.counters) counters.set(key, { ...counter, points: [...counter.points] });

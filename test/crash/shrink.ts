@@ -38,8 +38,9 @@ async function withoutNeedless(schedule: Schedule, part: Part, breaks: (candidat
 export function describe({ seed, shape, fromNothing, moves, kills, faults, yields }: Schedule): string {
   const { apps, oneFile, strategy, scope, method, steps, threshold, wait } = shape;
   const layout = `${apps.join(" and ")} in ${oneFile ? "one file" : "files of their own"}, by ${strategy}, scope ${scope}`;
+  const judged = method === "share" ? "by share" : `threshold ${threshold}`;
   const lines = [
-    `seed ${seed}: ${layout}, steps ${steps}, ${method === "share" ? "by share" : `threshold ${threshold}`}, ${wait ? "waiting for health" : "not waiting for health"}`,
+    `seed ${seed}: ${layout}, steps ${steps}, ${judged}, ${wait ? "" : "not "}waiting for health`,
     fromNothing ? "it begins with an empty cluster" : "it begins at rest",
     ...(yields > 0 ? [`calls of several reconcilers mix (${yields})`] : []),
     ...moves.map(({ move, afterMs, turns }) => `${afterMs / 1_000} s${turns > 0 ? ` and ${turns} turns` : ""} later: ${wordsOf(move)}`),
