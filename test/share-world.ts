@@ -295,7 +295,10 @@ function metricsOf(
     },
     samples: async (selector, { atMs, rangeMs }) => select(selector, atMs - rangeMs, atMs),
     steps: async (selector, { fromMs, untilMs, stepMs }) =>
-      select(selector, fromMs - lookBackMs, untilMs).map(({ labels, points }) => ({ labels, points: atSteps(points, { fromMs, untilMs, stepMs }) })),
+      select(selector, fromMs - lookBackMs, untilMs).map(({ labels, points }) => ({
+        labels,
+        points: atSteps(points, { fromMs, untilMs, stepMs }),
+      })),
   };
   return {
     query: async () => {
