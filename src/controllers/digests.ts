@@ -40,15 +40,20 @@ function keyIn(secret: KubeObject | undefined): string | undefined {
   return typeof key === "string" && key !== "" ? key : undefined;
 }
 
+/** Never an empty one: what is digested by a key that everybody knows can be guessed. */
 async function createKey(kube: Kube, namespace: string, signal: AbortSignal): Promise<string> {
+  const made = keyIn(await createdOrFound(kube, namespace, signal));
+  if (made !== undefined) return made;
+  throw new Error(`Secret ${namespace}/${digestKeyName}: has no key "key"; delete it, and another is made`);
+}
+
+async function createdOrFound(kube: Kube, namespace: string, signal: AbortSignal): Promise<KubeObject> {
   const metadata = { namespace, name: digestKeyName, labels: { "app.kubernetes.io/managed-by": "serin" } };
   const secret = { ...secretKind, metadata, type: keyType, data: { key: randomBytes(32).toString("base64") } };
   try {
-    return keyIn(await kube.create(secret, { fieldManager: managers.canary }, signal)) ?? "";
+    return await kube.create(secret, { fieldManager: managers.canary }, signal);
   } catch (error) {
     if (!(error instanceof KubeError && error.reason === "AlreadyExists")) throw error;
-    const made = keyIn(await kube.get({ ...secretKind, namespace, name: digestKeyName }, signal));
-    if (made !== undefined) return made;
-    throw new Error(`Secret ${namespace}/${digestKeyName}: has no key "key"; delete it, and another is made`, { cause: error });
+    return kube.get({ ...secretKind, namespace, name: digestKeyName }, signal);
   }
 }
