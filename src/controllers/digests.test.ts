@@ -13,7 +13,10 @@ function digests(kube: MemoryKube, seen = kube) {
   return createDigests({ kube, informers });
 }
 const keys = (kube: MemoryKube): KubeObject[] => kube.objects({ apiVersion: "v1", kind: "Secret" });
-const stored = (data: object): KubeObject => ({ apiVersion: "v1", kind: "Secret", metadata: { namespace: "shop", name: digestKeyName }, data: { ...data } });
+const stored = (data: object): KubeObject => {
+  const metadata = { namespace: "shop", name: digestKeyName };
+  return { apiVersion: "v1", kind: "Secret", metadata, data: { ...data } };
+};
 
 test("a namespace gets one key, by which its digests stay comparable", async () => {
   const kube = server();

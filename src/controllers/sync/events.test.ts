@@ -11,9 +11,11 @@ const sync = { apiVersion: "serin.dev/v1beta1", kind: "Sync", metadata: { namesp
 
 function done(action: Action, name: string, by?: string) {
   const object: KubeObject = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: "shop", name }, data: { size: "1" } };
-  const managedFields = [{ manager: by ?? managers.sync, operation: "Update" as const, apiVersion: "v1", fieldsV1: { "f:data": { "f:size": {} } } }];
+  const fieldsV1 = { "f:data": { "f:size": {} } };
+  const managedFields = [{ manager: by ?? managers.sync, operation: "Update" as const, apiVersion: "v1", fieldsV1 }];
   const live = by === undefined ? undefined : { ...object, metadata: { ...object.metadata, managedFields } };
-  const step: Step = { action, ref: { apiVersion: "v1", kind: "ConfigMap", namespace: "shop", name }, object, live, entry: { id: `shop_${name}__ConfigMap`, v: "v1" } };
+  const ref = { apiVersion: "v1", kind: "ConfigMap", namespace: "shop", name };
+  const step: Step = { action, ref, object, live, entry: { id: `shop_${name}__ConfigMap`, v: "v1" } };
   return { step, stored: object };
 }
 
@@ -37,7 +39,8 @@ test("what only drifted is no change of a commit", () => {
 });
 
 test("each object that is put back is named, with who had changed it", () => {
-  expect(told(tellDrift, done("create", "a"), done("change", "b", "x"), done("correct", "c", "kubectl-edit"), done("recreate", "d"))).toEqual([
+  const all = [done("create", "a"), done("change", "b", "x"), done("correct", "c", "kubectl-edit"), done("recreate", "d")];
+  expect(told(tellDrift, ...all)).toEqual([
     "Warning DriftCorrected: main@sha1:abc: ConfigMap/shop/c was changed in the cluster (data.size by kubectl-edit) and is put back",
     "Warning DriftCorrected: main@sha1:abc: ConfigMap/shop/d was deleted in the cluster and is created again",
   ]);

@@ -11,11 +11,17 @@ const { signal } = new AbortController();
 const source = { repository: {}, revision: "main@sha1:abc", commit: "abc" } as unknown as Source;
 const web: ObjectRef = { apiVersion: "v1", kind: "ConfigMap", namespace: "shop", name: "web" };
 
-function sync(name: string, more: { applied?: string; seen?: number; deletionTimestamp?: string } = {}): Sync {
+interface Stands {
+  readonly applied?: string;
+  readonly seen?: number;
+  readonly deletionTimestamp?: string;
+}
+
+function sync(name: string, { applied = "main@sha1:old", seen = 2, ...going }: Stands = {}): Sync {
   return {
-    metadata: { namespace: "shop", name, generation: 2, ...(more.deletionTimestamp === undefined ? {} : { deletionTimestamp: more.deletionTimestamp }) },
+    metadata: { namespace: "shop", name, generation: 2, ...going },
     spec: { sourceRef: { name: "repo" } },
-    status: { lastAppliedRevision: more.applied ?? "main@sha1:old", observedGeneration: more.seen ?? 2 },
+    status: { lastAppliedRevision: applied, observedGeneration: seen },
   } as unknown as Sync;
 }
 

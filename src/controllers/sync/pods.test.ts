@@ -4,18 +4,21 @@ import type { KubeObject } from "../../api/object.ts";
 import { podCause } from "./pods.ts";
 
 const { signal } = new AbortController();
-const pod = (name: string, labels: Record<string, string>, reason?: string): KubeObject => ({
-  apiVersion: "v1",
-  kind: "Pod",
-  metadata: { namespace: "shop", name, labels },
-  status: { phase: "Pending", containerStatuses: [{ name: "app", state: reason === undefined ? { running: {} } : { waiting: { reason } } }] },
-});
-const workload = (kind: string, selector: unknown): KubeObject => ({ apiVersion: "apps/v1", kind, metadata: { namespace: "shop", name: "web" }, spec: { selector } });
+const pod = (name: string, labels: Record<string, string>, reason?: string): KubeObject => {
+  const state = reason === undefined ? { running: {} } : { waiting: { reason } };
+  const status = { phase: "Pending", containerStatuses: [{ name: "app", state }] };
+  return { apiVersion: "v1", kind: "Pod", metadata: { namespace: "shop", name, labels }, status };
+};
+const workload = (kind: string, selector: unknown): KubeObject => {
+  const metadata = { namespace: "shop", name: "web" };
+  return { apiVersion: "apps/v1", kind, metadata, spec: { selector } };
+};
 const app = { matchLabels: { app: "web" } };
 
 async function causeOf(object: KubeObject | undefined): Promise<string | undefined> {
   const kube = memoryKube([resourceOf("v1", "Pod")]);
-  const pods = [pod("cart-1", { app: "cart" }, "CrashLoopBackOff"), pod("web-1", { app: "web" }), pod("web-2", { app: "web" }, "ImagePullBackOff")];
+  const web = { app: "web" };
+  const pods = [pod("cart-1", { app: "cart" }, "CrashLoopBackOff"), pod("web-1", web), pod("web-2", web, "ImagePullBackOff")];
   for (const each of pods) await kube.create(each, { fieldManager: "kubelet" }, signal);
   return podCause(kube, object, signal);
 }

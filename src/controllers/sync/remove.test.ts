@@ -27,9 +27,11 @@ interface Left {
 async function leaves(spec: Partial<SyncSpec> = {}, refusal?: Error): Promise<Left> {
   const kube = memoryKube([resourceOf("v1", "ConfigMap"), resourceOf(apiVersion, "Sync")]);
   for (const object of [config("a", "apps"), config("b", "other"), config("c", "apps")]) await kube.create(object, options, signal);
-  const stored = await kube.create({ apiVersion, kind: "Sync", metadata: { namespace: "shop", name: "apps", finalizers: [names.finalizer] } }, options, signal);
+  const metadata = { namespace: "shop", name: "apps", finalizers: [names.finalizer] };
+  const stored = await kube.create({ apiVersion, kind: "Sync", metadata }, options, signal);
   const entries = ["a", "b", "gone"].map((name) => ({ id: `shop_${name}__ConfigMap`, v: "v1" }));
-  const sync = { ...stored, spec: { prune: true, sourceRef: { name: "repo" }, ...spec }, status: { inventory: { entries } } } as unknown as Sync;
+  const asked = { prune: true, sourceRef: { name: "repo" }, ...spec };
+  const sync = { ...stored, spec: asked, status: { inventory: { entries } } } as unknown as Sync;
   if (refusal)
     kube.before = (call) => {
       if (call === "delete ConfigMap/shop/a") throw refusal;

@@ -23,7 +23,8 @@ test.each<[string, GitRepository | undefined, boolean]>([
 });
 
 const revision = `main@sha1:${"a".repeat(40)}`;
-const fetched = (status: object): GitRepository => ({ metadata: { namespace: "shop", name: "apps" }, spec: {}, status }) as unknown as GitRepository;
+const fetched = (status: object): GitRepository =>
+  ({ metadata: { namespace: "shop", name: "apps" }, spec: {}, status }) as unknown as GitRepository;
 
 test("a source is what was fetched", () => {
   const repository = fetched({ revision, revertBranches: [] });
