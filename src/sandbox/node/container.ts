@@ -61,6 +61,7 @@ export async function runContainer(slot: Slot): Promise<void> {
       continue;
     }
     pulls = 0;
+    if (slot.stopping.aborted) return;
     const ending = await runOnce(slot, ready.program, ready.environment);
     if (slot.stopping.aborted) return;
     slot.update({ ...idle, stage: { is: "ended", ending } });

@@ -26,6 +26,11 @@ export function scenarioImages(): Images {
 }
 
 /** Ready as long as it runs; it has neither a process nor a port, so that thousands fit on one machine. */
-const idle: Program = ({ signal }) => ({
-  alone: { ended: new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })), probed: false },
-});
+const idle: Program = ({ signal }) => {
+  const ended = new Promise<void>((resolve) => {
+    // Asked to stop while it was being started: nothing will say so again.
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  return { alone: { ended, probed: false } };
+};
