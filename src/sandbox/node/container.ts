@@ -175,7 +175,8 @@ async function startProgram(slot: Slot, program: Program, run: Run): Promise<Run
   const running = await program({ ...about, signal: stopping, killed, exit });
   if (running.serve) listeners.push(...(await openPorts(slot, running.serve)));
   else if (!running.alone) exit(0);
-  if (running.serve || running.alone) {
+  // A pod that was asked to stop meanwhile said that it is not ready, and that is its last word.
+  if ((running.serve || running.alone) && !stopping.aborted) {
     const probed = running.alone?.probed ?? true;
     slot.update({ stage: { is: "running", startedAtMs }, ...unproven(container, probed) });
     if (probed) void watchProbes(slot, running, AbortSignal.any([killed, stopping]), exit).catch(() => {});
