@@ -167,7 +167,7 @@ async function runOnce(slot: Slot, program: Program, environment: Environment & 
 }
 
 async function startProgram(slot: Slot, program: Program, run: Run): Promise<RunningProgram> {
-  const { environment, startedAtMs, listeners, killed, exit } = run;
+  const { environment, listeners, killed, exit } = run;
   const { pod, container, address, clock, stopping } = slot;
   const command = [...(container.command ?? []), ...(container.args ?? [])];
   const { env, files } = environment;
@@ -175,13 +175,18 @@ async function startProgram(slot: Slot, program: Program, run: Run): Promise<Run
   const running = await program({ ...about, signal: stopping, killed, exit });
   if (running.serve) listeners.push(...(await openPorts(slot, running.serve)));
   else if (!running.alone) exit(0);
-  // A pod that was asked to stop meanwhile said that it is not ready, and that is its last word.
-  if ((running.serve || running.alone) && !stopping.aborted) {
-    const probed = running.alone?.probed ?? true;
-    slot.update({ stage: { is: "running", startedAtMs }, ...unproven(container, probed) });
-    if (probed) void watchProbes(slot, running, AbortSignal.any([killed, stopping]), exit).catch(() => {});
-  }
+  if (running.serve || running.alone) tellRunning(slot, running, run);
   return running;
+}
+
+/** Says that it runs, and from then on what its probes find. */
+function tellRunning(slot: Slot, running: RunningProgram, { startedAtMs, killed, exit }: Run): void {
+  const { container, stopping } = slot;
+  // A pod that was asked to stop meanwhile said that it is not ready, and that is its last word.
+  if (stopping.aborted) return;
+  const probed = running.alone?.probed ?? true;
+  slot.update({ stage: { is: "running", startedAtMs }, ...unproven(container, probed) });
+  if (probed) void watchProbes(slot, running, AbortSignal.any([killed, stopping]), exit).catch(() => {});
 }
 
 /** What holds of a container that has just started. */
