@@ -2,7 +2,7 @@ import { apiVersion } from "../../../src/api/meta.ts";
 import { isRecord } from "../../../src/lib/json.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { describeRequests, total } from "../audit.ts";
-import { apply, removeAll } from "../cluster.ts";
+import { apply, becomes, removeAll } from "../cluster.ts";
 import type { Ground } from "../ground.ts";
 import { deploymentOf, peersAnalysis, phase, type Release, startUsers, underCanary } from "../release.ts";
 import type { Figure, Scenario } from "../row.ts";
@@ -81,23 +81,28 @@ async function dying(ground: Ground, signal: AbortSignal): Promise<Figure> {
   return ground.withSerin(async () => {
     await underCanary(ground, release, options, signal);
     const users = await startUsers(ground, release, 20, signal);
+    const loaded = hasWeight(ground, { release, weight: 40 }, signal);
     const ended = phase(ground, release, "Failed", signal);
     await apply(ground, deploymentOf(release, "dying", options), signal);
-    await ended;
+    await Promise.all([loaded, ended]);
     await systemClock.sleep(quietMs, signal);
     await users.stop();
     const { failed, lost, versions } = users.load.snapshot();
     if (!versions.get("dying")?.answered) throw new Error(`${work}: no user met the version whose pods die`);
-    const { weight } = await failureOf(ground, release, signal);
-    if (weight !== 40) throw new Error(`${work}: it failed at ${String(weight)} %`);
     ground.say(`${work}: ${failed} failed, ${lost} lost`);
     await removeAll(ground, release.namespace, signal);
     return { work, what: "failed requests", value: failed + lost, unit: "failed requests", limit: 40, peer: "521-536" };
   });
 }
 
-/** Why and at which weight it was rolled back. */
-async function failureOf({ kube }: Ground, release: Release, signal: AbortSignal): Promise<{ reason?: unknown; weight?: unknown }> {
+/** Resolves when its canary has this weight. */
+function hasWeight({ kube }: Ground, { release, weight }: { release: Release; weight: number }, signal: AbortSignal): Promise<number> {
+  const canary = { apiVersion, kind: "Canary", ...release };
+  return becomes(kube, canary, ({ status }) => isRecord(status) && status["canaryWeight"] === weight, signal);
+}
+
+/** Why it was rolled back. */
+async function failureOf({ kube }: Ground, release: Release, signal: AbortSignal): Promise<{ reason?: unknown }> {
   const canary = await kube.find({ apiVersion, kind: "Canary", ...release }, signal);
   const status = canary?.["status"];
   return isRecord(status) && isRecord(status["failure"]) ? status["failure"] : {};
