@@ -66,7 +66,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
   const kube = createKube(connection, { canWrite, observer });
   // Not with the connections that renew the Lease: anybody may send webhooks.
   const hooks = createKube(connection, { observer });
-  const hookTargets = createHookTargets(hooks, systemClock);
+  const hookTargets = createHookTargets(hooks);
   const server = await serve(options, { kube: hooks, hookTargets, metrics, health: healthOf(elector, metrics, options.signal) });
   const working = { ...options, kube, canWrite, metrics, hookTargets };
   return { port: server.port, ended: runElected(working, { elector, closables: [server, kube, hooks, elections] }) };

@@ -3,8 +3,6 @@ import { apiVersion, parseObject } from "../api/meta.ts";
 import { keyOf, type ObjectRef } from "../api/object.ts";
 import { findSecret } from "../controllers/secrets.ts";
 import type { Informers, Kube } from "../kube/kube.ts";
-import type { Clock } from "../lib/clock.ts";
-import { createLru } from "../lib/lru.ts";
 import type { HookTarget } from "../server/hooks.ts";
 
 /** The webhooks of GitRepositories. */
@@ -16,20 +14,20 @@ export interface HookTargets {
 }
 
 const readMs = 10_000;
-/** Whoever knows no token can still have names looked up: that must not take the API server from those who work. */
+/**
+ * Whoever knows no token can still have names looked up: that must not take the API server from those who work. What is not there is
+ * not remembered: it may be made the next moment, and no Git host says twice that somebody pushed.
+ */
 const maxLookups = 8;
-const unknownMs = 2_000;
-const maxUnknown = 1_000;
 
 /**
  * Reads by requests on a replica that only waits. The leader reads what it has found before from its own copies, so that a
  * push costs no requests for looking up whose it is.
  */
-export function createHookTargets(kube: Pick<Kube, "find">, clock: Clock): HookTargets {
+export function createHookTargets(kube: Pick<Kube, "find">): HookTargets {
   let copies: Informers | undefined;
   let lookups = 0;
   const found = new Set<string>();
-  const unknownUntilMs = createLru<number>(maxUnknown);
   const find = async (ref: ObjectRef, signal: AbortSignal) => {
     const informer = copies?.of({ apiVersion: ref.apiVersion, kind: ref.kind });
     return (informer?.synced ? informer.find(keyOf(ref)) : undefined) ?? (await kube.find(ref, signal));
@@ -48,13 +46,10 @@ export function createHookTargets(kube: Pick<Kube, "find">, clock: Clock): HookT
   return {
     find: async (namespace, name) => {
       const ref = { apiVersion, kind: "GitRepository", namespace, name };
-      if (clock.elapsedMs() < (unknownUntilMs.get(keyOf(ref)) ?? 0)) return undefined;
       if (lookups >= maxLookups) return "busy";
       lookups += 1;
       try {
-        const target = await lookUp(ref, AbortSignal.timeout(readMs));
-        if (!target) unknownUntilMs.set(keyOf(ref), clock.elapsedMs() + unknownMs);
-        return target;
+        return await lookUp(ref, AbortSignal.timeout(readMs));
       } finally {
         lookups -= 1;
       }

@@ -8,7 +8,7 @@ import { messageOf } from "../../lib/errors.ts";
 import { scrapeJob } from "./scrape.ts";
 import type { MetricsOptions, RunningMetrics } from "./metrics.ts";
 
-const startTimeoutMs = 20_000;
+const startTimeoutMs = 50_000;
 const killAfterMs = 5_000;
 
 /**
