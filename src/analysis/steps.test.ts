@@ -146,7 +146,10 @@ test("fixed steps go on once they were seen, unless the evidence is reason to wa
   expect(nextFixed(run(10), input)).toEqual({ do: "stay", why: "soak" });
   expect(nextFixed(run(10, [0, 0, 1_500, 1]), input)).toEqual({ do: "stay", why: "soak" });
   expect(nextFixed(run(10, [150, 0, 1_350, 1]), input)).toEqual({ do: "advance", mayPromote: false });
-  expect(nextFixed(run(10, [150, 0, 1_350, 1]), { ...input, nowMs: 120_000 })).toEqual({ do: "advance", mayPromote: true });
+  expect(nextFixed(run(10, [150, 0, 1_350, 1]), { ...input, nowMs: 120_000 })).toEqual({ do: "advance", mayPromote: false });
+  const warm = times(6, [150, 0, 1_350, 1]);
+  expect(nextFixed(run(10, ...warm), input)).toEqual({ do: "advance", mayPromote: false });
+  expect(nextFixed(run(10, ...warm), { ...input, nowMs: 120_000 })).toEqual({ do: "advance", mayPromote: true });
   expect(nextFixed(run(10, ...times(5, [150, 0, 1_350, 1]), [150, 5, 1_350, 1]), input)).toEqual({ do: "stay", why: "suspicious" });
 });
 

@@ -77,7 +77,9 @@ export function nextFixed(run: RunState, { rules, steps, nowMs }: StepInput): Ne
   // A gateway that does not obey yet, or no sample at all: time alone earns nothing.
   if (currentStep(run).canary.requests === 0) return { do: "stay", why: "soak" };
   if (isSuspicious(run, rules)) return { do: "stay", why: "suspicious" };
-  return { do: "advance", mayPromote: nowMs - run.startedMs >= steps.minDurationMs };
+  // A rollout that fits into its warm-up would be promoted unjudged.
+  const isWarm = !isWarmingUp(run.share, rules);
+  return { do: "advance", mayPromote: isWarm && nowMs - run.startedMs >= steps.minDurationMs };
 }
 
 /**

@@ -96,11 +96,13 @@ describe("what follows", () => {
     ["time is up", aRun({ scrapes: times(80, [1, 0, 9, 0]) }), {}, { ...promoted, reason: "TimeIsUp" }],
     ["time is up, where that holds", aRun({ scrapes: times(80, [1, 0, 9, 0]) }), { policy: { onInconclusive: "hold" } }, { ...hold, reason: "TimeIsUp" }],
     ["time is up, where that fails", aRun({ scrapes: times(80, [1, 0, 9, 0]) }), { policy: { onInconclusive: "fail" } }, { ...failed, reason: "TimeIsUp" }],
+    ["time is up while it warms up: what nobody looked at is not let through", aRun({ scrapes: times(3, good) }), { policy: { maxDurationMs: 30_000 } }, { ...hold, reason: "WarmingUp", next: { do: "stay", why: "warmup" } }],
     ["there is no time", aRun({ scrapes: times(80, [1, 0, 9, 0]) }), { policy: { maxDurationMs: undefined } }, { verdict: "pass", reason: "GoodSoFar" }],
     ["reason to wait", aRun({ scrapes: [...times(5, good), [150, 4, 1_350, 1]] }), {}, { verdict: "inconclusive", reason: "Suspicious", rollBack: false }],
     ["a step is earned", aRun({ scrapes: times(6, [1_500, 1, 13_500, 13]) }), {}, { verdict: "pass", reason: "GoodSoFar", next: { do: "shift", weight: 30, proven: true } }],
     ["the promotion is earned", aRun({ weight: 30, scrapes: times(6, [4_500, 4, 10_500, 10]) }), {}, { verdict: "pass", reason: "GoodEnough", next: { do: "promote" } }],
-    ["a fixed step is earned", aRun({ scrapes: times(4, good) }), { policy: { steps: "fixed" } }, { verdict: "pass", reason: "GoodSoFar", next: { do: "advance", mayPromote: true } }],
+    ["a fixed step is earned", aRun({ scrapes: times(6, good) }), { policy: { steps: "fixed" } }, { verdict: "pass", reason: "GoodSoFar", next: { do: "advance", mayPromote: true } }],
+    ["also while it warms up, but no promotion", aRun({ scrapes: times(4, good) }), { policy: { steps: "fixed" } }, { verdict: "pass", reason: "GoodSoFar", next: { do: "advance", mayPromote: false } }],
   ])("%s", (_, run, when, want) => {
     expect(judged(run, when)).toMatchObject(want);
   });

@@ -137,7 +137,8 @@ function earned(run: RunState, input: JudgeInput): Outcome {
   const { rules, policy, moment } = input;
   const steps = { rules, steps: policy, nowMs: moment.nowMs };
   const next = policy.steps === "fixed" ? nextFixed(run, steps) : nextAdaptive(run, steps);
-  const decided = next.do === "promote" || (next.do === "stay" && next.why === "suspicious");
+  // While it warms up nothing is known that time could decide about.
+  const decided = next.do === "promote" || (next.do === "stay" && (next.why === "suspicious" || next.why === "warmup"));
   if (!decided && isTimeUp(run, input)) return ended("TimeIsUp", policy.onInconclusive);
   if (next.do === "stay") return { verdict: "inconclusive", reason: waitingFor[next.why], rollBack: false, propose: false, next };
   return { verdict: "pass", reason: next.do === "promote" ? "GoodEnough" : "GoodSoFar", rollBack: false, propose: false, next };

@@ -34,7 +34,7 @@ export type CanaryWebhook = z.infer<typeof webhook>;
 /** What the share verdict is made by; with method threshold it is made all the same, and shown. */
 const shareSettings = {
   maxDuration: duration.optional().describe("After so long without a verdict onInconclusive decides. Default: 20m with adaptive steps, none with fixed ones."),
-  warmup: duration.default("1m").describe("From the first request on: so long only the failure of more than a quarter of all requests counts."),
+  warmup: duration.default("1m").describe("From the first request on: so long only the failure of more than a quarter of all requests counts, and nothing is promoted."),
   onNoData: z
     .enum(["hold", "fail", "promote"])
     .default("hold")

@@ -54,7 +54,7 @@ function unlessTooEarly({ spec, status, seen }: Input, next: Decision): Decision
   return next.do === "promote" && msUntilMinDuration(spec, status, seen.nowMs) > 0 ? tooEarly : next;
 }
 
-const tooEarly = hold("MinDuration", "no promotion before minDuration has passed");
+const tooEarly = hold("MinDuration", "no promotion before minDuration and the warm-up have passed");
 
 /** By the shares of the bad requests: steps are taken when the metrics have just been read. */
 function earnedByShare(input: Input): Decision {
