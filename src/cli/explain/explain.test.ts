@@ -74,9 +74,18 @@ Requests are counted by contour.
     expect(text).toContain("; with method share it would be rolled back at 20.\n");
   });
 
+  test("where what failed stands in Git, and what would be held if it came back", () => {
+    const entry = (revert: string) => ({ revert, fields: [], revision: "v1-0a1b2c3d4e" });
+    const refused = [entry("checkout-1a2b"), { ...entry("checkout-3c4d"), declined: true }, entry("checkout-5e6f")];
+    expect(explanationOf(aCanary(byShare, { ...failed, revertRef: "checkout-5e6f", refused }))).toContain(`Promoted: v1-9f8e7d6c5b
+Revert:   checkout-5e6f; kubectl -n shop get revert checkout-5e6f shows its pull request
+Refused:  v1-0a1b2c3d4e, which failed: held when a commit brings it back (Revert checkout-1a2b)
+Judged by share`);
+  });
+
   test("of a Canary that has not run", () => {
     expect(explanationOf(aCanary(byShare))).toBe(
-      "Canary shop/checkout: Initializing\nJudged by share, adaptive steps.\n\nNothing was measured yet.\n",
+      "Canary shop/checkout: Initializing\nJudged by share, adaptive steps.\n\nNothing was measured of this revision yet.\n",
     );
   });
 });

@@ -24,18 +24,30 @@ function standing({ status: { phase = "Initializing", canaryWeight = 0, failure 
   return canaryWeight > 0 ? `${phase}, ${canaryWeight} % of the traffic` : phase;
 }
 
-function revisions({ status }: Canary): string[] {
+function revisions(canary: Canary): string[] {
+  const { status } = canary;
   const line = (what: string, revision: string | undefined, commit: string | undefined): string[] =>
     revision === undefined ? [] : [`${what} ${revision}${commit === undefined ? "" : ` of commit ${commit.slice(0, 7)}`}`];
   return [
     ...line("Analysed:", status.trackedRevision, status.trackedCommit),
     ...line("Promoted:", status.promotedRevision, status.promotedCommit),
+    ...inGit(canary),
+  ];
+}
+
+/** What became of failed revisions in Git. */
+function inGit({ metadata: { namespace = "default" }, status: { refused = [], revertRef } }: Canary): string[] {
+  const held = refused.filter(({ declined, revert }) => declined !== true && revert !== revertRef);
+  const seeIt = `kubectl -n ${namespace} get revert ${revertRef} shows its pull request`;
+  return [
+    ...(revertRef === undefined ? [] : [`Revert:   ${revertRef}; ${seeIt}`]),
+    ...held.map(({ revert, revision = "one" }) => `Refused:  ${revision}, which failed: held when a commit brings it back (Revert ${revert})`),
   ];
 }
 
 function sentences({ status: { failure, evidence } }: Canary): string[] {
   const said = [...(failure ? [failure.message] : []), ...(evidence ? [evidence.message] : [])];
-  if (said.length === 0) return ["Nothing was measured yet."];
+  if (said.length === 0) return ["Nothing was measured of this revision yet."];
   const own = evidence?.acts === false && evidence.verdict === "fail" ? ["Method share would have rolled it back."] : [];
   return [...new Set(said)].map((sentence) => `${sentence}.`).concat(own);
 }

@@ -45,6 +45,8 @@ beforeAll(async () => {
   fill(db, { service: "sick" }, { rps: 100, errors: 0.012 });
   fill(db, { service: "pair", version: "1" }, { rps: 90, errors: 0.001 });
   fill(db, { service: "pair", version: "2" }, { rps: 10, errors: 0.3 });
+  fill(db, { service: "twins", version: "1" }, { rps: 90, errors: 0.001 });
+  fill(db, { service: "twins", version: "2" }, { rps: 80, errors: 0.001 });
   server = queryApi(db, () => endMs);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -144,7 +146,7 @@ test("two versions that ran beside each other are judged as they were", async ()
   expect(said.code).toBe(0);
   for (const method of ["threshold", "share, fixed", "share, adaptive"])
     expect(row(said, "The canary would have been", method)[0]).toMatch(/^rolled back after \d+ s$/);
-  const healthy = await simulate({ ...of("pair"), canary: 'version="1"', stable: 'version="1"' });
+  const healthy = await simulate({ ...of("twins"), canary: 'version="2"', stable: 'version="1"' });
   expect(row(healthy, "The canary would have been", "share, adaptive")[0]).toBe("not rolled back");
 });
 
@@ -169,6 +171,16 @@ test.each<[string, Partial<SimulateCommand>, RegExp]>([
 test("a time without samples is said, and no success", async () => {
   const said = await simulate({ ...of("nobody") });
   expect([said.code, said.output]).toEqual([1, "There are no samples in this time.\n\n"]);
+});
+
+test.each(["canary", "stable"] as const)("labels of the %s that select nothing give no verdict", async (side) => {
+  const file = join(dir, `without-${side}.json`);
+  const other = side === "canary" ? "stable" : "canary";
+  const errors = { [side]: { requests: 0, bad: 0 }, [other]: { requests: 90, bad: 1 } };
+  const scrapes = [0, 15_000, 30_000].map((fromMs) => ({ fromMs, atMs: fromMs + 15_000, errors, slow: [] }));
+  writeFileSync(file, JSON.stringify({ version: 1, scrapeMs: 15_000, boundsMs: [], split: true, scrapes }));
+  const said = await simulate({ samples: file });
+  expect([said.code, said.output]).toEqual([1, expect.stringContaining(`--${side} selects no requests of this time`)]);
 });
 
 test("labels may hold commas and quotes", () => {

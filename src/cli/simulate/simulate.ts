@@ -49,6 +49,11 @@ export async function simulateCommand(command: SimulateCommand, signal: AbortSig
     if (command.save !== undefined) await writeFile(command.save, samplesText(samples));
     output.write(`${headOf(samples)}\n\n`);
     if (samples.scrapes.length === 0) return 1;
+    const empty = emptySide(samples);
+    if (empty !== undefined) {
+      output.write(`Nothing can be said: --${empty} selects no requests of this time. Its labels are those of the counters.\n`);
+      return 1;
+    }
     output.write(samples.split ? pairText(samples, rules) : await splitText(samples, { rules, count, seed, signal, notes }));
     return 0;
   } catch (error) {
@@ -63,6 +68,12 @@ function wholeNumber(name: string, text: string, most: number): number {
   const isFine = Number.isInteger(value) && value >= 1 && value <= most;
   if (!isFine) throw new MisuseError(`--${name} is ${text}, not a whole number from 1 to ${most}`);
   return value;
+}
+
+/** The version that nobody asked for anything: its labels are wrong rather than its releases good. */
+function emptySide({ split, scrapes }: PastSamples): "canary" | "stable" | undefined {
+  const isEmpty = (side: "canary" | "stable"): boolean => scrapes.every(({ errors }) => errors[side].requests === 0);
+  return split ? (["canary", "stable"] as const).find(isEmpty) : undefined;
 }
 
 /** The rules of a Canary that sets none. */
