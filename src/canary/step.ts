@@ -54,7 +54,9 @@ function unlessTooEarly({ spec, status, seen }: Input, next: Decision): Decision
   return next.do === "promote" && msUntilMinDuration(spec, status, seen.nowMs) > 0 ? tooEarly : next;
 }
 
-const tooEarly = hold("MinDuration", "no promotion before minDuration and the warm-up have passed");
+const tooEarly = hold("MinDuration", "no promotion before minDuration has passed");
+
+const unjudged = hold("WarmingUp", "no promotion before the warm-up is over");
 
 /** By the shares of the bad requests: steps are taken when the metrics have just been read. */
 function earnedByShare(input: Input): Decision {
@@ -78,6 +80,6 @@ function earned(input: Input, share: ShareSays): Decision {
   // A hook that holds the promotion is asked once per interval, as fixed steps are taken.
   if (early && (share.next.do === "advance" || status.phase === "WaitingPromotion")) return notDue;
   if (share.next.do !== "advance") return unlessTooEarly(input, share.next);
-  const next = nextStep(spec.analysis, status);
-  return next.do === "promote" && !share.next.mayPromote ? tooEarly : next;
+  const next = unlessTooEarly(input, nextStep(spec.analysis, status));
+  return next.do === "promote" && !share.next.mayPromote ? unjudged : next;
 }

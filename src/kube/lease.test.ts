@@ -156,13 +156,19 @@ test("a leader that ends releases the Lease, and the other begins with its next 
   expect(await spec(kube)).toMatchObject({ holderIdentity: "b", leaseTransitions: 1 });
 });
 
-test("a leader without a network stops writing before the other begins, and comes back as a candidate", async () => {
+/** A leader that has just lost its network, and who stands by. */
+async function leaderCutOff() {
   const kube = server();
   const a = candidate(kube, "a");
   await vi.waitFor(() => expect(a.leads).toBe(true));
   const b = candidate(kube, "b");
   await pass([a, b], 5_000);
   a.online = false;
+  return { a, b };
+}
+
+test("a leader without a network stops writing before the other begins, and comes back as a candidate", async () => {
+  const { a, b } = await leaderCutOff();
   await pass([a, b], 11_000);
   expect([a.leads, a.elector.canWrite(), b.leads]).toEqual([false, false, false]);
   await pass([a, b], 10_000);
@@ -221,12 +227,7 @@ test.each([
   ["ahead", 3_600_000],
   ["back", -3_600_000],
 ])("a candidate whose clock is set %s takes the Lease when it has expired, no earlier and no later", async (_, setMs) => {
-  const kube = server();
-  const a = candidate(kube, "a");
-  await vi.waitFor(() => expect(a.leads).toBe(true));
-  const b = candidate(kube, "b");
-  await pass([a, b], 5_000);
-  a.online = false;
+  const { a, b } = await leaderCutOff();
   await pass([a, b], 4_000);
   b.clock.set(setMs);
   await pass([a, b], 4_000);

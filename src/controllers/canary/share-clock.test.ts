@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startShareWorld } from "../../../test/share-world.ts";
+import { type ShareWorld, startShareWorld } from "../../../test/share-world.ts";
 import type { CanaryStatus } from "../../api/canary.ts";
 
 /** A Canary that names no metrics and no steps. */
@@ -18,34 +18,32 @@ const clocks: [string, number, number][] = [
   ["is ten minutes ahead all the time", 600, 0],
 ];
 
-test.each(clocks)("a canary that fails altogether is rolled back within two scrapes when our clock %s", async (_, before, then) => {
+/** A release that has its first traffic, and what our clock shows until then and from then on. */
+async function underTraffic(image: string, { before, then }: { before: number; then: number }): Promise<ShareWorld> {
   const world = await startShareWorld(byShare, { rps: 100 });
   world.setClock(before);
-  await world.release("shop:b100");
+  await world.release(image);
   await world.until(hasTraffic);
   world.setClock(then);
+  return world;
+}
+
+test.each(clocks)("a canary that fails altogether is rolled back within two scrapes when our clock %s", async (_, before, then) => {
+  const world = await underTraffic("shop:b100", { before, then });
   const { status, seconds } = await world.until(ended);
   expect(status).toMatchObject({ phase: "Failed", failure: { reason: "EvidenceAgainst", propose: true } });
   expect(seconds).toBeLessThanOrEqual(2 * 15 + 2);
 });
 
 test.each(clocks)("a good one is promoted in its time when our clock %s", async (_, before, then) => {
-  const world = await startShareWorld(byShare, { rps: 100 });
-  world.setClock(before);
-  await world.release("shop:2");
-  await world.until(hasTraffic);
-  world.setClock(then);
+  const world = await underTraffic("shop:2", { before, then });
   const { status, seconds } = await world.until(ended);
   expect(status).toMatchObject({ phase: "Succeeded", evidence: { reason: "GoodEnough" } });
   expect(seconds).toBeLessThan(10 * 60);
 });
 
 test.each(clocks)("a Prometheus that loses its gateway is noticed when our clock %s", async (_, before, then) => {
-  const world = await startShareWorld(byShare, { rps: 100 });
-  world.setClock(before);
-  await world.release("shop:2");
-  await world.until(hasTraffic);
-  world.setClock(then);
+  const world = await underTraffic("shop:2", { before, then });
   await world.pass(40);
   world.now.lost = true;
   await world.pass(80);
