@@ -85,12 +85,9 @@ export async function observeProposal(deps: RevertDeps, scene: Scene, host: GitH
   const { status } = scene.revert;
   if (!status.branch) return { proposal: "none", branchIsOurs: true };
   try {
-    const ref = `refs/heads/${status.branch}`;
-    const refs = await deps.git.listRefs(scene.remote, [ref], signal);
-    const branchCommit = refs.find(({ name }) => name === ref)?.commit;
+    const { branchCommit, pullRequest } = await branchAndPullRequest(deps, scene, { branch: status.branch, host }, signal);
     // Between recording a commit that was made anew and pushing it, the branch still has the one before.
     const branchIsOurs = branchCommit === undefined || branchCommit === status.commit || branchCommit === status.replaces;
-    const pullRequest = await host?.findPullRequest(status.branch, signal);
     return { proposal: proposalOf(status, pullRequest, branchCommit), pullRequest, branchCommit, branchIsOurs };
   } catch (error) {
     if (signal.aborted) throw error;
@@ -98,6 +95,24 @@ export async function observeProposal(deps: RevertDeps, scene: Scene, host: GitH
     deps.log.debug({ revert: keyOf(scene.revert.metadata), reason, error: messageOf(error) }, "proposal cannot be read");
     return { proposal: "unknown", branchIsOurs: true };
   }
+}
+
+async function branchAndPullRequest(
+  deps: RevertDeps,
+  scene: Scene,
+  { branch, host }: { branch: string; host: GitHost | undefined },
+  signal: AbortSignal,
+): Promise<Pick<Published, "branchCommit" | "pullRequest">> {
+  const branchCommit = await branchCommitOf(deps, scene, branch, signal);
+  const pullRequest = await host?.findPullRequest(branch, signal);
+  if (branchCommit === undefined || pullRequest?.state !== "closed") return { branchCommit, pullRequest };
+  // A host closes what loses its branch: a branch that went between the two answers must not look like a person's no.
+  return { branchCommit: await branchCommitOf(deps, scene, branch, signal), pullRequest };
+}
+
+async function branchCommitOf({ git }: RevertDeps, { remote }: Scene, branch: string, signal: AbortSignal): Promise<string | undefined> {
+  const ref = `refs/heads/${branch}`;
+  return (await git.listRefs(remote, [ref], signal)).find(({ name }) => name === ref)?.commit;
 }
 
 function proposalOf(status: RevertStatus, pullRequest: PullRequest | undefined, branchCommit: string | undefined): Proposal {
