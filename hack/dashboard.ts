@@ -41,6 +41,8 @@ function graph(title: string, description: string, unit: Panel["unit"], ...queri
 }
 
 const canary = "{{namespace}}/{{name}}";
+/** Reasons of a share verdict that hold a release where it is until something else changes. */
+const unjudged = 'acts="true", reason=~"MetricsUnreadable|NoTraffic|TrafficNotSplit|TimeIsUp"';
 
 const fleet: Section = {
   title: "Now",
@@ -68,9 +70,12 @@ const releases: Section = {
     graph("Weight of the new version", "Share of traffic, in percent.", "percent", [told("serin_canary_weight"), canary]),
     graph("What checks measured", "In each metric's own unit.", "none", [told("serin_canary_check_value"), `${canary} {{metric}}`]),
     graph("Failed checks", "Of the release under way, or the last one.", "short", [told("serin_canary_failed_checks"), canary]),
-    graph("Checks without a number", "They hold a release where it is.", "short", [
-      `sum by (namespace, name, metric) (${told("serin_canary_check_verdict", 'verdict="inconclusive"')})`,
-      `${canary} {{metric}}`,
+    graph("Without a number", "Checks without one, and share verdicts that cannot be made: they hold a release where it is.", "short",
+      [`sum by (namespace, name, metric) (${told("serin_canary_check_verdict", 'verdict="inconclusive"')})`, `${canary} {{metric}}`],
+      [`sum by (namespace, name, reason) (${told("serin_canary_evidence_reason", unjudged)})`, `${canary} {{reason}}`]),
+    graph("Evidence against the new version", "By its share of the bad requests; by default it gets no more traffic at 4.5 and loses it at 20.", "none", [
+      told("serin_canary_evidence"),
+      canary,
     ]),
     graph("Releases that ended", "Within an hour, by result.", "short", ["sum by (result) (increase(serin_canary_rollouts_total[1h]))", "{{result}}"]),
     graph("How long releases take", "Half of those within a day were faster, a tenth slower.", "s", [

@@ -36,18 +36,20 @@ export interface Moment {
   readonly unreadable?: string | undefined;
 }
 
-/** Why a verdict is what it is, for programs. */
-export type Reason =
-  | "EvidenceAgainst" // roll back: a tolerable release would not look like this
-  | "MetricsUnreadable" // no new sample of either version
-  | "NoTraffic" // the canary gets no requests
-  | "TrafficNotSplit" // the canary gets another share of the requests than its weight
-  | "TimeIsUp" // maxDuration has passed
-  | "Suspicious" // reason to wait, not yet to roll back
-  | "WarmingUp"
-  | "NotEnoughEvidence"
-  | "GoodSoFar" // the next step is earned
-  | "GoodEnough"; // the promotion is earned
+/** Why a verdict may be what it is, for programs; docs/verdicts.md says of each what to do. */
+export const reasons = [
+  "EvidenceAgainst", // roll back: a tolerable release would not look like this
+  "MetricsUnreadable", // no new sample of either version
+  "NoTraffic", // the canary gets no requests
+  "TrafficNotSplit", // the canary gets another share of the requests than its weight
+  "TimeIsUp", // maxDuration has passed
+  "Suspicious", // reason to wait, not yet to roll back
+  "WarmingUp",
+  "NotEnoughEvidence",
+  "GoodSoFar", // the next step is earned
+  "GoodEnough", // the promotion is earned
+] as const;
+export type Reason = (typeof reasons)[number];
 
 /** What one look at the evidence says, and what follows from it. */
 export interface Outcome {

@@ -51,6 +51,46 @@ export const alertRows: readonly AlertRow[] = [
     atMinute: 30,
   },
   {
+    alert: "SerinCanaryCannotBeJudged",
+    when: "for a quarter of an hour the metrics were not read, then had no requests of it, as another replica came to lead",
+    series: {
+      [`serin_canary_phase{${shop},phase="Progressing",${a}}`]: "1+0x9 stale",
+      [`serin_canary_phase{${shop},phase="Progressing",${b}}`]: "_x9 1+0x30",
+      [`serin_canary_evidence_reason{${shop},reason="MetricsUnreadable",acts="true",${a}}`]: "1+0x9 stale",
+      [`serin_canary_evidence_reason{${shop},reason="NoTraffic",acts="true",${b}}`]: "_x9 1+0x30",
+    },
+    atMinute: 16,
+    fires: `${shop},phase="Progressing"`,
+  },
+  ...(["reason=\"NoTraffic\",acts=\"false\"", "reason=\"Suspicious\",acts=\"true\""] as const).map((labels) => ({
+    alert: "SerinCanaryCannotBeJudged",
+    when: `the release is judged all the same (${labels})`,
+    series: {
+      [`serin_canary_phase{${shop},phase="Progressing",${a}}`]: always,
+      [`serin_canary_evidence_reason{${shop},${labels},${a}}`]: always,
+    },
+    atMinute: 30,
+  })),
+  {
+    alert: "SerinCanaryCannotBeJudged",
+    when: "it was rolled back for that",
+    series: {
+      [`serin_canary_phase{${shop},phase="Failed",${a}}`]: always,
+      [`serin_canary_evidence_reason{${shop},reason="NoTraffic",acts="true",${a}}`]: always,
+    },
+    atMinute: 30,
+  },
+  {
+    alert: "SerinCanaryCannotBeJudged",
+    when: "somebody has suspended it",
+    series: {
+      [`serin_canary_phase{${shop},phase="Progressing",${a}}`]: always,
+      [`serin_canary_evidence_reason{${shop},reason="NoTraffic",acts="true",${a}}`]: always,
+      [`serin_object_suspended{kind="Canary",${shop},${a}}`]: always,
+    },
+    atMinute: 30,
+  },
+  {
     alert: "SerinCanaryWaitsForHook",
     when: "a hook has held it for five hours",
     series: {

@@ -4,14 +4,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { stringify } from "yaml";
+import { reasons } from "../../src/analysis/verdict.ts";
 import { hasTool } from "../tools.ts";
 import { alertRules, alertsFile } from "./alert-rules.ts";
 import { type AlertRow, alertRows } from "./alert-rows.ts";
+import { dashboardQueries } from "./dashboard-queries.ts";
 
 test.each(alertRules.map((rule) => [rule.alert, rule] as const))("%s says what is wrong, what that means, and what to do", (_, rule) => {
   expect(Object.keys(rule.annotations)).toEqual(["summary", "description", "action"]);
   for (const text of Object.values(rule.annotations)) expect(text).toMatch(/^\S.{20,}\.$/s);
   expect(["critical", "warning", "info"]).toContain(rule.labels.severity);
+});
+
+test("the reasons of a share verdict that rules and dashboard ask for are those that there are", () => {
+  const queries = [...alertRules.map(({ expr }) => expr), ...dashboardQueries.map(({ query }) => query)];
+  const asked = queries.flatMap((query) => [...query.matchAll(/serin_canary_evidence_reason\{[^}]*reason=~"([^"]*)"/g)]);
+  expect(asked.length).toBeGreaterThanOrEqual(2);
+  for (const [, names = ""] of asked) for (const name of names.split("|")) expect(reasons).toContain(name);
 });
 
 test("every alert has a row that makes it fire", () => {

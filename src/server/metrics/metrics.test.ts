@@ -82,6 +82,40 @@ test.each<[string, KubeObject, string[]]>([
     'serin_canary_status{namespace="shop",name="a"} 2',
     'serin_canary_phase{namespace="shop",name="a",phase="Failed"} 1',
   ]],
+  [
+    "a Canary judged by shares whose canary gets no requests",
+    object("Canary", "a", { status: { phase: "WaitingPromotion", evidence: { acts: true, reason: "NoTraffic", evidence: 0.8 } } }),
+    [
+      'serin_canary_status{namespace="shop",name="a"} 0',
+      'serin_canary_phase{namespace="shop",name="a",phase="WaitingPromotion"} 1',
+      'serin_canary_evidence{namespace="shop",name="a"} 0.8',
+      'serin_canary_evidence_reason{namespace="shop",name="a",reason="NoTraffic",acts="true"} 1',
+    ],
+  ],
+  [
+    "a Canary judged by thresholds that shares would have rolled back",
+    object("Canary", "a", { status: { phase: "Failed", evidence: { acts: false, reason: "EvidenceAgainst", evidence: 21 } } }),
+    [
+      'serin_canary_status{namespace="shop",name="a"} 2',
+      'serin_canary_phase{namespace="shop",name="a",phase="Failed"} 1',
+      'serin_canary_evidence{namespace="shop",name="a"} 21',
+      'serin_canary_evidence_reason{namespace="shop",name="a",reason="EvidenceAgainst",acts="false"} 1',
+    ],
+  ],
+  [
+    "a Canary whose metrics could not be read from the first moment on",
+    object("Canary", "a", { status: { ...ready("Unknown", "MetricsUnreadable"), phase: "Progressing" } }),
+    [
+      'serin_canary_status{namespace="shop",name="a"} 0',
+      'serin_canary_phase{namespace="shop",name="a",phase="Progressing"} 1',
+      'serin_canary_evidence_reason{namespace="shop",name="a",reason="MetricsUnreadable",acts="true"} 1',
+    ],
+  ],
+  [
+    "a Canary at rest, of whose last release the evidence is still known",
+    object("Canary", "a", { status: { phase: "Succeeded", evidence: { acts: true, reason: "GoodEnough", evidence: 0.1 } } }),
+    ['serin_canary_status{namespace="shop",name="a"} 1', 'serin_canary_phase{namespace="shop",name="a",phase="Succeeded"} 1'],
+  ],
   ["a Canary at rest", object("Canary", "a", { status: { phase: "Succeeded" } }), [
     'serin_canary_status{namespace="shop",name="a"} 1',
     'serin_canary_phase{namespace="shop",name="a",phase="Succeeded"} 1',
@@ -129,7 +163,7 @@ test.each<[string, KubeObject, string[]]>([
       'serin_revert_proposed_timestamp_seconds{namespace="shop",name="a"} 1767323046',
     ],
   ],
-  ["an object whose status is nonsense", object("Canary", "a", { status: { phase: 7, canaryWeight: "x", checks: [null, 3, { name: 1 }] } }), [
+  ["an object whose status is nonsense", object("Canary", "a", { status: { phase: 7, canaryWeight: "x", checks: [null, 3, { name: 1 }], evidence: 7 } }), [
     'serin_canary_phase{namespace="shop",name="a",phase=""} 1',
   ]],
 ])("%s", async (_, one, want) => {

@@ -59,6 +59,24 @@ function isUpToDate(object: KubeObject, find: FindObject, reached: ReachedRevisi
   return [{ value: applied === wanted || reached(keyOf(object.metadata)) === wanted ? 1 : 0 }];
 }
 
+/** Phases in which the requests of both versions are compared. */
+const judged: ReadonlySet<string> = new Set(["Progressing", "WaitingPromotion", "Promoting"]);
+
+/** The evidence of a release under way, or of one that failed. At rest it says nothing of now, and would be a series for every Canary. */
+function evidenceOf({ status }: KubeObject): unknown {
+  const phase = textAt(status, "phase") ?? "";
+  return judged.has(phase) || phase === "Failed" ? valueAt(status, "evidence") : undefined;
+}
+
+/** Why the share verdict is what it is. Metrics that could not be read from the first moment on left no evidence, but a condition. */
+function evidenceReason(object: KubeObject): Sample[] {
+  const evidence = evidenceOf(object);
+  const reason = textAt(evidence, "reason");
+  if (reason !== undefined) return [{ labels: { reason, acts: String(valueAt(evidence, "acts") === true) }, value: 1 }];
+  const isBlind = judged.has(textAt(object["status"], "phase") ?? "") && reasonOf(object) === "MetricsUnreadable";
+  return isBlind ? [{ labels: { reason: reasonOf(object), acts: "true" }, value: 1 }] : [];
+}
+
 const canaries: readonly Omit<ObjectGauge, "kind">[] = [
   {
     name: "serin_canary_status",
@@ -102,6 +120,18 @@ const canaries: readonly Omit<ObjectGauge, "kind">[] = [
     help: "1 for what was last said of a metric of a Canary: pass, fail or inconclusive.",
     labels: ["metric", "verdict"],
     samples: (object) => checks(object, (metric, check) => [{ labels: { metric, verdict: textAt(check, "verdict") ?? "" }, value: 1 }]),
+  },
+  {
+    name: "serin_canary_evidence",
+    help: "Evidence against the release that is judged, or that failed: it starts at 1, and by default rolls back at 20. Missing at rest.",
+    labels: [],
+    samples: (object) => plain(numberAt(evidenceOf(object), "evidence")),
+  },
+  {
+    name: "serin_canary_evidence_reason",
+    help: "1 for why the share verdict is what it is; docs/verdicts.md names all. acts: whether it decides, or is only shown.",
+    labels: ["reason", "acts"],
+    samples: evidenceReason,
   },
 ];
 
