@@ -129,4 +129,13 @@ describe("settings of a Canary", () => {
   ])("%s", (_, fields, want) => {
     expect(policyOf(parsed(fields), { progressDeadlineSeconds: 600 }).maxDurationMs).toBe(want);
   });
+
+  test.each<[string, object, "fixed" | "adaptive", number | undefined]>([
+    ["fixed ones have no end of their own where adaptive ones are written", {}, "fixed", undefined],
+    ["adaptive ones end after twenty minutes where fixed ones are written", { stepWeight: 10 }, "adaptive", 1_200_000],
+    ["an end that is written counts for fixed ones", { maxDuration: "1h" }, "fixed", 3_600_000],
+    ["an end that is written counts for adaptive ones", { stepWeight: 10, maxDuration: "1h" }, "adaptive", 3_600_000],
+  ])("played with other steps than its own: %s", (_, fields, steps, want) => {
+    expect(policyOf(parsed(fields), { progressDeadlineSeconds: 600, steps })).toMatchObject({ steps, maxDurationMs: want });
+  });
 });

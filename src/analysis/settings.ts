@@ -22,9 +22,11 @@ export function rulesOf({ alpha, slo, tolerance, warmup }: Analysis, tries = 0):
   };
 }
 
-/** What follows from the evidence, as a Canary's spec says it. */
-export function policyOf(analysis: Analysis, { progressDeadlineSeconds }: { progressDeadlineSeconds: number }): Policy {
-  const steps = stepsOf(analysis);
+/** What follows from the evidence, as a Canary's spec says it. `steps`: played with these, whatever the Canary's own are. */
+export function policyOf(
+  analysis: Analysis,
+  { progressDeadlineSeconds, steps = stepsOf(analysis) }: { progressDeadlineSeconds: number; steps?: Policy["steps"] },
+): Policy {
   const minDurationMs = analysis.minDuration === undefined ? 0 : parseDurationMs(analysis.minDuration);
   return {
     steps,

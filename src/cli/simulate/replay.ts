@@ -3,7 +3,7 @@ import { pastMs } from "../../analysis/past.ts";
 import { type Move, type Pace, type Player, sharePlayer, type ThresholdGame, thresholdPlayer } from "../../analysis/player.ts";
 import { policyOf, rulesOf } from "../../analysis/settings.ts";
 import type { Past, Scrape } from "../../analysis/share.ts";
-import { firstWeight, longestAdaptiveMs } from "../../analysis/steps.ts";
+import { firstWeight } from "../../analysis/steps.ts";
 import type { Comparison, Tally } from "../../analysis/stream.ts";
 import type { CanarySpec } from "../../api/canary.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
@@ -58,7 +58,7 @@ function playerOf(method: Method, { samples, rules, from }: Start): Player {
   const pace = paceOf(rules.analysis);
   if (method === "threshold") return thresholdsOf(rules.analysis, { pace, atMs });
   const steps = method === "share, fixed" ? "fixed" : "adaptive";
-  const policy = { ...policyOf(rules.analysis, rules), steps } as const;
+  const { progressDeadlineSeconds } = rules;
   const past = pastBefore(samples, from);
   const seconds = Math.min(pastMs, atMs - (samples.scrapes[0]?.fromMs ?? atMs)) / 1_000;
   const rps = seconds > 0 ? past.tally.requests / seconds : undefined;
@@ -66,7 +66,7 @@ function playerOf(method: Method, { samples, rules, from }: Start): Player {
     past,
     boundsMs: samples.boundsMs,
     rules: rulesOf(rules.analysis),
-    policy: steps === "adaptive" ? { ...policy, maxDurationMs: policy.maxDurationMs ?? longestAdaptiveMs } : policy,
+    policy: policyOf(rules.analysis, { progressDeadlineSeconds, steps }),
     pace,
     firstWeight: firstWeight(rps, samples.scrapeMs),
     scrapeMs: samples.scrapeMs,

@@ -72,6 +72,17 @@ async function simulate(command: Partial<SimulateCommand>, isTTY = false): Promi
   return { code: await simulateCommand(given, signal), ...said };
 }
 
+/** A file with a Canary that is analysed so. */
+function manifestOf(analysis: string): string {
+  const file = join(dir, "canary.yaml");
+  const service = "{ port: 80, gatewayRefs: [{ name: public }] }";
+  const spec = `{ targetRef: { kind: Deployment, name: shop }, service: ${service}, analysis: ${analysis} }`;
+  const text = `apiVersion: serin.dev/v1beta1\nkind: Canary\nmetadata: { name: shop }\nspec: ${spec}\n`;
+  // As kubectl reads it, not only as most write it.
+  writeFileSync(file, `kind: Service\n--- # shop\n${text}`.replaceAll("\n", "\r\n"));
+  return file;
+}
+
 /** Cells of a method's line in the table of this title. */
 function row({ output }: Said, title: string, method: string): string[] {
   const table = output.slice(output.indexOf(title));
@@ -107,17 +118,9 @@ describe("one service's traffic, split at random", () => {
   });
 
   test("goes by the rules of a Canary", async () => {
-    const manifest = join(dir, "canary.yaml");
     const metrics = "[{ name: request-success-rate, thresholdRange: { min: 95 } }]";
-    const service = "{ port: 80, gatewayRefs: [{ name: public }] }";
-    const replayed = async (more = "") => {
-      const analysis = `{ interval: 30s, stepWeight: 25, maxWeight: 50, metrics: ${metrics}${more} }`;
-      const spec = `{ targetRef: { kind: Deployment, name: shop }, service: ${service}, analysis: ${analysis} }`;
-      const text = `apiVersion: serin.dev/v1beta1\nkind: Canary\nmetadata: { name: shop }\nspec: ${spec}\n`;
-      // As kubectl reads it, not only as most write it.
-      writeFileSync(manifest, `kind: Service\n--- # shop\n${text}`.replaceAll("\n", "\r\n"));
-      return simulate({ ...of("sick"), manifest });
-    };
+    const replayed = async (more = "") =>
+      simulate({ ...of("sick"), manifest: manifestOf(`{ interval: 30s, stepWeight: 25, maxWeight: 50, metrics: ${metrics}${more} }`) });
     const said = await replayed();
     expect(said.output).toContain("with 95 % as the threshold");
     expect(row(said, "20 releases that change nothing", "threshold").slice(3)).toEqual(["100 %", "60 s"]);
@@ -128,6 +131,15 @@ describe("one service's traffic, split at random", () => {
     expect(Number(lost)).toBeLessThan(800);
     const unscored = await replayed(", minRequests: 1_000_000");
     expect(row(unscored, "20 releases that fail always", "threshold").slice(0, 4)).toEqual(["0 %", "–", "–", "0 %"]);
+  });
+
+  test.each<[string, string, string, string]>([
+    ["fixed steps that a Canary does not write have no end", "{ interval: 5m }", "share, fixed", "1500 s"],
+    ["fixed steps end when the Canary says so", "{ interval: 5m, maxDuration: 10m }", "share, fixed", "600 s"],
+    ["adaptive steps that a Canary does not write do not end before minDuration", "{ stepWeight: 10, minDuration: 25m }", "share, adaptive", "1500 s"],
+  ])("%s", async (_, analysis, method, want) => {
+    const said = await simulate({ ...of("steady"), manifest: manifestOf(analysis) });
+    expect(row(said, "20 releases that change nothing", method).slice(3)).toEqual(["100 %", want]);
   });
 
   test("comes out the same from a file, without a Prometheus, and tells how far it is where somebody looks", async () => {
