@@ -72,6 +72,7 @@ const byShare = "(has(self.method) ? self.method == 'share' : !has(self.metrics)
 /** CEL: how many of the fields that fix the steps are set. */
 const fixedSteps = "(has(self.iterations) ? 1 : 0) + (has(self.stepWeight) ? 1 : 0) + (has(self.stepWeights) ? 1 : 0)";
 const adaptive = "has(self.steps) && self.steps == 'adaptive'";
+const fixed = "has(self.steps) && self.steps == 'fixed'";
 
 /** How a new revision is judged and how its traffic grows. */
 export const analysis = z
@@ -119,8 +120,13 @@ export const analysis = z
   .meta({
     "x-kubernetes-validations": [
       {
-        rule: `${fixedSteps} == 1 || ${fixedSteps} == 0 && (has(self.steps) ? self.steps == 'adaptive' : ${byShare})`,
+        rule: `${fixedSteps} == 1 || ${fixedSteps} == 0 && (has(self.steps) || ${byShare})`,
         message: "set exactly one of iterations, stepWeight and stepWeights",
+      },
+      {
+        rule: `!(${fixed}) || ${fixedSteps} > 0`,
+        message: "steps: fixed needs stepWeight, stepWeights or iterations: the weights are yours to write",
+        fieldPath: ".steps",
       },
       { rule: `!(${adaptive}) || ${byShare}`, message: "steps: adaptive needs method: share", fieldPath: ".steps" },
       {

@@ -24,6 +24,10 @@ export const breaches: Readonly<Record<string, Readonly<Record<string, readonly 
       { spec: { analysis: { stepWeights: [10] } }, path: "spec.analysis" },
       { spec: { analysis: { stepWeight: null, stepWeights: [10], iterations: 5 } }, path: "spec.analysis" },
     ],
+    "steps: fixed needs stepWeight, stepWeights or iterations: the weights are yours to write": [
+      { spec: { analysis: { stepWeight: null, steps: "fixed" } }, path: "spec.analysis.steps" },
+      { spec: { analysis: { stepWeight: null, steps: "fixed", metrics: null } }, path: "spec.analysis.steps" },
+    ],
     "interval must be at least 1s": [
       { spec: { analysis: { interval: "0s" } }, path: "spec.analysis.interval" },
       { spec: { analysis: { interval: "999ms" } }, path: "spec.analysis.interval" },

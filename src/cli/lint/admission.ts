@@ -1,11 +1,14 @@
 import { crdOf } from "../../api/crd.ts";
 import { kinds } from "../../api/kinds.ts";
 import { apiVersion, type Kind } from "../../api/meta.ts";
+import type { KubeObject } from "../../api/object.ts";
 import { type Schema, structuralSchema } from "../../api/structural.ts";
 import { isRecord } from "../../lib/json.ts";
 import { type Admission, admissionOf } from "../../sandbox/api-server/admission.ts";
+import { stepsOf } from "./objects.ts";
 import { type GivenObject, type Problem, problemOf } from "./problem.ts";
 import { nearest } from "./suggest.ts";
+import { valueHint } from "./value-hint.ts";
 
 /** Judges an object of ours as the API server would when it is created. */
 export type Judge = (given: GivenObject) => Problem[];
@@ -35,7 +38,7 @@ function refusals(given: GivenObject, kind: Kind, admit: Admission): Problem[] {
   const placed = errors.map(({ field, why }) => ({ field: field === "<nil>" ? placeIn(why) : field, why }));
   // Of a number that does not fit its format the server speaks twice.
   const first = placed.filter(({ field }, index) => placed.findIndex((other) => other.field === field) === index);
-  return first.map(({ field, why }) => problemOf(given, field, { message: why + hintFor(kind, field, why) }));
+  return first.map(({ field, why }) => problemOf(given, field, { message: why + hintFor({ kind, object: given.object }, field, why) }));
 }
 
 /** The field that the server names in the text alone. */
@@ -43,8 +46,8 @@ function placeIn(why: string): string {
   return / in (\S+)$/.exec(why)?.[1] ?? "";
 }
 
-function hintFor(kind: Kind, field: string, why: string): string {
-  if (why !== "field not declared in schema") return "";
+function hintFor({ kind, object }: { kind: Kind; object: KubeObject }, field: string, why: string): string {
+  if (why !== "field not declared in schema") return valueHint(schemaAt(kind, field), valueAt(object, field));
   const dot = field.lastIndexOf(".");
   const siblings = fieldsAt(kind, field.slice(0, Math.max(dot, 0)));
   const meant = nearest(field.slice(dot + 1), siblings);
@@ -54,12 +57,24 @@ function hintFor(kind: Kind, field: string, why: string): string {
 
 /** Names of the fields that an object has at a path such as `spec.analysis.metrics[0]`. */
 function fieldsAt(kind: Kind, path: string): string[] {
-  const [root, ...steps] = path.replaceAll(/\[[^\]]*\]/g, ".[]").split(".").filter((step) => step !== "");
-  if (root === undefined) return ["metadata", "spec"];
-  if (root !== "spec") return [];
-  const schema = steps.reduce<Schema | undefined>((at, step) => {
-    const inner = step === "[]" ? at?.["items"] : isRecord(at?.["properties"]) ? at["properties"][step] : undefined;
+  if (path === "") return ["metadata", "spec"];
+  const properties = schemaAt(kind, path)?.["properties"];
+  return Object.keys(isRecord(properties) ? properties : {});
+}
+
+/** What the schema says of a field; `undefined` where it knows none of that path. */
+function schemaAt(kind: Kind, path: string): Schema | undefined {
+  const [root, ...steps] = stepsOf(path);
+  if (root !== "spec") return undefined;
+  return steps.reduce<Schema | undefined>((at, step) => {
+    const inner = typeof step === "number" ? at?.["items"] : isRecord(at?.["properties"]) ? at["properties"][step] : undefined;
     return isRecord(inner) ? inner : undefined;
   }, structuralSchema(kind.spec));
-  return Object.keys(isRecord(schema?.["properties"]) ? schema["properties"] : {});
+}
+
+function valueAt(object: KubeObject, path: string): unknown {
+  return stepsOf(path).reduce<unknown>((at, step) => {
+    if (Array.isArray(at)) return at[Number(step)] as unknown;
+    return isRecord(at) ? at[step] : undefined;
+  }, object);
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { durationPattern } from "../../lib/duration.ts";
 import { teamFiles } from "../demo/manifests.ts";
 import { lint, lintCommand, type LintResult } from "./lint.ts";
 import { lineOfText } from "./problem.ts";
@@ -105,6 +106,9 @@ describe("what is told, with its line", () => {
     ]],
     ["a field beside spec", `${sync("a")}specs: {}\n`, [
       "a.yaml:5: Sync shop/a specs: field not declared in schema; did you mean spec?",
+    ]],
+    ["a duration in words", sync("a", "retryInterval: 1 minute"), [
+      `a.yaml:4: Sync shop/a spec.retryInterval: Invalid value: "1 minute": spec.retryInterval in body should match '${durationPattern.source}'; did you mean 1m?`,
     ]],
     ["a missing field, at the object that lacks it", "apiVersion: serin.dev/v1beta1\nkind: Sync\nmetadata: { name: a }\nspec:\n  interval: 1m\n  prune: true\n", [
       "a.yaml:4: Sync default/a spec.sourceRef: Required value",
@@ -218,6 +222,23 @@ describe("what is told, with its line", () => {
       ["{ metrics: [{ name: request-duration }] }", "set exactly one of iterations, stepWeight and stepWeights"],
     ] as const)
       expect([analysis, (await say(byShare(analysis))).join("\n")]).toEqual([analysis, expect.stringContaining(message)]);
+  });
+
+  test.each<[string, string, string]>([
+    ["a duration in words", "{ warmup: 1 minute }", "warmup in body should match '^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$'; did you mean 1m?"],
+    ["a duration in days", "{ minDuration: 2d }", "; did you mean 48h?"],
+    ["a duration in milliseconds", "{ noDataTimeout: 1500 millis }", "; did you mean 1500ms?"],
+    ["a duration without a unit", "{ interval: 30 }", "spec.analysis.interval in body must be of type string: \"integer\"; did you mean 30s?"],
+    ["no duration at all", "{ warmup: short }", "; write it like 30s, 1m30s or 1h"],
+    ["a fraction for percent", "{ slo: 0.999 }", "should be greater than or equal to 50; it is in percent: did you mean 99.9?"],
+    ["a fraction for percent that is whole", "{ stepWeight: 0.1, slo: 99 }", "; it is in percent: did you mean 10?"],
+    ["a fraction for percent that is meant otherwise", "{ slo: 0.001 }", "; it is in percent"],
+    ["fixed steps that are none", "{ steps: fixed }", "a.yaml:7: Canary shop/a spec.analysis.steps: Invalid value: steps: fixed needs stepWeight, stepWeights or iterations"],
+    ["a duration that is one, but too short", "{ interval: 500ms }", "interval must be at least 1s"],
+  ])("%s is told with what was meant", async (_, analysis, message) => {
+    const [said, ...others] = await say(canary("a").replace(/ {2}analysis:[^]*/, `  analysis: ${analysis}\n`));
+    expect([said, others]).toEqual([expect.stringContaining(message), []]);
+    expect(said).not.toMatch(/at least 1s.*;/);
   });
 
   test("objects that name no namespace are in the one that was given, and items of a List are looked at", async () => {

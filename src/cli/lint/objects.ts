@@ -79,7 +79,7 @@ function asObject(value: Json, namespace: string): KubeObject | undefined {
 }
 
 /** `spec.metrics[0].name` as keys and indexes. */
-function stepsOf(field: string): (string | number)[] {
+export function stepsOf(field: string): (string | number)[] {
   const steps = field.matchAll(/\[(\d+)\]|\[([^\]]*)\]|[^.[\]]+/g);
   return [...steps].map(([text, index, key]) => (index === undefined ? (key ?? text) : Number(index)));
 }
