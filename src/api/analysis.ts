@@ -10,7 +10,7 @@ const metric = z.object({
     .describe("Inclusive bounds of a good value. Default: at least 99 for request-success-rate, at most 500 for request-duration.")
     .meta({ "x-kubernetes-validations": [{ rule: "has(self.min) || has(self.max)", message: "thresholdRange needs min or max" }] }),
   templateRef: z.object({ name: objectName, namespace: objectName.optional() }).optional().describe("A MetricTemplate; in the same namespace unless one is named."),
-  templateVariables: z.record(z.string(), z.string().max(1024)).optional().describe("Values of {{ variables.key }} in the template."),
+  templateVariables: z.record(z.string(), z.string().max(1024)).optional().describe("Values of {{ variables.key }} in the template or query."),
   query: z.string().min(1).max(16_384).optional().describe("Inline PromQL with the variables of a MetricTemplate."),
 });
 export type CanaryMetric = z.infer<typeof metric>;
@@ -31,35 +31,51 @@ const webhook = z.object({
 });
 export type CanaryWebhook = z.infer<typeof webhook>;
 
+/** Defaults that rules must tell from what somebody wrote: the API server fills them in before it checks. */
+const usual = { maxWeight: 100, warmup: "1m", noDataTimeout: "5m", alpha: 0.05, slo: 99, ratio: 1.25 } as const;
+/** Where nothing else is said adaptive steps end after this long. */
+export const usualMaxDuration = "20m";
+
 /** What the share verdict is made by; with method threshold it is made all the same, and shown. */
 const shareSettings = {
-  maxDuration: duration.optional().describe("After so long without a verdict onInconclusive decides. Default: 20m with adaptive steps, none with fixed ones."),
-  warmup: duration.default("1m").describe("From the first request on: so long only the failure of more than a quarter of all requests counts, and nothing is promoted."),
+  maxDuration: duration
+    .optional()
+    .describe(
+      "After so long without a verdict onInconclusive decides; with thresholds, when a check gives none then. Default: with adaptive steps 20m, or minDuration where that is longer; none with fixed steps, which end by themselves.",
+    ),
+  warmup: duration
+    .default(usual.warmup)
+    .describe(
+      "From the first request on: so long only the failure of more than a quarter of all requests counts, and nothing is promoted. Shorter than maxDuration. Like alpha, slo, tolerance and baseline of the share verdict: with method threshold they change only what is shown.",
+    ),
   onNoData: z
     .enum(["hold", "fail", "promote"])
     .default("hold")
     .describe(
       "When the canary has had no requests, or the metrics no data, for noDataTimeout. promote: by shares the release is promoted, by thresholds the check counts as passed, which is one step; minDuration holds either. fail rolls back and proposes nothing in Git.",
     ),
-  noDataTimeout: duration.default("5m").describe("How long silence is waited for."),
+  noDataTimeout: duration.default(usual.noDataTimeout).describe("How long silence is waited for before onNoData fails or promotes; hold waits without end."),
   onBlind: z
     .enum(["hold", "fail"])
     .default("hold")
     .describe("When the metric server has not answered for progressDeadlineSeconds. fail rolls back and proposes nothing in Git."),
-  onInconclusive: z.enum(["promote", "hold", "fail"]).default("promote").describe("When maxDuration has passed and the evidence speaks neither way."),
+  onInconclusive: z
+    .enum(["promote", "hold", "fail"])
+    .default("promote")
+    .describe("When maxDuration has passed and the evidence speaks neither way. fail rolls back and proposes nothing in Git."),
   alpha: z
     .number()
     .min(0.001)
     .max(0.5)
-    .default(0.05)
+    .default(usual.alpha)
     .describe("At most this part of the releases that are no worse than tolerated is rolled back; smaller is slower."),
-  slo: z.number().min(50).max(99.999).default(99).describe("Percent of requests that should succeed; what is left is the error budget."),
+  slo: z.number().min(50).max(99.999).default(usual.slo).describe("Percent of requests that should succeed; what is left is the error budget."),
   tolerance: z
     .object({
-      ratio: z.number().min(1).max(10).default(1.25).describe("The canary may fail so many times as often as the primary."),
+      ratio: z.number().min(1).max(10).default(usual.ratio).describe("The canary may fail so many times as often as the primary."),
       absolute: z.number().min(0).max(50).optional().describe("And so much more, in percentage points. Default: a hundredth of the error budget."),
     })
-    .default({ ratio: 1.25 })
+    .default({ ratio: usual.ratio })
     .describe("What is not held against a release."),
   baseline: z
     .enum(["primary", "none"])
@@ -73,6 +89,35 @@ const byShare = "(has(self.method) ? self.method == 'share' : !has(self.metrics)
 const fixedSteps = "(has(self.iterations) ? 1 : 0) + (has(self.stepWeight) ? 1 : 0) + (has(self.stepWeights) ? 1 : 0)";
 const adaptive = "has(self.steps) && self.steps == 'adaptive'";
 const fixed = "has(self.steps) && self.steps == 'fixed'";
+/** CEL: whether the next weight is earned, by the user's word or because nothing else is said. */
+const earnsSteps = `(${fixedSteps} == 0 && ${byShare} && !(${fixed}))`;
+
+/** CEL: whether nobody wrote anything else into a field than its default. */
+function isUsual(field: "alpha" | "slo" | "maxWeight" | "warmup" | "noDataTimeout"): string {
+  const value = usual[field];
+  const number = field === "maxWeight" ? String(value) : decimal(Number(value));
+  const same = typeof value === "string" ? `duration(self.${field}) == duration('${value}')` : `self.${field} == ${number}`;
+  return `(!has(self.${field}) || ${same})`;
+}
+
+/** A number as CEL writes those that need not be whole. */
+function decimal(value: number): string {
+  return Number.isInteger(value) ? value.toFixed(1) : String(value);
+}
+
+/** CEL: what the canary is compared with, and how strictly, as it is by default. */
+const usualComparison = [
+  "(!has(self.baseline) || self.baseline == 'primary')",
+  "(!has(self.tolerance) || !has(self.tolerance.absolute))",
+  `(!has(self.tolerance) || !has(self.tolerance.ratio) || self.tolerance.ratio == ${decimal(usual.ratio)})`,
+].join(" && ");
+
+const isShorter = (limit: string): string => `duration(self.warmup) < duration(${limit})`;
+/** CEL: whether the warm-up ends before the rollout has to. */
+const longest = [
+  `has(self.maxDuration) ? ${isShorter("self.maxDuration")}`,
+  `${fixedSteps} > 0 || ${isShorter(`'${usualMaxDuration}'`)} || has(self.minDuration) && ${isShorter("self.minDuration")}`,
+].join(" : ");
 
 /** How a new revision is judged and how its traffic grows. */
 export const analysis = z
@@ -81,8 +126,16 @@ export const analysis = z
       .enum(["threshold", "share"])
       .optional()
       .describe("share: the canary's share of the bad requests against its share of the traffic. threshold: fixed bounds of metrics, as Flagger. Default: threshold when metrics are named, else share."),
-    interval: duration.default("1m").describe("Time between two fixed steps, at least 1s. Adaptive steps go by the evidence alone."),
-    threshold: z.int32().min(1).default(1).describe("Failed checks that trigger a rollback. A check without a number counts nothing; the deciding check rolls back at once."),
+    interval: duration
+      .default("1m")
+      .describe("Time between two fixed steps or checks by thresholds, and between two calls of a hook; at least 1s. Adaptive steps go by the evidence alone."),
+    threshold: z
+      .int32()
+      .min(1)
+      .default(1)
+      .describe(
+        "Failed checks that trigger a rollback. A check without a number counts nothing; the deciding check rolls back at once. Each loss of readiness under traffic counts as one, but never decides alone; with method share nothing else counts.",
+      ),
     steps: z
       .enum(["fixed", "adaptive"])
       .optional()
@@ -90,7 +143,12 @@ export const analysis = z
     iterations: z.int32().min(1).max(10_000).optional().describe("Blue/green: checks to pass without traffic steps before promotion."),
     stepWeight: z.int32().min(1).max(100).optional().describe("Percent of traffic added per step."),
     stepWeights: z.array(z.int32().min(1).max(100)).min(1).max(100).optional().describe("Percent of traffic of each step, rising."),
-    maxWeight: z.int32().min(1).max(100).default(100).describe("With stepWeight: share of traffic after which the canary is promoted."),
+    maxWeight: z
+      .int32()
+      .min(1)
+      .max(100)
+      .default(usual.maxWeight)
+      .describe("With stepWeight: share of traffic after which the canary is promoted. stepWeights end with their last, and iterations have none."),
     primaryReadyThreshold: percent.default(100).describe("Percent of updated primary pods that must be available."),
     canaryReadyThreshold: percent.default(100).describe("Percent of updated canary pods that must be available."),
     metrics: z
@@ -107,7 +165,11 @@ export const analysis = z
       .min(1)
       .optional()
       .describe("With method threshold: a check in whose window the canary had fewer requests counts neither way. Default: every check counts."),
-    minDuration: duration.optional().describe("No promotion earlier than this after the first traffic: for faults that need time, such as leaks."),
+    minDuration: duration
+      .optional()
+      .describe(
+        "No promotion earlier than this after the first traffic: for faults that need time, such as leaks. Where it is longer than 20m, the default of maxDuration is as long.",
+      ),
     ...shareSettings,
     webhooks: z
       .array(webhook)
@@ -145,6 +207,36 @@ export const analysis = z
         message: "minRequests needs method: threshold and a split of the traffic: shares go by the number of requests anyway, and iterations get none from users",
         fieldPath: ".minRequests",
       },
+      {
+        rule: `!${earnsSteps} || ${isUsual("maxWeight")}`,
+        message: "maxWeight needs stepWeight: adaptive steps find the weights themselves, up to 50 %",
+        fieldPath: ".maxWeight",
+      },
+      {
+        rule: `!has(self.iterations) || ${isUsual("alpha")} && ${isUsual("slo")} && ${isUsual("warmup")}`,
+        message: "alpha, slo and warmup are of the share verdict, and iterations make none: without a split of the traffic there are no shares to compare",
+        fieldPath: ".iterations",
+      },
+      {
+        rule: `!has(self.iterations) || ${usualComparison}`,
+        message: "tolerance and baseline are of the share verdict, and iterations make none: without a split of the traffic there are no shares to compare",
+        fieldPath: ".iterations",
+      },
+      {
+        rule: `${isUsual("noDataTimeout")} || has(self.onNoData) && self.onNoData != 'hold'`,
+        message: "noDataTimeout needs onNoData: fail or promote; hold waits without end",
+        fieldPath: ".noDataTimeout",
+      },
+      {
+        rule: `!has(self.onInconclusive) || self.onInconclusive == 'promote' || has(self.maxDuration) || ${earnsSteps}`,
+        message: "onInconclusive needs maxDuration where the steps are yours: these end by themselves",
+        fieldPath: ".onInconclusive",
+      },
+      {
+        rule: `!has(self.warmup) || !${byShare} || (${longest})`,
+        message: "warmup must be shorter than the longest rollout (maxDuration; by default with adaptive steps 20m or minDuration), or nothing would be judged",
+        fieldPath: ".warmup",
+      },
       { rule: "!has(self.interval) || duration(self.interval) >= duration('1s')", message: "interval must be at least 1s", fieldPath: ".interval" },
       {
         rule: "!has(self.minDuration) || !has(self.maxDuration) || duration(self.minDuration) <= duration(self.maxDuration)",
@@ -159,6 +251,11 @@ export const analysis = z
       {
         rule: "!has(self.metrics) || self.metrics.all(m, m.name in ['request-success-rate', 'request-duration'] || has(m.templateRef) != has(m.query))",
         message: "a metric that is not built in needs exactly one of templateRef and query",
+        fieldPath: ".metrics",
+      },
+      {
+        rule: "!has(self.metrics) || self.metrics.all(m, !has(m.templateVariables) || has(m.templateRef) || has(m.query))",
+        message: "templateVariables need templateRef or query: built-in metrics have no variables",
         fieldPath: ".metrics",
       },
       {

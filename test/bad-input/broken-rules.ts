@@ -28,6 +28,35 @@ export const breaches: Readonly<Record<string, Readonly<Record<string, readonly 
       { spec: { analysis: { stepWeight: null, steps: "fixed" } }, path: "spec.analysis.steps" },
       { spec: { analysis: { stepWeight: null, steps: "fixed", metrics: null } }, path: "spec.analysis.steps" },
     ],
+    "maxWeight needs stepWeight: adaptive steps find the weights themselves, up to 50 %": [
+      { spec: { analysis: { stepWeight: null, metrics: null, maxWeight: 50 } }, path: "spec.analysis.maxWeight" },
+      { spec: { analysis: { stepWeight: null, steps: "adaptive", method: "share", maxWeight: 99 } }, path: "spec.analysis.maxWeight" },
+    ],
+    "alpha, slo and warmup are of the share verdict, and iterations make none: without a split of the traffic there are no shares to compare": [
+      { spec: { analysis: { stepWeight: null, iterations: 5, alpha: 0.1 } }, path: "spec.analysis.iterations" },
+      { spec: { analysis: { stepWeight: null, iterations: 5, slo: 99.9 } }, path: "spec.analysis.iterations" },
+      { spec: { analysis: { stepWeight: null, iterations: 5, warmup: "61s" } }, path: "spec.analysis.iterations" },
+    ],
+    "tolerance and baseline are of the share verdict, and iterations make none: without a split of the traffic there are no shares to compare": [
+      { spec: { analysis: { stepWeight: null, iterations: 5, tolerance: { ratio: 1.5 } } }, path: "spec.analysis.iterations" },
+      { spec: { analysis: { stepWeight: null, iterations: 5, tolerance: { absolute: 1 } } }, path: "spec.analysis.iterations" },
+      { spec: { analysis: { stepWeight: null, iterations: 5, baseline: "none" } }, path: "spec.analysis.iterations" },
+    ],
+    "noDataTimeout needs onNoData: fail or promote; hold waits without end": [
+      { spec: { analysis: { noDataTimeout: "1m" } }, path: "spec.analysis.noDataTimeout" },
+      { spec: { analysis: { noDataTimeout: "1m", onNoData: "hold" } }, path: "spec.analysis.noDataTimeout" },
+    ],
+    "onInconclusive needs maxDuration where the steps are yours: these end by themselves": [
+      { spec: { analysis: { onInconclusive: "hold" } }, path: "spec.analysis.onInconclusive" },
+      { spec: { analysis: { metrics: null, onInconclusive: "fail" } }, path: "spec.analysis.onInconclusive" },
+      { spec: { analysis: { stepWeight: null, iterations: 5, onInconclusive: "fail" } }, path: "spec.analysis.onInconclusive" },
+    ],
+    "warmup must be shorter than the longest rollout (maxDuration; by default with adaptive steps 20m or minDuration), or nothing would be judged": [
+      { spec: { analysis: { metrics: null, warmup: "2m", maxDuration: "2m" } }, path: "spec.analysis.warmup" },
+      { spec: { analysis: { metrics: null, stepWeight: null, maxDuration: "30s" } }, path: "spec.analysis.warmup" },
+      { spec: { analysis: { metrics: null, stepWeight: null, warmup: "20m" } }, path: "spec.analysis.warmup" },
+      { spec: { analysis: { metrics: null, stepWeight: null, warmup: "1h", minDuration: "30m" } }, path: "spec.analysis.warmup" },
+    ],
     "interval must be at least 1s": [
       { spec: { analysis: { interval: "0s" } }, path: "spec.analysis.interval" },
       { spec: { analysis: { interval: "999ms" } }, path: "spec.analysis.interval" },
@@ -65,6 +94,9 @@ export const breaches: Readonly<Record<string, Readonly<Record<string, readonly 
     "a metric with templateRef or query needs thresholdRange: nothing can be said of its value without bounds": [
       { spec: metrics({ name: "errors", query: "vector(1)" }), path: "spec.analysis.metrics" },
       { spec: metrics({ name: "request-duration", templateRef: { name: "slow" } }), path: "spec.analysis.metrics" },
+    ],
+    "templateVariables need templateRef or query: built-in metrics have no variables": [
+      { spec: metrics({ name: "request-duration", templateVariables: { limit: "1" } }), path: "spec.analysis.metrics" },
     ],
     "thresholdRange needs min or max": [
       { spec: metrics({ name: "request-duration", thresholdRange: {} }), path: "spec.analysis.metrics[0].thresholdRange" },
