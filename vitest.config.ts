@@ -8,7 +8,7 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, "test/e2e/core/**", "test/e2e/scenarios/**", "test/cluster/**", "test/faults/**"],
     environment: "node",
     // Most tests wait for servers and processes of their own: more workers than cores keep the cores busy.
-    maxWorkers: Math.max(3, availableParallelism()),
+    maxWorkers: Math.max(4, availableParallelism()),
     // No module of ours has state, so files may share a process: a fifth of the time would go into loading modules anew.
     isolate: false,
     // Real servers, processes and sockets take part in the tests: a slow machine must not turn one red.

@@ -103,7 +103,8 @@ export function shopDeployment(
     image: `serin.dev/shop:${tag}`,
     ports: [{ name: "http", containerPort: 8080 }],
     env: Object.entries(env).map(([variable, value]) => ({ name: variable, value })),
-    readinessProbe: { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 1, failureThreshold: 1 },
+    // Unready at the first 503; a busy machine that answers late is none.
+    readinessProbe: { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 10 },
   };
   return {
     apiVersion: "apps/v1",

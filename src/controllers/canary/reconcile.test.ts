@@ -362,7 +362,7 @@ describe.concurrent("a canary", () => {
             image: "serin.dev/shop:only-as-canary",
             ports: [{ name: "http", containerPort: 8080 }],
             env,
-            readinessProbe: { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 1, failureThreshold: 1 },
+            readinessProbe: { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 10 },
           },
         ],
       },
