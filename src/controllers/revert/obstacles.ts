@@ -58,9 +58,13 @@ function wasDeclined({ canaries }: RevertDeps, { metadata, spec }: Revert): bool
 function isTold({ reverts, memory }: Deps, revert: Revert): boolean {
   return reverts.list().some(({ metadata, status }) => {
     const key = keyOf(metadata);
-    const tells = memory.storms.has(key) || findCondition(status.conditions, "Ready")?.reason === "Storm";
+    const tells = memory.storms.has(key) || readyReason({ status }) === "Storm";
     return key !== keyOf(revert.metadata) && tells;
   });
+}
+
+function readyReason({ status }: Pick<Revert, "status">): string | undefined {
+  return findCondition(status.conditions, "Ready")?.reason;
 }
 
 function notPossible(deps: RevertDeps, { revert, repository }: Scene, host: GitHost | undefined): Obstacle | undefined {
@@ -115,7 +119,8 @@ async function undoneByOther(deps: RevertDeps, scene: Scene, signal: AbortSignal
     .list()
     // One that was ended in the middle of its proposal goes on with it.
     .filter(({ status }) => status.phase === "Proposed" || (status.phase === "Planned" && status.commit !== undefined))
-    .filter((other) => keyOf(other.metadata) !== own && isHolding(other));
+    // Nobody can merge one whose branch was removed for good.
+    .filter((other) => keyOf(other.metadata) !== own && isHolding(other) && readyReason(other) !== "BranchDeleted");
   for (const other of others) {
     if (sourceKey(deps, other) !== keyOf(scene.repository.metadata) || !(await undoes(deps, scene, other, signal))) continue;
     return { reason: "UndoneByOther", message: `${other.status.pullRequest?.url ?? keyOf(other.metadata)} undoes this cause too` };

@@ -414,6 +414,19 @@ describe("rule 9: one Revert per Canary and cause", () => {
     for (const name of reverts) expect((await shop.runRevert(name)).status.phase).toBe("Merged");
   });
 
+  test("when another's branch that undoes this cause too is removed for good, this one is proposed by its own", async () => {
+    const { shop, names: all, files } = await openMany("removed", 2, { revert: "{ scope: Commit }" });
+    await shop.ship(files("2"), "Upgrade both");
+    const [first, second] = [await shop.fail({ canary: all[0] ?? "" }), await shop.fail({ canary: all[1] ?? "" })];
+    const { branch = "" } = (await shop.runRevert(first)).status;
+    for (const _ of ["once", "twice"]) {
+      await shop.team.api("DELETE", `/branches/${encodeURIComponent(branch)}`);
+      await cluster.run("Revert", `removed/${first}`);
+    }
+    expect(conditionText(await shop.revert(first))).toContain("False BranchDeleted");
+    expect((await shop.runRevert(second)).status.phase).toBe("Proposed");
+  });
+
   const ways: [string, (shop: Shop, commit: string, branch: string) => void][] = [
     ["its trailers, picked by hand", (shop, commit) => void shop.team.work("cherry-pick", "--allow-empty", commit)],
     ["the host's merge of its pull request", (shop, commit, branch) => void shop.team.work("merge", "-q", "--no-ff", "-m", `Merge pull request 'x' (#1) from ${branch} into main`, commit)],
