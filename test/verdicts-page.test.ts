@@ -60,7 +60,7 @@ async function startPrometheus(context: TestContext): Promise<string> {
 
 /** What a command of the page is to say, by its first word. */
 const said: Readonly<Record<string, RegExp>> = {
-  explain: /^Canary shop\/checkout: Initializing\nJudged by share, adaptive steps\./,
+  explain: /^Canary shop\/checkout: Initializing; the primary is made from the target\nJudged by share, adaptive steps\./,
   simulate: /^50 requests a second, 0\.1 % failed.*100 releases that change nothing.*fail five times as often.*fail always/ms,
 };
 

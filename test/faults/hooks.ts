@@ -3,7 +3,7 @@ import { request } from "undici";
 import { names } from "../../src/api/meta.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { seen } from "../e2e/sight.ts";
-import type { Team } from "../e2e/story.ts";
+import type { Team } from "../e2e/team.ts";
 
 /** Asks for the repository to be read now, as `kubectl annotate` does. */
 export async function requestedAt(team: Team): Promise<void> {

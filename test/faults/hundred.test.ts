@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { deployment, type Files } from "../e2e/manifests.ts";
 import { proved, timed } from "../e2e/outcome.ts";
-import { expectNoneFailed, stage } from "../e2e/story.ts";
+import { stage } from "../e2e/story.ts";
+import { expectNoneFailed } from "../e2e/team.ts";
 import { seen } from "../e2e/sight.ts";
 
 const here = stage();

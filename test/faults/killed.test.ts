@@ -4,7 +4,8 @@ import { expect, onTestFinished, test } from "vitest";
 import type { CanaryPhase } from "../../src/api/canary.ts";
 import { canary, deployment } from "../e2e/manifests.ts";
 import { proved, timed } from "../e2e/outcome.ts";
-import { expectNoneFailed, stage, type Team } from "../e2e/story.ts";
+import { stage } from "../e2e/story.ts";
+import { expectNoneFailed, type Team } from "../e2e/team.ts";
 import { seen } from "../e2e/sight.ts";
 import { rolledBackAndProposed } from "./world.ts";
 

@@ -1,7 +1,8 @@
 import { type Control, createControl } from "../../hack/control-plane/control.ts";
 import { type Facts, type PartName, readFacts } from "../../hack/control-plane/facts.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { expectNoneFailed, type Stage, type Team } from "../e2e/story.ts";
+import type { Stage } from "../e2e/story.ts";
+import { expectNoneFailed, type Team } from "../e2e/team.ts";
 import { seen } from "../e2e/sight.ts";
 
 /** Where everything of the control plane is. Throws outside of one. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { expectNoneFailed, stage } from "../story.ts";
+import { stage } from "../story.ts";
+import { expectNoneFailed } from "../team.ts";
 
 describe("kill -9 in the middle of a release", () => {
   const here = stage();

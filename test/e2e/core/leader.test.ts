@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { proved, timed } from "../outcome.ts";
-import { expectNoneFailed, stage } from "../story.ts";
+import { stage } from "../story.ts";
+import { expectNoneFailed } from "../team.ts";
 
 const here = stage({ name: "one", observed: true });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test, type TestContext } from "vitest";
-import { expectNoneFailed, stage, type Team, type TeamOptions } from "../story.ts";
+import { stage } from "../story.ts";
+import { expectNoneFailed, type Team, type TeamOptions } from "../team.ts";
 
 const here = stage();
 

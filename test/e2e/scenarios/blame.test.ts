@@ -4,7 +4,8 @@ import { hasTool } from "../../tools.ts";
 import { canary, type CanaryOptions, configMap, deployment, type Files } from "../manifests.ts";
 import { seen } from "../sight.ts";
 import type { Pull } from "../git-api.ts";
-import { stage, type Team } from "../story.ts";
+import { stage } from "../story.ts";
+import type { Team } from "../team.ts";
 
 const here = stage();
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { deployment } from "../manifests.ts";
 import { seen } from "../sight.ts";
 import type { Pull } from "../git-api.ts";
-import { stage, type Team } from "../story.ts";
+import { stage } from "../story.ts";
+import type { Team } from "../team.ts";
 
 const here = stage();
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { httpRoute, service } from "../manifests.ts";
 import { seen } from "../sight.ts";
-import { expectNoneFailed, stage, type Team } from "../story.ts";
+import { stage } from "../story.ts";
+import { expectNoneFailed, type Team } from "../team.ts";
 
 const here = stage();
 /** Six steps, so that there is a middle. */

@@ -2,7 +2,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import { seen } from "../sight.ts";
-import { stage, type Team } from "../story.ts";
+import { stage } from "../story.ts";
+import type { Team } from "../team.ts";
 
 const here = stage();
 const services = ["basket", "checkout", "search"] as const;

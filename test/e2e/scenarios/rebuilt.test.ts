@@ -2,7 +2,8 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { seen } from "../sight.ts";
-import { clusterObjects, stage } from "../story.ts";
+import { clusterObjects } from "../start-of-team.ts";
+import { stage } from "../story.ts";
 
 const here = stage();
 

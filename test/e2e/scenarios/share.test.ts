@@ -3,7 +3,8 @@ import { restore, type Stored } from "../../../src/analysis/stored.ts";
 import type { CanaryStatus } from "../../../src/api/canary.ts";
 import { startFaultyProxy } from "../../faults/proxy.ts";
 import { seen } from "../sight.ts";
-import { expectNoneFailed, stage, type Team, type TeamOptions } from "../story.ts";
+import { stage } from "../story.ts";
+import { expectNoneFailed, type Team, type TeamOptions } from "../team.ts";
 
 /** Nothing is said of metrics, thresholds and weights. A minute of warm-up is not what scenarios wait for. */
 const options: TeamOptions = { canary: { byShare: { warmup: "1s" } }, traffic: 40 };

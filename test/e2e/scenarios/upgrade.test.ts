@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { seen } from "../sight.ts";
-import { expectNoneFailed, stage } from "../story.ts";
+import { stage } from "../story.ts";
+import { expectNoneFailed } from "../team.ts";
 
 const here = stage();
 const root = resolve(import.meta.dirname, "../../..");
