@@ -1,7 +1,7 @@
 import type { ShareStatus } from "../api/share-evidence.ts";
 import { nextReadMs, readSamples, type Samples, startReading } from "./reading.ts";
 import { currentStep, observeScrape, routedOnlyNow, type RunState, startRun, type StepRecord, takeStep } from "./run.ts";
-import type { Past, Scrape, ShareRules } from "./share.ts";
+import { type Past, type Scrape, type ShareRules, withoutStable } from "./share.ts";
 import { type SourceName, sources, type Subject } from "./sources.ts";
 import { store, type Stored } from "./stored.ts";
 import type { ShareVerdict } from "./verdict.ts";
@@ -43,7 +43,7 @@ export function follow(stored: Stored, samples: Samples, { subject, rules, basel
   if (unroutedMs !== undefined) run.routedMs = unroutedMs;
   const { boundsMs } = run;
   const { scrapes, state } = readSamples(stored.reading, samples, { source: sources[stored.source], subject, boundsMs });
-  for (const scrape of scrapes) observeScrape(run, baseline === "none" ? alone(scrape) : weighted(scrape, run), rules);
+  for (const scrape of scrapes) observeScrape(run, baseline === "none" ? withoutStable(scrape) : weighted(scrape, run), rules);
   if (unroutedMs !== undefined) routedOnlyNow(run, unroutedMs);
   return { ...stored, run, reading: state };
 }
@@ -62,16 +62,6 @@ function weighted(scrape: Scrape, run: RunState): Scrape {
   return scrape.fromMs >= sinceMs && weight > 0 && weight < 100 ? { ...scrape, weight } : scrape;
 }
 
-const nothing = { requests: 0, bad: 0 };
-
-function alone(scrape: Scrape): Scrape {
-  return {
-    ...scrape,
-    errors: { canary: scrape.errors.canary, stable: nothing },
-    slow: scrape.slow.map(({ canary }) => ({ canary, stable: nothing })),
-  };
-}
-
 /** Weight to begin with again after all traffic was taken away. */
 export function firstWeightOf({ run }: Stored): number | undefined {
   return run.steps.find(({ weight }) => weight > 0)?.weight;
@@ -82,9 +72,23 @@ const mostEvidence = 1e9;
 
 /** What the status says of a rollout that is followed. `acts`: whether the verdict decides, or is only shown. `nowMs`: by our clock. */
 export function reportOf(stored: Stored, verdict: ShareVerdict, { acts, nowMs }: { acts: boolean; nowMs: number }): ShareStatus {
+  const { aheadMs = 0 } = stored;
+  return {
+    ...evidenceOf(stored.run, verdict, acts),
+    source: stored.source,
+    readAt: new Date(nowMs).toISOString(),
+    nextReadAt: new Date(nextReadMs(stored.reading, nowMs + aheadMs) - aheadMs).toISOString(),
+    state: store(stored),
+  };
+}
+
+/** What is to be said of the evidence, wherever and whenever it was read. */
+export type Evidence = Omit<ShareStatus, "source" | "readAt" | "nextReadAt" | "state">;
+
+/** The evidence of a run for people and programs. `acts`: as of {@link reportOf}. */
+export function evidenceOf(run: RunState, verdict: ShareVerdict, acts: boolean): Evidence {
   const { numbers, reason, message } = verdict;
   const { power } = numbers;
-  const { aheadMs = 0 } = stored;
   return {
     acts,
     verdict: verdict.verdict,
@@ -98,11 +102,7 @@ export function reportOf(stored: Stored, verdict: ShareVerdict, { acts, nowMs }:
     baseline: shown(power.baseline * 100),
     ...(power.visibleRate === undefined ? {} : { visible: shown(power.visibleRate * 100) }),
     needed: power.needed.map((each) => ({ ...each })),
-    steps: stored.run.steps.map(stepShown),
-    source: stored.source,
-    readAt: new Date(nowMs).toISOString(),
-    nextReadAt: new Date(nextReadMs(stored.reading, nowMs + aheadMs) - aheadMs).toISOString(),
-    state: store(stored),
+    steps: run.steps.map(stepShown),
   };
 }
 

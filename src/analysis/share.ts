@@ -57,6 +57,17 @@ export interface Scrape {
   readonly weight?: number | undefined;
 }
 
+const nothing: Readonly<Tally> = { requests: 0, bad: 0 };
+
+/** The canary's part of a scrape: what is left where it gets other users than stable. */
+export function withoutStable(scrape: Scrape): Scrape {
+  return {
+    ...scrape,
+    errors: { canary: scrape.errors.canary, stable: nothing },
+    slow: scrape.slow.map(({ canary }) => ({ canary, stable: nothing })),
+  };
+}
+
 /** Seconds of stable's own errors that the guard looks at are kept in slots of this length. */
 const slotMs = 15_000;
 /** Two minutes of them. */
