@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { type Authority, certificateAuthority } from "../../test/fakes/certificates.ts";
 import { sendJson, startScriptedApi } from "../../test/fakes/scripted-api.ts";
 import { messageOf } from "../lib/errors.ts";
@@ -55,6 +55,13 @@ test("takes the CA, the server's name, the namespace and a chosen context", asyn
   expect((await connection.credentials()).tls).toEqual({ ca: Buffer.from("CA"), servername: "api.example.com", rejectUnauthorized: false });
 });
 
+test("where nothing says which API server is meant, none is guessed", async () => {
+  onTestFinished(() => void vi.unstubAllEnvs());
+  for (const variable of ["KUBECONFIG", "HOMEDRIVE", "HOMEPATH", "USERPROFILE"]) vi.stubEnv(variable, undefined);
+  vi.stubEnv("HOME", "/nonexistent");
+  await expect(loadKubeConfig({})).rejects.toThrow(/^there is no kubeconfig: --kubeconfig and KUBECONFIG name none, .*; name one$/);
+});
+
 test("several files are one, and the first names the current context", async () => {
   const path = [file({ current: "one", name: "c1" }), file({ current: "two", name: "c2", cluster: { server: "https://two:6443" } })].join(
     ":",
@@ -64,7 +71,7 @@ test("several files are one, and the first names the current context", async () 
 });
 
 test.each<[string, () => { path: string; context?: string }, string]>([
-  ["a missing file", () => ({ path: "/nowhere/config" }), "read kubeconfig /nowhere/config"],
+  ["a missing file", () => ({ path: "/nowhere/config" }), "there is no kubeconfig /nowhere/config; correct --kubeconfig or KUBECONFIG"],
   ["no current context", () => ({ path: file({ current: "" }) }), "has no current context"],
   ["an unknown context", () => ({ path: file({}), context: "prod" }), 'has no context "prod"'],
   ["a context without its cluster", () => ({ path: file({ context: { cluster: "gone" } }) }), 'names the cluster "gone", which is not there'],

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { delimiter } from "node:path";
 import type { KubeConfig as ClientNodeConfig } from "@kubernetes/client-node/dist/config.js";
 
@@ -70,7 +71,7 @@ export async function loadKubeConfig(source: KubeConfigSource): Promise<KubeConn
 
 function fill(config: ClientNodeConfig, { path, inCluster }: KubeConfigSource, another: () => ClientNodeConfig): ClientNodeConfig {
   if (inCluster) config.loadFromCluster();
-  else if (path === undefined) config.loadFromDefault();
+  else if (path === undefined) loadDefault(config);
   else {
     for (const file of path.split(delimiter).filter((name) => name !== "")) {
       const next = another();
@@ -81,7 +82,17 @@ function fill(config: ClientNodeConfig, { path, inCluster }: KubeConfigSource, a
   return config;
 }
 
+/** What client-node takes where nothing says where the API server is: nobody listens there. */
+const guessed = { context: "loaded-context", server: "http://localhost:8080" } as const;
+
+function loadDefault(config: ClientNodeConfig): void {
+  config.loadFromDefault();
+  if (config.getCurrentContext() !== guessed.context || config.getCurrentCluster()?.server !== guessed.server) return;
+  throw new Error("there is no kubeconfig: --kubeconfig and KUBECONFIG name none, ~/.kube/config is not there, and this is no pod; name one");
+}
+
 function loadFile(config: ClientNodeConfig, file: string): void {
+  if (!existsSync(file)) throw new Error(`there is no kubeconfig ${file}; correct --kubeconfig or KUBECONFIG, which name it`);
   try {
     config.loadFromFile(file);
   } catch (error) {
