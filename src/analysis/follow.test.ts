@@ -2,13 +2,14 @@ import { describe, expect, test } from "vitest";
 import { defaultPolicy, defaultRules } from "../../test/builders.ts";
 import { analysis, type Analysis } from "../api/analysis.ts";
 import type { RawSeries } from "../lib/series.ts";
-import { beginFollowing, firstWeightOf, follow, reportOf, stepped } from "./follow.ts";
+import { beginFollowing, firstWeightOf, follow, reportOf, reportStepped, stepped } from "./follow.ts";
 import type { Samples } from "./reading.ts";
+import { observeScrape } from "./run.ts";
 import { policyOf, rulesOf } from "./settings.ts";
 import type { Subject } from "./sources.ts";
 import { restore, store, type Stored } from "./stored.ts";
 import { judgeShare } from "./verdict.ts";
-import { noPast } from "./share.ts";
+import { noPast, type Scrape } from "./share.ts";
 
 const scrapeMs = 15_000;
 const subject: Subject = { namespace: "shop", target: "checkout", service: "checkout", port: 80 };
@@ -58,6 +59,65 @@ describe("a rollout that is followed", () => {
     expect(report.evidence).toBeGreaterThan(20);
     expect(report.steps[0]?.evidence).toBe(report.evidence);
     expect(Date.parse(report.nextReadAt)).toBe(4 * scrapeMs + 1_000);
+  });
+
+  describe("is reported", () => {
+    const good = { canary: { requests: 100, bad: 0 }, stable: { requests: 900, bad: 1 } };
+    const slower = (canary: number, stable: number) => ({ canary: { requests: 80, bad: canary }, stable: { requests: 800, bad: stable } });
+    /** Six scrapes of two steps, of which the first four are the warm-up. */
+    const reported = (scrape: Pick<Scrape, "errors" | "slow">, past = noPast) => {
+      const warm = { ...defaultRules, warmupMs: 60_000 };
+      let stored = beginFollowing({ past, boundsMs: [100, 250, 500], source: "contour", scrapeMs, weight: 10, atMs: 0 });
+      for (let at = 1; at <= 6; at += 1) {
+        if (at === 4) stored = stepped(stored, { weight: 20, atMs: 3 * scrapeMs });
+        observeScrape(stored.run, { fromMs: (at - 1) * scrapeMs, atMs: at * scrapeMs, ...scrape }, warm);
+      }
+      const verdict = judgeShare(stored.run, { rules: warm, policy: defaultPolicy, moment: { nowMs: 6 * scrapeMs, scrapeMs } });
+      const report = reportOf(stored, verdict, { acts: true, nowMs: 6 * scrapeMs });
+      return { report, stepped: reportStepped(report, stepped(stored, { weight: 0, atMs: 6 * scrapeMs })) };
+    };
+
+    test("with the slow requests of each step behind the warm-up, of the bound that decides", () => {
+      const { report, stepped: later } = reported({ errors: good, slow: [slower(30, 250), slower(40, 80), slower(1, 8)] });
+      expect(report).toMatchObject({ verdict: "fail", against: "latency", slowerThanMilliseconds: 250 });
+      expect(report.steps[0]).not.toHaveProperty("slow");
+      expect(report.steps[1]?.slow).toEqual({ canary: { requests: 160, bad: 80 }, stable: { requests: 1_600, bad: 160 } });
+      expect(later.steps.map(({ slow }) => slow)).toEqual([...report.steps.map(({ slow }) => slow), undefined]);
+    });
+
+    test("and while nothing speaks against it of the bound that its promotion rests on", () => {
+      const { report } = reported({ errors: good, slow: [slower(26, 250), slower(8, 80), slower(1, 8)] });
+      expect(report).not.toHaveProperty("against");
+      expect(report).toMatchObject({ slowerThanMilliseconds: 250, steps: [{}, { slow: { canary: { requests: 160, bad: 16 } } }] });
+    });
+
+    test.each<[string, Scrape["errors"], string]>([
+      ["errors beside the primary's", { canary: { requests: 100, bad: 9 }, stable: { requests: 900, bad: 9 } }, "errors"],
+      ["errors beside the SLO", { canary: { requests: 1, bad: 1 }, stable: { requests: 9, bad: 0 } }, "slo"],
+    ])("with what decides: %s", (_, errors, against) => {
+      expect(reported({ errors, slow: [] }).report).toMatchObject({ verdict: "fail", against });
+    });
+
+    test("with the requests that the primary's rate is estimated from, also none", () => {
+      const hour = { ...noPast, tally: { requests: 36_000, bad: 36 } };
+      expect(reported({ errors: good, slow: [] }, hour).report.baselineOf).toEqual({ requests: 41_400, bad: 42 });
+      const alone = { ...good, stable: { requests: 0, bad: 0 } };
+      expect(reported({ errors: alone, slow: [] }).report).toMatchObject({ baseline: 1, baselineOf: { requests: 0, bad: 0 } });
+    });
+
+    test("with the most that the evidence was in each step", () => {
+      const stored = begun();
+      const scrape = (at: number, bad: number) => {
+        const errors = { ...good, canary: { requests: 100, bad } };
+        observeScrape(stored.run, { fromMs: (at - 1) * scrapeMs, atMs: at * scrapeMs, errors, slow: [] }, rules);
+      };
+      scrape(1, 4);
+      for (let at = 2; at <= 12; at += 1) scrape(at, 0);
+      const verdict = judgeShare(stored.run, { rules, policy: defaultPolicy, moment: { nowMs: 12 * scrapeMs, scrapeMs } });
+      const [step] = reportOf(stored, verdict, { acts: true, nowMs: 12 * scrapeMs }).steps;
+      expect(step?.evidence).toBeLessThan(1);
+      expect(step?.peak).toBeGreaterThan(4);
+    });
   });
 
   test("what is beyond all doubt is reported as a number all the same", () => {

@@ -1,10 +1,11 @@
-import type { ShareStatus } from "../api/share-evidence.ts";
+import type { ShareStatus, ShareStep } from "../api/share-evidence.ts";
 import { nextReadMs, readSamples, type Samples, startReading } from "./reading.ts";
 import { currentStep, observeScrape, routedOnlyNow, type RunState, startRun, type StepRecord, takeStep } from "./run.ts";
 import { type Past, type Scrape, type ShareRules, withoutStable } from "./share.ts";
 import { type SourceName, sources, type Subject } from "./sources.ts";
+import { promotionBound } from "./steps.ts";
 import { store, type Stored } from "./stored.ts";
-import type { ShareVerdict } from "./verdict.ts";
+import type { Reason, ShareVerdict } from "./verdict.ts";
 
 /** What is known before the canary's first traffic. */
 export interface Start {
@@ -89,6 +90,7 @@ export type Evidence = Omit<ShareStatus, "source" | "readAt" | "nextReadAt" | "s
 export function evidenceOf(run: RunState, verdict: ShareVerdict, acts: boolean): Evidence {
   const { numbers, reason, message } = verdict;
   const { power } = numbers;
+  const slowerThanMilliseconds = slowerThan(run, verdict);
   return {
     acts,
     verdict: verdict.verdict,
@@ -97,27 +99,51 @@ export function evidenceOf(run: RunState, verdict: ShareVerdict, acts: boolean):
     evidence: shown(numbers.evidence),
     peak: shown(numbers.peak),
     limit: shown(numbers.limit),
+    ...againstIn(verdict),
+    ...(slowerThanMilliseconds === undefined ? {} : { slowerThanMilliseconds }),
     dispersion: shown(numbers.dispersion),
     dispersionMeasured: numbers.measured,
     baseline: shown(power.baseline * 100),
+    baselineOf: { ...power.baselineOf },
     ...(power.visibleRate === undefined ? {} : { visible: shown(power.visibleRate * 100) }),
     needed: power.needed.map((each) => ({ ...each })),
-    steps: run.steps.map(stepShown),
+    steps: stepsShown(run, slowerThanMilliseconds),
   };
 }
 
 /** The same report of a rollout that has got another weight since. */
 export function reportStepped(report: ShareStatus, stored: Stored): ShareStatus {
-  return { ...report, steps: stored.run.steps.map(stepShown), state: store(stored) };
+  return { ...report, steps: stepsShown(stored.run, report.slowerThanMilliseconds), state: store(stored) };
 }
 
-function stepShown({ weight, fromMs, canary, stable, logEvidence }: StepRecord): ShareStatus["steps"][number] {
+const speakers = { errors: "errors", guard: "slo", slow: "latency" } as const;
+const doubtful: ReadonlySet<string> = new Set<Reason>(["EvidenceAgainst", "Suspicious"]);
+
+function againstIn({ reason, numbers }: ShareVerdict): Pick<ShareStatus, "against"> {
+  return doubtful.has(reason) ? { against: speakers[numbers.counted.speaker] } : {};
+}
+
+/** The bound of latency that speaks against the canary; while none does, the one that its promotion rests on. */
+function slowerThan({ boundsMs }: RunState, verdict: ShareVerdict): number | undefined {
+  return againstIn(verdict).against === "latency" ? verdict.numbers.counted.boundMs : boundsMs[promotionBound(boundsMs.length)];
+}
+
+function stepsShown({ steps, boundsMs }: RunState, slowerThanMs: number | undefined): ShareStep[] {
+  const bound = slowerThanMs === undefined ? -1 : boundsMs.indexOf(slowerThanMs);
+  return steps.map((step) => stepShown(step, step.slow[bound]));
+}
+
+function stepShown(step: StepRecord, slow: StepRecord["slow"][number] | undefined): ShareStep {
+  const { weight, fromMs, canary, stable, logEvidence, peak } = step;
+  const compared = slow && slow.canary.requests > 0 ? { slow: { canary: { ...slow.canary }, stable: { ...slow.stable } } } : {};
   return {
     weight,
     from: new Date(fromMs).toISOString(),
     canary: { ...canary },
     stable: { ...stable },
+    ...compared,
     evidence: shown(Math.min(Math.exp(logEvidence), mostEvidence)),
+    peak: shown(Math.min(Math.exp(peak), mostEvidence)),
   };
 }
 

@@ -1,9 +1,11 @@
 import { logSumExp, type Tally } from "./stream.ts";
 
-/** The rates that the guard bets on, as fractions; each at least 1.5 times the limit and at most 99.5 %. Source: analysis §6. */
+/** The rates that the guard bets on, as fractions. Source: analysis §6. */
 const rates: readonly number[] = [0.015, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.99];
+/** And at least this many times the limit. */
+export const guardRatio = 1.5;
 /** No rate is taken for higher than this, so that a success always tells something. */
-const highestRate = 0.995;
+export const highestRate = 0.995;
 /** Nor is more than this ever allowed. */
 const highestLimit = 0.99;
 
@@ -33,7 +35,7 @@ export function addToGuard(
   if (requests <= 0) return;
   const allowed = Math.min(limit, highestLimit);
   for (let index = 0; index < rates.length; index++) {
-    const rate = Math.min(Math.max(limit * 1.5, rates[index] ?? 1), highestRate);
+    const rate = Math.min(Math.max(limit * guardRatio, rates[index] ?? 1), highestRate);
     const gain = (bad * Math.log(rate / allowed) + (requests - bad) * Math.log((1 - rate) / (1 - allowed))) / dispersion;
     guard[index] = (guard[index] ?? 0) + gain;
   }

@@ -1,7 +1,7 @@
 import { type Power, powerOf } from "./power.ts";
 import { currentStep, type RunState, type StepRecord } from "./run.ts";
 import { guardLimit, holdLevel, logEvidence, logParts, rollbackLevel, type ShareRules } from "./share.ts";
-import { stableRate } from "./steps.ts";
+import { knownOfStable, stableRate } from "./steps.ts";
 import { leadingCopy, logEvidenceOf, type Stream, type Tally } from "./stream.ts";
 
 /** Which part of the evidence weighs most: errors beside stable's, errors beside the SLO, or slowness beside stable's. */
@@ -100,6 +100,8 @@ function powerNow(run: RunState, rules: ShareRules): Power {
   const share = Math.min(Math.max(measured, leastShare), 1 - leastShare);
   const step = currentStep(run);
   const seconds = (throughMs - step.fromMs) / 1_000;
-  const setting = { baseline: stableRate(run.share, rules), share, alpha, ratio, absolute, dispersion: past.dispersion };
-  return powerOf(canary.requests, setting, seconds > 0 ? step.canary.requests / seconds : 0);
+  const alone = stable.requests === 0 ? { guardLimit: guardLimit(run.share, rules) } : {};
+  const setting = { baseline: stableRate(run.share, rules), share, alpha, ratio, absolute, dispersion: past.dispersion, ...alone };
+  const canaryPerSecond = seconds > 0 ? step.canary.requests / seconds : 0;
+  return powerOf(setting, { canaryRequests: canary.requests, canaryPerSecond, baselineOf: knownOfStable(run.share) });
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { addToGuard, logGuardOf, newGuard } from "./guard.ts";
 import { powerOf, requestsToSee, type Setting, smallestVisible } from "./power.ts";
 
 const setting = (baseline: number, more: Partial<Setting> = {}): Setting => ({
@@ -55,6 +56,26 @@ describe("the table of analysis §6: canary requests needed at a share of 20 %",
   });
 });
 
+test.each<[string, number, number]>([
+  ["total failure", 1, 2],
+  ["a tenth of all requests", 0.1, 45],
+  ["twice what is allowed", 0.02, 1_652],
+  ["a tenth more than is allowed", 0.011, Infinity],
+])("without the primary, only the guard finds it: %s", (_, rate, want) => {
+  expect(Math.ceil(requestsToSee(rate, setting(0.01, { guardLimit: 0.01 })))).toBe(want);
+});
+
+test.each([0.02, 0.05, 0.1, 0.3, 1])("and the guard itself has its evidence after about as many requests: %d", (rate) => {
+  const requests = requestsToSee(rate, setting(0.01, { guardLimit: 0.01 }));
+  const evidenceAfter = (count: number) => {
+    const guard = newGuard();
+    addToGuard(guard, { requests: count, bad: count * rate }, { limit: 0.01, dispersion: 1 });
+    return Math.exp(logGuardOf(guard)) / 4;
+  };
+  expect(evidenceAfter(0.8 * requests)).toBeLessThan(20);
+  expect(evidenceAfter(1.2 * requests)).toBeGreaterThan(20);
+});
+
 test("the smallest visible rate is the one that so many requests are needed for", () => {
   const visible = smallestVisible(857, setting(0.001));
   expect(visible).toBeCloseTo(0.01, 4);
@@ -63,14 +84,18 @@ test("the smallest visible rate is the one that so many requests are needed for"
 });
 
 test("says requests and seconds for what people ask about, and nothing where it never shows", () => {
-  expect(powerOf(857, setting(0.001), 20)).toMatchObject({
+  const power = (baseline: number, canaryPerSecond: number) =>
+    powerOf(setting(baseline), { canaryRequests: 857, canaryPerSecond, baselineOf: { requests: 100_000, bad: 100_000 * baseline } });
+  expect(power(0.001, 20)).toMatchObject({
     canaryRequests: 857,
+    baseline: 0.001,
+    baselineOf: { requests: 100_000, bad: 100 },
     needed: [
       { times: 2, requests: 56_810, seconds: 2_841 },
       { times: 5, requests: 3_076, seconds: 154 },
       { times: 10, requests: 857, seconds: 43 },
     ],
   });
-  expect(powerOf(857, setting(0.0001), 0).needed[0]).toEqual({ times: 2 });
-  expect(powerOf(857, setting(0.001), 0).needed[2]).toEqual({ times: 10, requests: 857 });
+  expect(power(0.0001, 0).needed[0]).toEqual({ times: 2 });
+  expect(power(0.001, 0).needed[2]).toEqual({ times: 10, requests: 857 });
 });

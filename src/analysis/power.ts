@@ -1,4 +1,5 @@
-import { bets } from "./stream.ts";
+import { guardRatio, highestRate } from "./guard.ts";
+import { bets, type Tally } from "./stream.ts";
 
 /** What a test rests on. */
 export interface Setting {
@@ -11,19 +12,26 @@ export interface Setting {
   readonly absolute: number;
   /** φ̂ */
   readonly dispersion: number;
+  /** Stable has no requests at the same time: only the guard bets, against this rate. */
+  readonly guardLimit?: number | undefined;
 }
 
 /** ln of what restarts, mixtures and the other parts of E cost in practice. Source: analysis §6. */
 const mixtureCost = 2.8;
+/** The same for the guard, which is a quarter of E and spreads its capital over eight bets. */
+const guardCost = Math.log(4 * 8);
 
 /**
  * Canary requests after which a canary with this rate is most likely found:
  *
  *   n ≈ φ̂ (ln(1/α) + 2.8) / g,   g = max_a { p_s [ R ln a + (R + (1−π)/π) ln b_a ] − δ (a·b_a − 1) },   R = p_c/p_s
  *
- * Divide by requests per second × weight for seconds. Infinity: never, because it is within what is tolerated.
+ * Divide by requests per second × weight for seconds. Infinity: never, because it is within what is tolerated. Of the guard alone
+ * g = R' ln(q/p0) + (1−R') ln((1−q)/(1−p0)) at the rate R' itself, q being no less than 1.5 times its limit p0.
  */
-export function requestsToSee(rate: number, { baseline, share, alpha, ratio, absolute, dispersion }: Setting): number {
+export function requestsToSee(rate: number, setting: Setting): number {
+  const { baseline, share, alpha, ratio, absolute, dispersion, guardLimit } = setting;
+  if (guardLimit !== undefined) return requestsForGuard(rate, { alpha, dispersion, limit: guardLimit });
   const times = rate / baseline;
   let most = 0;
   for (const bet of bets) {
@@ -32,6 +40,12 @@ export function requestsToSee(rate: number, { baseline, share, alpha, ratio, abs
     most = Math.max(most, growth - absolute * Math.max(bet * stake - 1, 0));
   }
   return most <= 0 ? Infinity : (dispersion * (mixtureCost - Math.log(alpha))) / most;
+}
+
+function requestsForGuard(rate: number, { alpha, dispersion, limit }: { alpha: number; dispersion: number; limit: number }): number {
+  const bet = Math.min(Math.max(rate, guardRatio * limit), highestRate);
+  const growth = rate * Math.log(bet / limit) + (1 - rate) * Math.log((1 - bet) / (1 - limit));
+  return growth <= 0 ? Infinity : (dispersion * (guardCost - Math.log(alpha))) / growth;
 }
 
 /** Halvings of the range; far below what is printed. */
@@ -56,8 +70,10 @@ export function smallestVisible(canaryRequests: number, setting: Setting): numbe
 export interface Power {
   /** Requests that the canary got. */
   readonly canaryRequests: number;
-  /** Stable's rate, a fraction. */
+  /** Stable's rate as it is estimated, a fraction. */
   readonly baseline: number;
+  /** What it is estimated from; without a request it is only taken to be what the SLO allows. */
+  readonly baselineOf: Readonly<Tally>;
   /** The smallest rate it could have shown; missing when only near total failure would have been. */
   readonly visibleRate?: number | undefined;
   /** For a canary so many times as bad as stable: requests and seconds it takes at this traffic; missing when it never shows. */
@@ -67,13 +83,19 @@ export interface Power {
 /** Multiples of stable's rate that people ask about. */
 const asked: readonly number[] = [2, 5, 10];
 
-/** What this rollout could have detected. `canaryPerSecond`: requests per second that the canary gets now. */
-export function powerOf(canaryRequests: number, setting: Setting, canaryPerSecond: number): Power {
+/** What a rollout has had so far. */
+export interface Had extends Pick<Power, "canaryRequests" | "baselineOf"> {
+  /** Requests per second that the canary gets now. */
+  readonly canaryPerSecond: number;
+}
+
+/** What this rollout could have detected. */
+export function powerOf(setting: Setting, { canaryRequests, baselineOf, canaryPerSecond }: Had): Power {
   const needed = asked.map((times) => {
     const requests = requestsToSee(Math.min(times * setting.baseline, 1), setting);
     if (!Number.isFinite(requests)) return { times };
     return { times, requests: Math.ceil(requests), ...(canaryPerSecond > 0 ? { seconds: Math.ceil(requests / canaryPerSecond) } : {}) };
   });
   const visibleRate = smallestVisible(canaryRequests, setting);
-  return { canaryRequests, baseline: setting.baseline, ...(visibleRate === undefined ? {} : { visibleRate }), needed };
+  return { canaryRequests, baseline: setting.baseline, baselineOf, ...(visibleRate === undefined ? {} : { visibleRate }), needed };
 }

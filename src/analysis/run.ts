@@ -1,6 +1,7 @@
 import {
   addScrape,
   holdLevel,
+  isWarmingUp,
   logEvidence,
   newShare,
   type Past,
@@ -9,7 +10,7 @@ import {
   type ShareRules,
   type ShareState,
 } from "./share.ts";
-import type { Tally } from "./stream.ts";
+import type { Comparison, Tally } from "./stream.ts";
 
 /** One step of a rollout, for people: what was seen while the canary had this weight. */
 export interface StepRecord {
@@ -20,10 +21,18 @@ export interface StepRecord {
   readonly fromMs: number;
   readonly canary: Tally;
   readonly stable: Tally;
+  /** For each bound of latency what it was compared by: scrapes after the warm-up in which both versions had requests. */
+  readonly slow: readonly BothTallies[];
   /** ln E at its end, so far. */
   logEvidence: number;
   /** The most it ever was in this step. */
   peak: number;
+}
+
+/** Requests of both versions over the same time; they grow. */
+interface BothTallies {
+  readonly canary: Tally;
+  readonly stable: Tally;
 }
 
 /** A rollout under judgement: the evidence, and what the steps need to know. JSON. */
@@ -71,7 +80,7 @@ export function startRun({ past, boundsMs, weight, atMs }: RunStart): RunState {
     share,
     boundsMs,
     startedMs: atMs,
-    steps: [stepRecord(0, { weight, atMs, logEvidence: evidence })],
+    steps: [stepRecord(0, { weight, atMs, logEvidence: evidence, bounds: boundsMs.length })],
     scrapesInStep: 0,
     silentScrapes: 0,
     missedRequests: 0,
@@ -81,8 +90,16 @@ export function startRun({ past, boundsMs, weight, atMs }: RunStart): RunState {
   };
 }
 
-function stepRecord(number: number, { weight, atMs, logEvidence: now }: { weight: number; atMs: number; logEvidence: number }): StepRecord {
-  return { number, weight, fromMs: atMs, canary: { requests: 0, bad: 0 }, stable: { requests: 0, bad: 0 }, logEvidence: now, peak: now };
+interface StepBegin {
+  readonly weight: number;
+  readonly atMs: number;
+  readonly logEvidence: number;
+  readonly bounds: number;
+}
+
+function stepRecord(number: number, { weight, atMs, logEvidence: now, bounds }: StepBegin): StepRecord {
+  const tallies = (): BothTallies => ({ canary: { requests: 0, bad: 0 }, stable: { requests: 0, bad: 0 } });
+  return { number, weight, fromMs: atMs, ...tallies(), slow: Array.from({ length: bounds }, tallies), logEvidence: now, peak: now };
 }
 
 /** The step that runs. */
@@ -100,10 +117,8 @@ export function observeScrape(run: RunState, scrape: Scrape, rules: ShareRules):
   const evidence = logEvidence(run.share);
   const step = currentStep(run);
   const { canary, stable } = scrape.errors;
-  step.canary.requests += canary.requests;
-  step.canary.bad += canary.bad;
-  step.stable.requests += stable.requests;
-  step.stable.bad += stable.bad;
+  add(step, scrape.errors);
+  if (!isWarmingUp(run.share, rules)) addSlow(step, scrape.slow);
   step.logEvidence = evidence;
   step.peak = Math.max(step.peak, evidence);
   run.peak = Math.max(run.peak, evidence);
@@ -117,11 +132,27 @@ export function observeScrape(run: RunState, scrape: Scrape, rules: ShareRules):
   if (evidence >= holdLevel(rules)) run.heldMs += sinceMs;
 }
 
+function add(sum: BothTallies, { canary, stable }: Comparison): void {
+  sum.canary.requests += canary.requests;
+  sum.canary.bad += canary.bad;
+  sum.stable.requests += stable.requests;
+  sum.stable.bad += stable.bad;
+}
+
+/** The same scrapes that count as evidence, so that the sums are those that the verdict names. */
+function addSlow(step: StepRecord, slow: readonly Comparison[]): void {
+  for (let bound = 0; bound < step.slow.length; bound++) {
+    const [sum, seen] = [step.slow[bound], slow[bound]];
+    if (sum && seen && seen.canary.requests > 0 && seen.stable.requests > 0) add(sum, seen);
+  }
+}
+
 /** The canary gets another weight from now on: the evidence gets one more copy that looks only ahead. */
 export function takeStep(run: RunState, { weight, atMs }: { weight: number; atMs: number }): void {
   restartShare(run.share);
   if (currentStep(run).weight === 0) run.lastRequestMs = atMs;
-  run.steps.push(stepRecord(currentStep(run).number + 1, { weight, atMs, logEvidence: logEvidence(run.share) }));
+  const begin = { weight, atMs, logEvidence: logEvidence(run.share), bounds: run.boundsMs.length };
+  run.steps.push(stepRecord(currentStep(run).number + 1, begin));
   if (run.steps.length > maxSteps) run.steps.shift();
   run.scrapesInStep = 0;
   endSilence(run);

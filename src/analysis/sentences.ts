@@ -26,7 +26,7 @@ function oneOf({ alpha }: Pick<ShareRules, "alpha">): string {
 function observation({ counted, tolerated }: Numbers): string {
   const { speaker, canary, stable } = counted;
   if (speaker === "guard") {
-    const beside = stable.requests > 0 ? `, while stable failed ${percent(stable.bad / stable.requests)}` : "";
+    const beside = stable.requests > 0 ? `, while the primary failed ${percent(stable.bad / stable.requests)}` : "";
     return `${canary.bad} of the canary's ${plural(canary.requests, "request")} failed, where ${percent(tolerated)} would be tolerated${beside}`;
   }
   const share = canary.requests / Math.max(canary.requests + stable.requests, 1);
@@ -41,17 +41,27 @@ function badOnes({ speaker, canary, stable, since, boundMs }: Counted): string {
   return `${what} ${sinceWhen[since]}`;
 }
 
-function tolerance({ counted, measured, dispersion }: Numbers, rules: ShareRules): string {
-  const release = counted.speaker === "guard" ? "a release within that" : `a release no worse than ${rules.ratio} times stable`;
-  const assumed = measured ? "" : ` (errors are assumed to come in clumps of ${dispersion}: stable's pods cannot be told apart here)`;
+function tolerance({ counted: { speaker }, measured, dispersion }: Numbers, rules: ShareRules): string {
+  const release = speaker === "guard" ? "a release within that" : `a release no worse than ${rules.ratio} times the primary`;
+  const assumed =
+    measured || speaker === "slow" ? "" : ` (errors are assumed to come in clumps of ${dispersion}: the primary's pods cannot be told apart here)`;
   return `${release} would ever look this bad in fewer than ${oneOf(rules)} rollouts${assumed}`;
 }
 
 /** What this rollout could have seen, and what not. */
-export function visibility({ canaryRequests, baseline, visibleRate }: Power): string {
+export function visibility(power: Power): string {
+  const { canaryRequests, visibleRate } = power;
   const had = `with ${plural(canaryRequests, "canary request")}`;
   if (visibleRate === undefined) return `${had} only a release that fails nearly always could have been seen`;
-  return `${had} an error rate of ${percent(visibleRate)} or more could have been seen (${times(visibleRate / baseline)} times stable's ${percent(baseline)}), nothing less`;
+  return `${had} an error rate of ${percent(visibleRate)} or more could have been seen (${besideBaseline(visibleRate, power)}), nothing less`;
+}
+
+/** How much that is beside the primary's own rate, which is an estimate or not known at all. */
+function besideBaseline(rate: number, { baseline, baselineOf: { requests, bad } }: Power): string {
+  const more = times(rate / baseline);
+  if (requests === 0) return `${more} times the ${percent(baseline)} that the SLO allows: nothing is known of the primary`;
+  if (bad === 0) return `the primary failed none of ${requests}`;
+  return `${more} times the primary's, about ${percent(baseline)}`;
 }
 
 interface Said extends JudgeInput {
@@ -75,7 +85,7 @@ const words: Record<Reason, (said: Said, outcome: Outcome) => string> = {
   WarmingUp: ({ rules }) => `warming up: for ${rules.warmupMs / 1_000} s only failure of more than ${percent(warmupLimit)} of its requests counts`,
   NotEnoughEvidence: ({ numbers }) => `more requests are needed: ${visibility(numbers.power)}`,
   GoodSoFar: (said, { next }) => goodSoFar(said, next),
-  GoodEnough: ({ numbers }) => `no worse than stable; ${visibility(numbers.power)}`,
+  GoodEnough: ({ run, numbers }) => `${run.share.stable.requests > 0 ? "no worse than the primary" : "within what the SLO allows"}; ${visibility(numbers.power)}`,
 };
 
 function goodSoFar({ run, numbers }: Said, next: Outcome["next"]): string {

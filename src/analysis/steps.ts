@@ -124,7 +124,7 @@ function tooMuch(rate: number, excess: number): number {
 }
 
 function isFastEnough({ slowCanary, slowExpected }: ShareState, excess: number): boolean {
-  const middle = Math.floor(slowCanary.length / 2);
+  const middle = promotionBound(slowCanary.length);
   const [canary, expected] = [slowCanary[middle], slowExpected[middle]];
   // Nothing of the latency is known, or there was nothing to compare it with.
   if (!canary || expected === undefined || canary.requests === 0) return true;
@@ -133,10 +133,20 @@ function isFastEnough({ slowCanary, slowExpected }: ShareState, excess: number):
   return excludes(canary, { rate, feared: tooMuch(rate, excess), dispersion: slowDispersion });
 }
 
+/** Which of so many bounds of latency a promotion rests on: the middle one. */
+export function promotionBound(bounds: number): number {
+  return Math.floor(bounds / 2);
+}
+
 /** p̂: how often stable fails, from the last hour and the rollout so far; as the SLO says while it was never seen. */
-export function stableRate({ past, stable }: ShareState, { slo }: Pick<ShareRules, "slo">): number {
-  const requests = past.tally.requests + stable.requests;
-  return requests === 0 ? 1 - slo : rateOf({ requests, bad: past.tally.bad + stable.bad }, 1e-5);
+export function stableRate(share: ShareState, { slo }: Pick<ShareRules, "slo">): number {
+  const known = knownOfStable(share);
+  return known.requests === 0 ? 1 - slo : rateOf(known, 1e-5);
+}
+
+/** All that is known of stable's errors: its last hour and the rollout so far. */
+export function knownOfStable({ past: { tally }, stable }: ShareState): Tally {
+  return { requests: tally.requests + stable.requests, bad: tally.bad + stable.bad };
 }
 
 function rateOf({ requests, bad }: Readonly<Tally>, least: number): number {

@@ -43,6 +43,18 @@ test("one that an earlier version stored goes on, and knows nothing of what stab
   expect(read?.run.share).toEqual({ ...share, besideGuard: tally(0, 0) });
 });
 
+test("steps that an earlier version stored are without slow requests, and stay so; the next one counts them", () => {
+  const { run, reading, source } = rollout(false);
+  const steps = run.steps.map(({ slow: _new, ...step }) => step);
+  const read = restore(JSON.stringify({ version: 1, run: { ...run, steps }, reading, source }))!;
+  const seen = { canary: tally(70, 5), stable: tally(1_330, 20) };
+  const scrape = (at: number) => ({ fromMs: (at - 1) * 15_000, atMs: at * 15_000, errors: seen, slow: [seen, seen, seen] });
+  observeScrape(read.run, scrape(21), defaultRules);
+  takeStep(read.run, { weight: 50, atMs: 21 * 15_000 });
+  observeScrape(read.run, scrape(22), defaultRules);
+  expect(read.run.steps.slice(-2).map(({ slow }) => slow)).toEqual([[], [seen, seen, seen]]);
+});
+
 test.each<[string, string]>([
   ["nothing", ""],
   ["no JSON", "{"],

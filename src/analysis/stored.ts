@@ -31,6 +31,8 @@ const step = z.object({
   fromMs: z.number(),
   canary: tally,
   stable: tally,
+  // Steps that an earlier version began do not have it.
+  slow: z.array(z.object({ canary: tally, stable: tally })).max(3).default([]),
   logEvidence: z.number(),
   peak: z.number(),
 });

@@ -120,22 +120,22 @@ describe("one sentence", () => {
     [
       "errors since the beginning",
       judged(aRun({ scrapes: [...times(5, good), [150, 9, 1_350, 1], [150, 7, 1_350, 2]] })),
-      "Of the 24 failed requests since the rollout began 16 came from the canary, which got only 10 % of the traffic; a release no worse than 1.25 times stable would ever look this bad in fewer than 1 of 20 rollouts",
+      "Of the 24 failed requests since the rollout began 16 came from the canary, which got only 10 % of the traffic; a release no worse than 1.25 times the primary would ever look this bad in fewer than 1 of 20 rollouts",
     ],
     [
       "errors that began with the last step",
       judged(later([[4_500, 60, 10_500, 10]])),
-      "Of the 70 failed requests in this step 60 came from the canary, which got only 30 % of the traffic; a release no worse than 1.25 times stable would ever look this bad in fewer than 1 of 20 rollouts",
+      "Of the 70 failed requests in this step 60 came from the canary, which got only 30 % of the traffic; a release no worse than 1.25 times the primary would ever look this bad in fewer than 1 of 20 rollouts",
     ],
     [
       "the guard",
       judged(aRun({ scrapes: [...times(5, [3, 0, 27, 0] as Counts), [3, 3, 27, 0]] })),
-      "3 of the canary's 18 requests failed, where 1 % would be tolerated, while stable failed 0 %; a release within that would ever look this bad in fewer than 1 of 20 rollouts",
+      "3 of the canary's 18 requests failed, where 1 % would be tolerated, while the primary failed 0 %; a release within that would ever look this bad in fewer than 1 of 20 rollouts",
     ],
     [
       "without knowing the clumps",
       judged(aRun({ past: { ...hour, measured: false, dispersion: 1.25 }, scrapes: [...times(5, good), [150, 25, 1_350, 1]] })),
-      "Of the 31 failed requests since the rollout began 25 came from the canary, which got only 10 % of the traffic; a release no worse than 1.25 times stable would ever look this bad in fewer than 1 of 20 rollouts (errors are assumed to come in clumps of 1.25: stable's pods cannot be told apart here)",
+      "Of the 31 failed requests since the rollout began 25 came from the canary, which got only 10 % of the traffic; a release no worse than 1.25 times the primary would ever look this bad in fewer than 1 of 20 rollouts (errors are assumed to come in clumps of 1.25: the primary's pods cannot be told apart here)",
     ],
     ["no traffic", judged(aRun({ scrapes: times(3, nobody) })), "The canary gets no requests although 10 % of the traffic is set for it"],
     [
@@ -154,7 +154,17 @@ describe("one sentence", () => {
     [
       "time that is up says what could not be seen",
       judged(aRun({ scrapes: times(80, [10, 0, 90, 0]) })),
-      "The time is up: with 800 canary requests an error rate of 0.89 % or more could have been seen (9.1 times stable's 0.098 %), nothing less",
+      "The time is up: with 800 canary requests an error rate of 0.89 % or more could have been seen (9.1 times the primary's, about 0.098 %), nothing less",
+    ],
+    [
+      "and takes no rate for measured where the primary failed nothing",
+      judged(aRun({ past: noPast, scrapes: times(80, [10, 0, 90, 0]) })),
+      "The time is up: with 800 canary requests an error rate of 0.55 % or more could have been seen (the primary failed none of 7200), nothing less",
+    ],
+    [
+      "nor where nothing of the primary is known",
+      judged(aRun({ past: noPast, weight: 100, scrapes: times(80, [100, 0, 0, 0]) })),
+      "Within what the SLO allows; with 8000 canary requests an error rate of 1.5 % or more could have been seen (1.5 times the 1 % that the SLO allows: nothing is known of the primary), nothing less",
     ],
     [
       "and when it could have seen next to nothing",
@@ -168,14 +178,14 @@ describe("one sentence", () => {
     expect(message).toBe(want);
   });
 
-  test("slowness names its bound", () => {
-    const run = startRun({ past: hour, boundsMs: [100, 250, 500], weight: 10, atMs: 0 });
+  test.each([true, false])("slowness names its bound, and says nothing of errors, whether their clumps are measured (%s)", (measured) => {
+    const run = startRun({ past: { ...hour, measured }, boundsMs: [100, 250, 500], weight: 10, atMs: 0 });
     const slow = [comparison([150, 60, 1_350, 460]), comparison([150, 40, 1_350, 80]), comparison([150, 3, 1_350, 15])];
     for (let at = 1; at <= 8; at++)
       observeScrape(run, { fromMs: (at - 1) * scrapeMs, atMs: at * scrapeMs, errors: comparison(good), slow }, defaultRules);
     const verdict = judged(run);
     expect(verdict.message).toBe(
-      "Of the 480 requests slower than 250 ms since the warm-up 160 came from the canary, which got only 10 % of the traffic; a release no worse than 1.25 times stable would ever look this bad in fewer than 1 of 20 rollouts",
+      "Of the 480 requests slower than 250 ms since the warm-up 160 came from the canary, which got only 10 % of the traffic; a release no worse than 1.25 times the primary would ever look this bad in fewer than 1 of 20 rollouts",
     );
     expect(verdict.numbers.counted).toMatchObject({ speaker: "slow", boundMs: 250, canary: { requests: 600, bad: 160 } });
   });

@@ -93,6 +93,22 @@ describe("what a pull request says", () => {
     expect(body).toContain("### The cause");
   });
 
+  test("of a release that is only slower, each step's slow requests", async () => {
+    const { share, ...evidence } = proposal.evidence!;
+    const [first, last] = share!.steps.map((step) => ({ ...step, canary: { ...step.canary, bad: 0 } }));
+    const slow = { canary: { requests: 600, bad: 160 }, stable: { requests: 5_400, bad: 320 } };
+    const steps = [{ ...first!, peak: 7.5 }, { ...last!, slow }];
+    const slower = { ...share!, against: "latency", slowerThanMilliseconds: 250, steps } as const;
+    const body = pullRequestBody({ ...proposal, evidence: { ...evidence, checks: [], share: slower } });
+    await expect(body).toMatchFileSnapshot(golden("pull-request-slower.md"));
+  });
+
+  test("where thresholds decided, what shares would have done", () => {
+    const { evidence } = proposal;
+    const body = pullRequestBody({ ...proposal, evidence: { ...evidence!, share: { ...evidence!.share!, acts: false } } });
+    expect(body).toContain("; with method share it would have been rolled back at 20.");
+  });
+
   test("text from a commit cannot become markup or a mention", () => {
     const body = pullRequestBody({ ...proposal, commits: [{ ...proposal.commits[0]!, subject: "<img src=x> @team `code` [link](http://x)" }] });
     expect(body).not.toMatch(/<img|@team|\[link\]\(/);

@@ -1,6 +1,5 @@
 import type { CauseField, Evidence } from "../api/cause.ts";
-import type { ShareEvidence } from "../api/share-evidence.ts";
-import { sparkline } from "../lib/sparkline.ts";
+import { evidenceLine, shareTable, slowMeaning } from "../api/share-table.ts";
 import { type Impact, shown } from "./impact.ts";
 
 /** What a pull request tells of one commit. */
@@ -83,16 +82,17 @@ function evidenceSection({ evidence }: Proposal): string {
   return `### What failed\n${facts}${table}`;
 }
 
-/** Each step's traffic and failures on both sides, and the evidence by its end. */
+/** Each step's traffic and what was bad of it on both sides, and the evidence by its end. */
 function shareSection({ evidence }: Proposal): string {
-  if (!evidence?.share || evidence.share.steps.length === 0) return "";
-  const { steps, limit, acts } = evidence.share;
-  const side = ({ requests, bad }: ShareEvidence["steps"][number]["canary"]) => `${Math.round(requests)}, ${Math.round(bad)} failed`;
-  const rows = steps.map((step) => `| ${step.weight} % | ${step.from} | ${side(step.canary)} | ${side(step.stable)} | ${step.evidence} |`);
-  const line = sparkline(steps.map((step) => step.evidence), limit);
-  const head = "| Weight | From | Canary's requests | Primary's | Evidence |\n|---|---|---|---|---|";
-  const meaning = acts ? `at ${limit} a release is rolled back` : `with method share it would be rolled back at ${limit}`;
-  return `### Step by step\nEvidence ${code(line)}; ${meaning}.\n\n${head}\n${rows.join("\n")}`;
+  const share = evidence?.share;
+  if (!share || share.steps.length === 0) return "";
+  const { limit, acts } = share;
+  const meaning = acts ? `at ${limit} a release is rolled back` : `with method share it would have been rolled back at ${limit}`;
+  const sentences = [`Evidence ${code(evidenceLine(share))}; ${meaning}`, slowMeaning(share)].filter((each) => each !== undefined);
+  const [head = [], ...rows] = shareTable(share);
+  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const lines = [row(head.map(capitalised)), `|${"---|".repeat(head.length)}`, ...rows.map(row)];
+  return `### Step by step\n${sentences.map((each) => `${capitalised(each)}.`).join(" ")}\n\n${lines.join("\n")}`;
 }
 
 function causeSection({ cause }: Proposal): string {
@@ -138,6 +138,10 @@ function closingSection({ revert, canary, sync }: Proposal): string {
     "",
     `Look inside: \`kubectl -n ${namespace} describe revert ${revert}\`, Sync ${code(sync)}.`,
   ].join("\n");
+}
+
+function capitalised(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 type EvidenceCheck = NonNullable<Evidence["checks"]>[number];

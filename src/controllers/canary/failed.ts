@@ -1,6 +1,7 @@
 import { rangeOf, unitOf } from "../../analysis/check.ts";
 import { type Canary, type CanaryStatus, refusedKept } from "../../api/canary.ts";
 import type { CauseField, Evidence } from "../../api/cause.ts";
+import { shareEvidence } from "../../api/share-evidence.ts";
 import { earlierThan } from "../../canary/history.ts";
 import { kindsRead } from "./cluster.ts";
 import type { CanaryDeps } from "./deps.ts";
@@ -73,6 +74,6 @@ function evidenceOf({ spec, status }: Canary, failure: NonNullable<CanaryStatus[
     promotedCommit: status.promotedCommit,
     // What could not be measured is no evidence.
     checks: checks.filter((_, index) => status.checks?.[index]?.verdict !== "inconclusive"),
-    ...(evidence ? { share: { acts: evidence.acts, peak: evidence.peak, limit: evidence.limit, steps: evidence.steps } } : {}),
+    ...(evidence ? { share: shareEvidence.parse(evidence) } : {}),
   };
 }

@@ -29,7 +29,7 @@ describe("a Canary that names no metrics", () => {
     const because = /: canary weight \d+ → \d+: At \d+ % even a canary as bad as is still plausible costs less than the error budget$/;
     const shifts = world.events.filter(({ reason }) => reason === "WeightShifted");
     expect(shifts.slice(1, -1).filter(({ message }) => !because.test(message))).toEqual([]);
-    expect(world.events.find(({ reason }) => reason === "CanaryPromoting")?.message).toContain("No worse than stable; with ");
+    expect(world.events.find(({ reason }) => reason === "CanaryPromoting")?.message).toContain("No worse than the primary; with ");
   });
 
   test.each([10, 100])("is rolled back within two scrapes when it fails altogether, at %d rps, and a revert is proposed", async (rps) => {
@@ -42,7 +42,10 @@ describe("a Canary that names no metrics", () => {
     expect(status).toMatchObject({ phase: "Failed", verdict: "fail", canaryWeight: 0, failure });
     expect(status.evidence?.peak).toBeGreaterThan(20);
     const steps = [{ weight: expect.any(Number) as number, canary: { requests: expect.any(Number) as number } }];
-    expect(world.failures).toMatchObject([{ propose: true, evidence: { share: { acts: true, limit: 20, steps } } }]);
+    const against = status.evidence?.against;
+    expect(["errors", "slo"]).toContain(against);
+    expect(world.failures).toMatchObject([{ propose: true, evidence: { share: { acts: true, limit: 20, against, steps } } }]);
+    expect(world.failures[0]?.evidence.share).not.toHaveProperty("state");
     expect(world.events.find(({ reason }) => reason === "CanaryRolledBack")?.message).toContain(status.evidence?.message);
   });
 
