@@ -21,6 +21,7 @@ const evidence: ShareStatus = {
   dispersion: 1.25,
   dispersionMeasured: false,
   baseline: 0.11,
+  baselineOf: { requests: 36_000, bad: 40 },
   visible: 1.9,
   needed: [{ times: 2 }, { times: 5, requests: 4_210, seconds: 211 }, { times: 10, requests: 870, seconds: 44 }],
   steps: [
@@ -44,7 +45,7 @@ const failed: CanaryStatus = {
 
 describe("what serin explain says", () => {
   test("of a release that was rolled back: each step, the evidence, and what could not have been seen", () => {
-    expect(explanationOf(aCanary(byShare, failed))).toBe(`Canary shop/checkout: Failed (EvidenceAgainst), rolled back from 20 % at 2026-11-21T02:59:31Z
+    expect(explanationOf(aCanary(byShare, failed))).toBe(`Canary shop/checkout: Failed (EvidenceAgainst), rolled back from 20 % at 2026-11-21T02:59:31Z; the failed revision stays out until the target changes
 Analysed: v1-0a1b2c3d4e of commit 3f2a91c
 Promoted: v1-9f8e7d6c5b
 Judged by share, adaptive steps.
@@ -56,36 +57,121 @@ Of the 88 failed requests in this step 86 came from the canary, which got only 2
   20 %    2026-11-21T02:59:00Z  300, 86 failed     1200, 2 failed  61000
 Evidence ▃█, 61000 at most; at 20 a release is rolled back.
 
-So far an error rate of 1.9 % or more could have been seen, and nothing less; the primary's is 0.11 %.
-  2 times the primary's:  never found, it is within what is tolerated
-  5 times the primary's:  4210 canary requests, 4 min at its traffic of now
-  10 times the primary's: 870 canary requests, 44 s at its traffic of now
-Errors are taken to come in clumps of 1.25: the primary's pods cannot be told apart.
-Requests are counted by contour.
+An error rate of 1.9 % or more could have been seen, and nothing less.
+The primary's was about 0.11 %, by 36000 requests. A release that fails
+  2 times as often, 0.22 %:  would never have been found, that is within what is tolerated
+  5 times as often, 0.55 %:  would have been found after 4210 canary requests, 4 min at the traffic it had
+  10 times as often, 1.1 %:  would have been found after 870 canary requests, 44 s at the traffic it had
+Errors were taken to come in clumps of 1.25: the primary's pods could not be told apart.
+Requests were counted by contour.
+`);
+  });
+
+  const running: CanaryStatus = { phase: "Progressing", canaryWeight: 20, trackedRevision: "v1-0a1b2c3d4e" };
+  const needed = { reason: "NotEnoughEvidence", message: "More requests are needed: with 375 canary requests" };
+  const undecided: ShareStatus = { ...evidence, verdict: "inconclusive", ...needed, evidence: 0.41, peak: 0.41 };
+
+  test("of a release under way, in the present", () => {
+    const text = explanationOf(aCanary(byShare, { ...running, evidence: undecided }));
+    expect(text).toMatch(/^Canary shop\/checkout: Progressing, 20 % of the traffic; the metrics are read again at 2026-11-21T02:59:46Z\n/);
+    expect(text).toContain("\nMore requests are needed: with 375 canary requests.\n");
+    expect(text).toContain(`
+So far an error rate of 1.9 % or more could have been seen, and nothing less.
+The primary's is about 0.11 %, by 36000 requests. A release that fails
+  2 times as often, 0.22 %:  is never found, that is within what is tolerated
+  5 times as often, 0.55 %:  is found after 4210 canary requests, 4 min at its traffic of now
+`);
+    expect(text).toContain("Errors are taken to come in clumps of 1.25: the primary's pods cannot be told apart.\n");
+    expect(text).toContain("\nRequests are counted by contour.\n");
+  });
+
+  test.each<CanaryStatus["phase"]>(["Finalising", "Succeeded", "Failed"])("and in the past when it is over: %s", (phase) => {
+    const text = explanationOf(aCanary(byShare, { ...failed, phase, evidence: undecided }));
+    expect(text).not.toMatch(/So far|of now|is found|is never|are counted|are taken|cannot/);
+    expect(text).toContain("\nWhen it ended: more requests are needed: with 375 canary requests.\n");
+    const shadow = explanationOf(aCanary(byShare, { ...failed, phase, evidence: { ...undecided, acts: false } }));
+    expect(shadow).toContain("; with method share it would have been rolled back at 20.\n");
+  });
+
+  test.each<[string, Partial<ShareStatus>, string]>([
+    ["the primary failed nothing", { baselineOf: { requests: 5_400, bad: 0 } }, "The primary failed none of 5400 requests, which was taken for 0.11 %."],
+    ["nothing is known of the primary", { baselineOf: { requests: 0, bad: 0 } }, "Of the primary's requests nothing was known: as the SLO allows, 0.11 % were taken to fail."],
+    ["an earlier version did not say", { baselineOf: undefined }, "The primary's was about 0.11 %."],
+    ["only total failure could have been seen", { visible: undefined }, "Only a release that fails nearly always could have been seen.\nThe primary's was about 0.11 %"],
+  ])("what its figures rest on where %s", (_, more, want) => {
+    expect(explanationOf(aCanary(byShare, { ...failed, evidence: { ...evidence, ...more } }))).toContain(want);
+  });
+
+  test("of a release that is only slower: slow requests, and nothing of errors", () => {
+    const message = "Of the 480 requests slower than 250 ms since the warm-up 160 came from the canary, which got only 10 % of the traffic";
+    const [first, last] = evidence.steps.map((step) => ({ ...step, canary: { ...step.canary, bad: 0 } }));
+    const slow = { canary: { requests: 600, bad: 160 }, stable: { requests: 5_400, bad: 320 } };
+    const steps = [first!, { ...last!, slow }];
+    const slower: ShareStatus = { ...evidence, message, against: "latency", slowerThanMilliseconds: 250, steps };
+    const text = explanationOf(aCanary(byShare, { ...failed, failure: { ...failed.failure!, message }, evidence: slower }));
+    expect(text.slice(text.indexOf("\n\n") + 2)).toBe(`${message}.
+
+  weight  from                  canary's requests  primary's       canary's slow  primary's slow  evidence
+  5 %     2026-11-21T02:58:00Z  75, 0 failed       1425, 2 failed  –              –               0.41
+  20 %    2026-11-21T02:59:00Z  300, 0 failed      1200, 2 failed  160 of 600     320 of 5400     61000
+Slow are requests that took longer than 250 ms, counted once the warm-up is over.
+Evidence ▃█, 61000 at most; at 20 a release is rolled back.
+
+Slow were 27 % of the canary's 600 requests and 5.9 % of the primary's 5400.
+Slow requests were taken to come in clumps of 1.25.
+Requests were counted by contour.
 `);
   });
 
   test("of thresholds: the checks, and what the shares would have said", () => {
     const checks: CanaryStatus["checks"] = [{ name: "up", verdict: "pass", value: 1, message: "up is 1, within the minimum 1" }];
     const text = explanationOf(aCanary({}, { phase: "Progressing", canaryWeight: 20, checks, evidence: { ...evidence, acts: false } }));
-    expect(text).toContain("Canary shop/checkout: Progressing, 20 % of the traffic\nJudged by threshold, fixed steps.\n");
+    expect(text).toContain("Canary shop/checkout: Progressing, 20 % of the traffic; checked every 1m\nJudged by threshold, fixed steps.\n");
     expect(text).toContain("Method share would have rolled it back.\n");
     expect(text).toContain("Checks:\n  pass         up is 1, within the minimum 1\n");
     expect(text).toContain("; with method share it would be rolled back at 20.\n");
+    expect(explanationOf(aCanary({}, { phase: "Succeeded", checks }))).not.toContain("Nothing was measured");
+  });
+
+  const ready = (reason: string, message: string): Pick<CanaryStatus, "conditions"> => ({
+    conditions: [{ type: "Ready", status: "Unknown", reason, message, lastTransitionTime: "2026-11-21T02:59:31Z" }],
+  });
+
+  test.each<[string, object, CanaryStatus, string]>([
+    ["a release that waits for something", {}, { ...running, evidence: undecided, ...ready("NoTraffic", "the canary gets no requests") }, "Progressing, 20 % of the traffic; waits: the canary gets no requests"],
+    ["one that has no traffic yet", {}, { phase: "Progressing", canaryWeight: 0, ...ready("Progressing", "the new revision is analysed") }, "Progressing; gets traffic when its pods are ready"],
+    ["one that a hook holds", {}, { phase: "WaitingPromotion", canaryWeight: 50 }, "WaitingPromotion, 50 % of the traffic; a confirm-promotion hook has to agree"],
+    ["one that a hook does not let begin", {}, { phase: "Waiting" }, "Waiting; a confirm-rollout hook has to agree"],
+    ["one that is promoted", {}, { phase: "Promoting", canaryWeight: 50 }, "Promoting, 50 % of the traffic; the primary gets what was analysed"],
+    ["one that ends", {}, { phase: "Finalising" }, "Finalising; the primary has all traffic, the canary's pods go"],
+    ["a Canary at rest", {}, { phase: "Succeeded" }, "Succeeded; at rest until the target changes"],
+    ["one that is not Ready at rest", {}, { phase: "Initialized", ...ready("TargetMissing", "Deployment shop/checkout is not there") }, "Initialized; waits: Deployment shop/checkout is not there"],
+    ["one that goes", {}, { phase: "Terminating" }, "Terminating; the target gets its pods and traffic back"],
+    ["one that is suspended", { suspend: true }, running, "Progressing, 20 % of the traffic; suspended: nothing moves until spec.suspend is false"],
+    ["a failure that a Revert holds back", {}, { ...failed, revertRef: "checkout-5e6f" }, "Failed (EvidenceAgainst), rolled back from 20 % at 2026-11-21T02:59:31Z; Revert checkout-5e6f holds it back until that is decided"],
+    ["a failure with nothing to go back to", {}, { ...failed, canaryWeight: 20 }, "Failed (EvidenceAgainst) at 2026-11-21T02:59:31Z, with 20 % of the traffic still: no pod of the primary serves; the failed revision stays out until the target changes"],
+  ])("first, how it is and what comes next: %s", (_, spec, status, want) => {
+    expect(explanationOf(aCanary({ ...byShare, ...spec }, status)).split("\n")[0]).toBe(`Canary shop/checkout: ${want}`);
   });
 
   test("where what failed stands in Git, and what would be held if it came back", () => {
     const entry = (revert: string) => ({ revert, fields: [], revision: "v1-0a1b2c3d4e" });
     const refused = [entry("checkout-1a2b"), { ...entry("checkout-3c4d"), declined: true }, entry("checkout-5e6f")];
-    expect(explanationOf(aCanary(byShare, { ...failed, revertRef: "checkout-5e6f", refused }))).toContain(`Promoted: v1-9f8e7d6c5b
+    const status = { ...failed, revertRef: "checkout-5e6f", refused };
+    expect(explanationOf(aCanary(byShare, status))).toContain(`Promoted: v1-9f8e7d6c5b
 Revert:   checkout-5e6f; kubectl -n shop get revert checkout-5e6f shows its pull request
 Refused:  v1-0a1b2c3d4e, which failed: held when a commit brings it back (Revert checkout-1a2b)
 Judged by share`);
+    const innocent = { ...status, failure: { ...failed.failure!, propose: false } };
+    expect(explanationOf(aCanary(byShare, innocent))).toContain("get revert checkout-5e6f shows how it stands; it may not be the commit's fault, so nothing is proposed\n");
+    const missing = { reason: "SyncMissing", message: "no Sync applies Deployment checkout" };
+    const impossible = { type: "RevertNotPossible", status: "True", ...missing, lastTransitionTime: "2026-11-21T02:59:31Z" } as const;
+    expect(explanationOf(aCanary(byShare, { ...failed, conditions: [impossible] }))).toContain("\nRevert:   not possible: no Sync applies Deployment checkout\n");
   });
 
   test("of a Canary that has not run", () => {
     expect(explanationOf(aCanary(byShare))).toBe(
-      "Canary shop/checkout: Initializing\nJudged by share, adaptive steps.\n\nNothing was measured of this revision yet.\n",
+      "Canary shop/checkout: Initializing; the primary is made from the target\nJudged by share, adaptive steps.\n\nNothing was measured of this revision yet.\n",
     );
   });
 });

@@ -1,0 +1,116 @@
+import { percent } from "../../analysis/sentences.ts";
+import { slowDispersion } from "../../analysis/share.ts";
+import type { ShareStatus } from "../../api/share-evidence.ts";
+import { evidenceLine, shareTable, slowMeaning, slowSum } from "../../api/share-table.ts";
+
+/** What was counted in each step, and the evidence of it, as lines. Pure. */
+export function stepLines(share: ShareStatus, { isOver }: { isOver: boolean }): string[] {
+  if (share.steps.length === 0) return [];
+  const { limit, peak, acts } = share;
+  const meaning = slowMeaning(share);
+  const ours = isOver ? "with method share it would have been rolled back at" : "with method share it would be rolled back at";
+  const end = acts ? `at ${limit} a release is rolled back` : `${ours} ${limit}`;
+  return [
+    ...inColumns(shareTable(share)),
+    ...(meaning === undefined ? [] : [`${meaning.charAt(0).toUpperCase()}${meaning.slice(1)}.`]),
+    `Evidence ${evidenceLine(share)}, ${peak} at most; ${end}.`,
+  ];
+}
+
+/** What the evidence rests on and what it could not have shown, as lines; where latency decided that is of latency. Pure. */
+export function groundLines(share: ShareStatus, { isOver }: { isOver: boolean }): string[] {
+  const tense = isOver ? past : present;
+  const ground = share.against === "latency" ? latencyLines(share, tense) : errorLines(share, tense);
+  return [...ground, `Requests ${tense.are} counted by ${share.source}.`];
+}
+
+interface Tense {
+  readonly soFar: string;
+  readonly is: string;
+  readonly are: string;
+  readonly come: string;
+  readonly cannot: string;
+  readonly never: string;
+  readonly found: string;
+  readonly traffic: string;
+}
+
+const present: Tense = {
+  soFar: "so far ",
+  is: "is",
+  are: "are",
+  come: "come",
+  cannot: "cannot",
+  never: "is never found",
+  found: "is found after",
+  traffic: "its traffic of now",
+};
+const past: Tense = {
+  soFar: "",
+  is: "was",
+  are: "were",
+  come: "came",
+  cannot: "could not",
+  never: "would never have been found",
+  found: "would have been found after",
+  traffic: "the traffic it had",
+};
+
+function latencyLines(share: ShareStatus, { are }: Tense): string[] {
+  const { canary, stable } = slowSum(share);
+  const part = ({ requests, bad }: typeof canary) => percent(bad / Math.max(requests, 1));
+  const ofCanary = `${part(canary)} of the canary's ${Math.round(canary.requests)} requests`;
+  return [
+    `Slow ${are} ${ofCanary} and ${part(stable)} of the primary's ${Math.round(stable.requests)}.`,
+    `Slow requests ${are} taken to come in clumps of ${slowDispersion}.`,
+  ];
+}
+
+function errorLines(share: ShareStatus, tense: Tense): string[] {
+  const { baseline, visible, needed, dispersion, dispersionMeasured } = share;
+  const seen =
+    visible === undefined
+      ? `${tense.soFar}only a release that fails nearly always could have been seen`
+      : `${tense.soFar}an error rate of ${visible} % or more could have been seen, and nothing less`;
+  const rows = needed.map(({ times, ...cost }): [string, string] => [
+    `  ${times} times as often, ${percent(Math.min((times * baseline) / 100, 1))}:`,
+    toFind(cost, tense),
+  ]);
+  const width = Math.max(...rows.map(([worse]) => worse.length));
+  const clumps = dispersionMeasured
+    ? `The primary's errors ${tense.come} in clumps of ${dispersion}, as measured between its pods.`
+    : `Errors ${tense.are} taken to come in clumps of ${dispersion}: the primary's pods ${tense.cannot} be told apart.`;
+  return [
+    `${seen.charAt(0).toUpperCase()}${seen.slice(1)}.`,
+    `${baselineSaid(share, tense)}${rows.length > 0 ? " A release that fails" : ""}`,
+    ...rows.map(([worse, found]) => `${worse.padEnd(width)}  ${found}`),
+    clumps,
+  ];
+}
+
+/** The primary's rate is an estimate, and sometimes not even that. */
+function baselineSaid({ baseline, baselineOf }: ShareStatus, { is, are }: Tense): string {
+  const rate = `${baseline} %`;
+  if (!baselineOf) return `The primary's ${is} about ${rate}.`;
+  const requests = Math.round(baselineOf.requests);
+  if (requests === 0) return `Of the primary's requests nothing ${is} known: as the SLO allows, ${rate} ${are} taken to fail.`;
+  if (baselineOf.bad === 0) return `The primary failed none of ${requests} requests, which ${is} taken for ${rate}.`;
+  return `The primary's ${is} about ${rate}, by ${requests} requests.`;
+}
+
+function toFind({ requests, seconds }: Omit<ShareStatus["needed"][number], "times">, { never, found, traffic }: Tense): string {
+  if (requests === undefined) return `${never}, that is within what is tolerated`;
+  return `${found} ${requests} canary requests${seconds === undefined ? "" : `, ${spoken(seconds)} at ${traffic}`}`;
+}
+
+function spoken(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
+}
+
+/** Columns as wide as what is in them. */
+function inColumns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}`);
+}
