@@ -11,7 +11,7 @@ interface Field {
 
 /** The reference of all kinds as one Markdown page. */
 export function referencePage(kinds: readonly Kind[]): string {
-  const head = `# Reference\n\nGenerated from \`src/api\`; do not edit. All kinds are namespaced and of \`${apiVersion}\`.\n\n${kinds.map(({ kind, description }) => `- [${kind}](#${kind.toLowerCase()}): ${description}`).join("\n")}\n`;
+  const head = `# Reference\n\nGenerated from \`src/api\`; do not edit. All kinds are namespaced and of \`${apiVersion}\`.\n[\`serin lint\`](try-it.md#before-you-push) checks manifests by these rules without a cluster.\n\n${kinds.map(({ kind, description }) => `- [${kind}](#${kind.toLowerCase()}): ${description}`).join("\n")}\n`;
   return `${head}\n${kinds.map(section).join("\n")}`;
 }
 

@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { crdOf } from "../src/api/crd.ts";
 import { kinds } from "../src/api/kinds.ts";
@@ -122,6 +122,23 @@ describe("every command of the docs can be run", () => {
     const { stdout } = await run(process.execPath, ["src/main.ts", rest[1] ?? "", "--help"], { cwd: root });
     const known = [...(stdout.match(/--[a-z][a-z-]*/g) ?? []), "--help"];
     expect(given.filter((flag) => !known.includes(flag))).toEqual([]);
+  });
+
+  const lints = commands.filter(([, command]) => command.startsWith("npm run serin -- lint "));
+
+  test.each(lints)("%s: %s, with the page's own examples, finds nothing wrong", async (page, command) => {
+    const dir = mkdtempSync(join(tmpdir(), "serin-test-lint-"));
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+    const [folder = "", ...flags] = command.split(" ").slice(5).toReversed();
+    mkdirSync(join(dir, folder));
+    const texts = blocks.filter((block) => block.page === page && block.language === "yaml").map(({ text }) => text);
+    writeFileSync(join(dir, folder, "all.yaml"), texts.join("---\n"));
+    const { stderr } = await run(process.execPath, [join(root, "src/main.ts"), "lint", ...flags.toReversed(), folder], { cwd: dir });
+    expect(stderr).toMatch(/^no problems; [1-9]/);
+  });
+
+  test("serin lint stands where people write manifests", () => {
+    expect(lints.length).toBeGreaterThanOrEqual(1);
   });
 
   test.each(followed)("%s is followed on a real cluster to its end", (page) => {

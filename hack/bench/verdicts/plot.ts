@@ -1,5 +1,5 @@
+import type { Results } from "./figures.ts";
 import { curves, percent, type PlayerName, playerNames } from "./scenarios.ts";
-import type { Results } from "./tables.ts";
 
 const colours: Readonly<Record<PlayerName, string>> = {
   Flagger: "#c2410c",
@@ -37,7 +37,7 @@ function axes({ baseline, cells }: Curve): string {
   const rates = cells.map(({ scenario }, index) => {
     return `<text x="${xOf(index, cells.length)}" y="${panel.height + 16}" text-anchor="middle">${Number((scenario.canaryErrors * 100).toPrecision(3))}</text>`;
   });
-  const title = `<text x="0" y="-14" font-weight="bold">Stable fails ${percent(baseline)}: % of releases rolled back</text>`;
+  const title = `<text x="0" y="-14" font-weight="bold">The primary fails ${percent(baseline)}: % of releases rolled back</text>`;
   const below = `<text x="${panel.width / 2}" y="${panel.height + 34}" text-anchor="middle">the canary fails … % (first: no change; second: still tolerated)</text>`;
   return [title, ...marks, ...rates, below].join("");
 }

@@ -1,8 +1,40 @@
-import type { Summary } from "./play.ts";
+import type { Figure, Results } from "./figures.ts";
 import { type Cell, degraded, healthy, late, type PlayerName, playerNames, slower, stressed } from "./scenarios.ts";
 
-/** What was played, by cell and player. */
-export type Results = (cell: Cell, player: PlayerName) => Summary;
+/** A row of the short table: what is told of one cell. */
+interface DigestRow {
+  readonly says: string;
+  readonly cell: string;
+  readonly value: (figure: Figure) => string;
+}
+
+const rolledBack = (figure: Figure): string => `${share(figure.rolledBack)} %`;
+const missed = (figure: Figure): string => `${share(1 - figure.rolledBack)} %`;
+const lost = (figure: Figure): string => whole(figure.failedUntilRollBack);
+const secondsToRollBack = (figure: Figure): string => whole(figure.secondsToRollBack);
+const secondsToPromote = (figure: Figure): string => whole(figure.secondsToPromote);
+
+/** What a reader should know who reads no further: where it is better, and where it is not. */
+const digest: readonly DigestRow[] = [
+  { says: "Nothing is wrong (10 rps, 1 % errors): rolled back all the same", cell: "healthy, 10 rps, 1 %", value: rolledBack },
+  { says: "Nothing is wrong but a cold start (100 rps, 0.1 %): rolled back", cell: "cold, 100 rps, 0.1 %", value: rolledBack },
+  { says: "Every request fails, 100 rps: requests lost until the traffic is back", cell: "100 rps, 0.1 % → 100 %", value: lost },
+  { says: "Every request fails, 0.1 rps: seconds until it is back", cell: "0.1 rps, 0.1 % → 100 %", value: secondsToRollBack },
+  { says: "Ten times the errors (100 rps, 0.1 % → 1 %): missed", cell: "100 rps, 0.1 % → 1 %", value: missed },
+  { says: "Half as many again (100 rps, 1 % → 1.5 %): missed", cell: "100 rps, 1 % → 1.5 %", value: missed },
+  { says: "Nothing is wrong (100 rps, 1 %): seconds to promotion", cell: "healthy, 100 rps, 1 %", value: secondsToPromote },
+];
+
+/** The short table as Markdown. */
+export function digestOf(results: Results): string {
+  const cells = new Map([...[...healthy, ...stressed].flatMap((group) => group.cells), ...degraded].map((cell) => [cell.name, cell]));
+  const rows = digest.map(({ says, cell: name, value }) => {
+    const cell = cells.get(name);
+    if (!cell) throw new Error(`there is no cell ${name}`);
+    return [says, ...playerNames.map((player) => value(results(cell, player)))];
+  });
+  return markdown(rows);
+}
 
 /** All tables as Markdown. */
 export function tablesOf(results: Results): string {
@@ -26,7 +58,7 @@ export function tablesOf(results: Results): string {
 
 type Group = { readonly name: string; readonly cells: readonly Cell[] };
 
-function groups(rows: readonly Group[], results: Results, value: (summary: Summary) => string): string {
+function groups(rows: readonly Group[], results: Results, value: (figure: Figure) => string): string {
   return markdown(rows.map(({ name, cells }) => [name, ...playerNames.map((player) => cells.map((cell) => value(results(cell, player))).join(" / "))]));
 }
 
@@ -60,10 +92,10 @@ function whole(value: number | undefined): string {
   return value === undefined ? "–" : value.toFixed(0);
 }
 
-function detection({ rolledBack, secondsToRollBack, failedUntilRollBack }: Summary): string {
+function detection({ rolledBack, secondsToRollBack, failedUntilRollBack }: Figure): string {
   return `${share(1 - rolledBack)} / ${whole(secondsToRollBack)} / ${whole(failedUntilRollBack)}`;
 }
 
-function found({ rolledBack, secondsToRollBack }: Summary): string {
+function found({ rolledBack, secondsToRollBack }: Figure): string {
   return `${share(rolledBack)} / ${whole(secondsToRollBack)}`;
 }

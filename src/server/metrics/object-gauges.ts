@@ -123,7 +123,7 @@ const canaries: readonly Omit<ObjectGauge, "kind">[] = [
   },
   {
     name: "serin_canary_evidence",
-    help: "Evidence against the release that is judged, or that failed: it starts at 1, and by default rolls back at 20. Missing at rest.",
+    help: "Evidence against the release that is judged, or that failed: 1 says nothing, and by default 20 rolls back. Missing at rest.",
     labels: [],
     samples: (object) => plain(numberAt(evidenceOf(object), "evidence")),
   },
