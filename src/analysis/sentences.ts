@@ -26,7 +26,8 @@ function oneOf({ alpha }: Pick<ShareRules, "alpha">): string {
 function observation({ counted, tolerated }: Numbers): string {
   const { speaker, canary, stable } = counted;
   if (speaker === "guard") {
-    const beside = stable.requests > 0 ? `, while the primary failed ${percent(stable.bad / stable.requests)}` : "";
+    const theirs = stable.bad === 0 ? `none of ${stable.requests}` : percent(stable.bad / stable.requests);
+    const beside = stable.requests > 0 ? `, while the primary failed ${theirs}` : "";
     return `${canary.bad} of the canary's ${plural(canary.requests, "request")} failed, where ${percent(tolerated)} would be tolerated${beside}`;
   }
   const share = canary.requests / Math.max(canary.requests + stable.requests, 1);
@@ -51,6 +52,7 @@ function tolerance({ counted: { speaker }, measured, dispersion }: Numbers, rule
 /** What this rollout could have seen, and what not. */
 export function visibility(power: Power): string {
   const { canaryRequests, visibleRate } = power;
+  if (canaryRequests === 0) return "the canary had no request, so nothing could have been seen";
   const had = `with ${plural(canaryRequests, "canary request")}`;
   if (visibleRate === undefined) return `${had} only a release that fails nearly always could have been seen`;
   return `${had} an error rate of ${percent(visibleRate)} or more could have been seen (${besideBaseline(visibleRate, power)}), nothing less`;

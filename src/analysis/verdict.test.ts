@@ -130,7 +130,7 @@ describe("one sentence", () => {
     [
       "the guard",
       judged(aRun({ scrapes: [...times(5, [3, 0, 27, 0] as Counts), [3, 3, 27, 0]] })),
-      "3 of the canary's 18 requests failed, where 1 % would be tolerated, while the primary failed 0 %; a release within that would ever look this bad in fewer than 1 of 20 rollouts",
+      "3 of the canary's 18 requests failed, where 1 % would be tolerated, while the primary failed none of 162; a release within that would ever look this bad in fewer than 1 of 20 rollouts",
     ],
     [
       "without knowing the clumps",
@@ -169,7 +169,12 @@ describe("one sentence", () => {
     [
       "and when it could have seen next to nothing",
       judged(aRun({ scrapes: times(5, [0, 0, 1, 0]) }), { policy: { maxDurationMs: 75_000 } }),
-      "The time is up: with 0 canary requests only a release that fails nearly always could have been seen",
+      "The time is up: the canary had no request, so nothing could have been seen",
+    ],
+    [
+      "or little more",
+      judged(aRun({ scrapes: [...times(4, [0, 0, 1, 0]), [1, 0, 9, 0]] }), { policy: { maxDurationMs: 75_000 } }),
+      "The time is up: with 1 canary request only a release that fails nearly always could have been seen",
     ],
     ["a step", judged(aRun({ scrapes: times(6, [1_500, 1, 13_500, 13]) })), "At 30 % even a canary as bad as is still plausible costs less than the error budget"],
     ["a step without proof", judged(aRun({ weight: 10, scrapes: times(20, [1, 0, 9, 0]) })), "10 % of the traffic proved nothing either way; only more of it can"],

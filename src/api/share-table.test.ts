@@ -33,8 +33,13 @@ describe("the steps of a rollout show", () => {
     expect(slowMeaning({ ...evidence, ...more }) !== undefined).toBe(want === withSlow);
   });
 
+  test("times without their thousandths", () => {
+    expect(shareTable({ ...evidence, steps: [{ ...warm, from: "2026-11-21T02:58:00.120Z" }] })[1]?.[1]).toBe("2026-11-21T02:58:00Z");
+  });
+
   test.each<[string, Partial<ShareStep>, string, string]>([
-    ["the most that the evidence was, where it decided and is gone", { evidence: 0.2, peak: 22 }, "0.2, at most 22", "█"],
+    ["the most that the evidence was, where it decided and is gone", { evidence: 0.2, peak: 22 }, "0.2 (highest 22)", "█"],
+    ["that it is beyond all doubt", { evidence: 1e9, peak: 1e9 }, "1e9 or more", "█"],
     ["but not where it was no reason for anything", { evidence: 0.2, peak: 4.4 }, "0.2", "▂"],
     ["nor twice", { evidence: 22, peak: 22 }, "22", "█"],
     ["nor where an earlier version did not say", { evidence: 0.2, peak: undefined }, "0.2", "▂"],

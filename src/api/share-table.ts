@@ -13,7 +13,7 @@ export function shareTable(evidence: Shown): string[][] {
   const head = ["weight", "from", "canary's requests", "primary's", ...(withSlow ? ["canary's slow", "primary's slow"] : []), "evidence"];
   const rows = evidence.steps.map((step) => [
     `${step.weight} %`,
-    step.from,
+    toTheSecond(step.from),
     ...sides(step).map(({ requests, bad }) => `${Math.round(requests)}, ${Math.round(bad)} failed`),
     ...(withSlow ? slowCells(step) : []),
     evidenceCell(step, evidence.limit),
@@ -25,6 +25,16 @@ export function shareTable(evidence: Shown): string[][] {
 export function slowMeaning(evidence: Shown): string | undefined {
   if (!showsSlow(evidence)) return undefined;
   return `slow are requests that took longer than ${evidence.slowerThanMilliseconds} ms, counted once the warm-up is over`;
+}
+
+/** A time as people read it, RFC 3339 without fractions of a second. */
+export function toTheSecond(time: string): string {
+  return time.replace(/\.\d+Z$/, "Z");
+}
+
+/** Evidence is counted no further than to 1e9. */
+export function evidenceText(value: number): string {
+  return value >= 1e9 ? "1e9 or more" : String(value);
 }
 
 /** The evidence of all steps as bars. */
@@ -58,7 +68,8 @@ function slowCells({ slow }: ShareStep): string[] {
 }
 
 function evidenceCell(step: ShareStep, limit: number): string {
-  return hasPeak(step, limit) ? `${step.evidence}, at most ${step.peak}` : String(step.evidence);
+  const atEnd = evidenceText(step.evidence);
+  return hasPeak(step, limit) ? `${atEnd} (highest ${evidenceText(step.peak)})` : atEnd;
 }
 
 /** Whether the evidence was reason to wait, or more, and is less by the end of the step: nothing else explains what was decided. */

@@ -1,7 +1,7 @@
 import { percent } from "../../analysis/sentences.ts";
 import { slowDispersion } from "../../analysis/share.ts";
 import type { ShareStatus } from "../../api/share-evidence.ts";
-import { evidenceLine, shareTable, slowMeaning, slowSum } from "../../api/share-table.ts";
+import { evidenceLine, evidenceText, shareTable, slowMeaning, slowSum } from "../../api/share-table.ts";
 
 /** What was counted in each step, and the evidence of it, as lines. Pure. */
 export function stepLines(share: ShareStatus, { isOver }: { isOver: boolean }): string[] {
@@ -12,8 +12,8 @@ export function stepLines(share: ShareStatus, { isOver }: { isOver: boolean }): 
   const end = acts ? `at ${limit} a release is rolled back` : `${ours} ${limit}`;
   return [
     ...inColumns(shareTable(share)),
-    ...(meaning === undefined ? [] : [`${meaning.charAt(0).toUpperCase()}${meaning.slice(1)}.`]),
-    `Evidence ${evidenceLine(share)}, ${peak} at most; ${end}.`,
+    ...(meaning === undefined ? [] : [sentence(meaning)]),
+    `Evidence ${evidenceLine(share)}, highest ${evidenceText(peak)}; ${end}.`,
   ];
 }
 
@@ -67,11 +67,9 @@ function latencyLines(share: ShareStatus, { are }: Tense): string[] {
 }
 
 function errorLines(share: ShareStatus, tense: Tense): string[] {
-  const { baseline, visible, needed, dispersion, dispersionMeasured } = share;
-  const seen =
-    visible === undefined
-      ? `${tense.soFar}only a release that fails nearly always could have been seen`
-      : `${tense.soFar}an error rate of ${visible} % or more could have been seen, and nothing less`;
+  const { baseline, baselineOf, dispersion, dispersionMeasured } = share;
+  // Many times nothing is nothing.
+  const needed = baselineOf?.bad === 0 && baselineOf.requests > 0 ? [] : share.needed;
   const rows = needed.map(({ times, ...cost }): [string, string] => [
     `  ${times} times as often, ${percent(Math.min((times * baseline) / 100, 1))}:`,
     toFind(cost, tense),
@@ -81,20 +79,26 @@ function errorLines(share: ShareStatus, tense: Tense): string[] {
     ? `The primary's errors ${tense.come} in clumps of ${dispersion}, as measured between its pods.`
     : `Errors ${tense.are} taken to come in clumps of ${dispersion}: the primary's pods ${tense.cannot} be told apart.`;
   return [
-    `${seen.charAt(0).toUpperCase()}${seen.slice(1)}.`,
+    sentence(visibleSaid(share, tense)),
     `${baselineSaid(share, tense)}${rows.length > 0 ? " A release that fails" : ""}`,
     ...rows.map(([worse, found]) => `${worse.padEnd(width)}  ${found}`),
     clumps,
   ];
 }
 
+function visibleSaid({ visible, steps }: ShareStatus, { soFar }: Tense): string {
+  if (steps.every(({ canary }) => canary.requests === 0)) return `${soFar}nothing could have been seen: the canary had no request`;
+  if (visible === undefined) return `${soFar}only a release that fails nearly always could have been seen`;
+  return `${soFar}an error rate of ${percent(visible / 100)} or more could have been seen, and nothing less`;
+}
+
 /** The primary's rate is an estimate, and sometimes not even that. */
 function baselineSaid({ baseline, baselineOf }: ShareStatus, { is, are }: Tense): string {
-  const rate = `${baseline} %`;
+  const rate = percent(baseline / 100);
   if (!baselineOf) return `The primary's ${is} about ${rate}.`;
   const requests = Math.round(baselineOf.requests);
   if (requests === 0) return `Of the primary's requests nothing ${is} known: as the SLO allows, ${rate} ${are} taken to fail.`;
-  if (baselineOf.bad === 0) return `The primary failed none of ${requests} requests, which ${is} taken for ${rate}.`;
+  if (baselineOf.bad === 0) return `The primary failed none of ${requests} requests.`;
   return `The primary's ${is} about ${rate}, by ${requests} requests.`;
 }
 
@@ -107,6 +111,15 @@ function spoken(seconds: number): string {
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
   return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+/** A sentence of ours as it goes on after a colon. */
+export function within(text: string): string {
+  return `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
 }
 
 /** Columns as wide as what is in them. */

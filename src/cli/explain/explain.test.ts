@@ -30,7 +30,7 @@ const evidence: ShareStatus = {
   ],
   source: "contour",
   readAt: "2026-11-21T02:59:31Z",
-  nextReadAt: "2026-11-21T02:59:46Z",
+  nextReadAt: "2026-11-21T02:59:46.000Z",
   state: "{}",
 };
 const failed: CanaryStatus = {
@@ -55,7 +55,7 @@ Of the 88 failed requests in this step 86 came from the canary, which got only 2
   weight  from                  canary's requests  primary's       evidence
   5 %     2026-11-21T02:58:00Z  75, 0 failed       1425, 2 failed  0.41
   20 %    2026-11-21T02:59:00Z  300, 86 failed     1200, 2 failed  61000
-Evidence ▃█, 61000 at most; at 20 a release is rolled back.
+Evidence ▃█, highest 61000; at 20 a release is rolled back.
 
 An error rate of 1.9 % or more could have been seen, and nothing less.
 The primary's was about 0.11 %, by 36000 requests. A release that fails
@@ -94,10 +94,12 @@ The primary's is about 0.11 %, by 36000 requests. A release that fails
   });
 
   test.each<[string, Partial<ShareStatus>, string]>([
-    ["the primary failed nothing", { baselineOf: { requests: 5_400, bad: 0 } }, "The primary failed none of 5400 requests, which was taken for 0.11 %."],
+    ["the primary failed nothing", { baselineOf: { requests: 5_400, bad: 0 } }, "The primary failed none of 5400 requests.\nErrors"],
     ["nothing is known of the primary", { baselineOf: { requests: 0, bad: 0 } }, "Of the primary's requests nothing was known: as the SLO allows, 0.11 % were taken to fail."],
     ["an earlier version did not say", { baselineOf: undefined }, "The primary's was about 0.11 %."],
+    ["the canary had none", { visible: undefined, steps: [] }, "Nothing could have been seen: the canary had no request.\nThe primary's"],
     ["only total failure could have been seen", { visible: undefined }, "Only a release that fails nearly always could have been seen.\nThe primary's was about 0.11 %"],
+    ["they have more digits than they are worth", { visible: 1.9234, baseline: 0.1096 }, "An error rate of 1.9 % or more could have been seen, and nothing less.\nThe primary's was about 0.11 %"],
   ])("what its figures rest on where %s", (_, more, want) => {
     expect(explanationOf(aCanary(byShare, { ...failed, evidence: { ...evidence, ...more } }))).toContain(want);
   });
@@ -115,7 +117,7 @@ The primary's is about 0.11 %, by 36000 requests. A release that fails
   5 %     2026-11-21T02:58:00Z  75, 0 failed       1425, 2 failed  –              –               0.41
   20 %    2026-11-21T02:59:00Z  300, 0 failed      1200, 2 failed  160 of 600     320 of 5400     61000
 Slow are requests that took longer than 250 ms, counted once the warm-up is over.
-Evidence ▃█, 61000 at most; at 20 a release is rolled back.
+Evidence ▃█, highest 61000; at 20 a release is rolled back.
 
 Slow were 27 % of the canary's 600 requests and 5.9 % of the primary's 5400.
 Slow requests were taken to come in clumps of 1.25.
@@ -139,6 +141,7 @@ Requests were counted by contour.
 
   test.each<[string, object, CanaryStatus, string]>([
     ["a release that waits for something", {}, { ...running, evidence: undecided, ...ready("NoTraffic", "the canary gets no requests") }, "Progressing, 20 % of the traffic; waits: the canary gets no requests"],
+    ["one whose sentence is the reason", {}, { ...running, evidence: undecided, ...ready("NoTraffic", undecided.message) }, "Progressing, 20 % of the traffic; waits: more requests are needed: with 375 canary requests"],
     ["one that has no traffic yet", {}, { phase: "Progressing", canaryWeight: 0, ...ready("Progressing", "the new revision is analysed") }, "Progressing; gets traffic when its pods are ready"],
     ["one that a hook holds", {}, { phase: "WaitingPromotion", canaryWeight: 50 }, "WaitingPromotion, 50 % of the traffic; a confirm-promotion hook has to agree"],
     ["one that a hook does not let begin", {}, { phase: "Waiting" }, "Waiting; a confirm-rollout hook has to agree"],

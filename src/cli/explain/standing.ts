@@ -1,5 +1,7 @@
 import { methodOf } from "../../api/analysis.ts";
 import type { Canary, CanaryPhase } from "../../api/canary.ts";
+import { toTheSecond } from "../../api/share-table.ts";
+import { within } from "./evidence-text.ts";
 
 /** How a Canary is and what comes next, in one line without a full stop. Pure. */
 export function standingOf(canary: Canary): string {
@@ -21,7 +23,8 @@ function nextOf(canary: Canary): string {
   const ready = status.conditions?.find(({ type }) => type === "Ready");
   // What is in the way has a reason of its own, else the phase is the reason; but hooks are named. A failure is said already.
   const isInTheWay = ready && ready.status !== "True" && phase !== "Failed" && (ready.reason !== phase || phase.startsWith("Waiting"));
-  return isInTheWay ? `waits: ${ready.message}` : onPhase[phase](canary);
+  if (!isInTheWay) return onPhase[phase](canary);
+  return `waits: ${ready.message === status.evidence?.message ? within(ready.message) : ready.message}`;
 }
 
 const atRest = () => "at rest until the target changes";
@@ -42,6 +45,6 @@ const onPhase: Record<CanaryPhase, (canary: Canary) => string> = {
 
 function underWay({ spec: { analysis }, status: { canaryWeight = 0, evidence } }: Canary): string {
   if (methodOf(analysis) !== "share") return `checked every ${analysis.interval}`;
-  if (canaryWeight > 0 && evidence) return `the metrics are read again at ${evidence.nextReadAt}`;
+  if (canaryWeight > 0 && evidence) return `the metrics are read again at ${toTheSecond(evidence.nextReadAt)}`;
   return "gets traffic when its pods are ready";
 }
