@@ -11,7 +11,7 @@ type Valued = Pick<Flag, "name" | "description"> & { readonly short?: string };
 
 interface Command {
   readonly summary: string;
-  /** What is written after the flags, e.g. `FILE…`; missing: nothing. */
+  /** What is written after the flags, e.g. `FILE…`; missing: nothing. Without … at its end it is one at most. */
   readonly operands?: string;
   readonly flags: readonly Valued[];
   readonly switches: readonly Pick<Flag, "name" | "description">[];
@@ -58,7 +58,8 @@ const commands: Readonly<Record<string, Command>> = {
       { name: "namespace", short: "n", description: "Namespace of the Canary. Default: the kubeconfig's." },
     ],
     switches: [],
-    run: async ({ values: { namespace, ...config }, operands: [subject = ""] }, signal) => {
+    run: async ({ values: { namespace, ...config }, operands: [subject] }, signal) => {
+      if (subject === undefined) return misused("name what is to be explained: canary/NAME", "serin explain --help");
       const { explainCommand } = await import("./cli/explain/explain.ts");
       const connection = await loadKubeConfig({ path: readConfig(config).kubeconfig });
       return explainCommand({ subject, namespace, connection, output: process.stdout, notes: process.stderr }, signal);
@@ -86,8 +87,9 @@ const commands: Readonly<Record<string, Command>> = {
     run: async ({ values: { "metrics-server": given, "latency-unit": latencyUnit, ...values }, operands: [manifest] }, signal) => {
       const { simulateCommand } = await import("./cli/simulate/simulate.ts");
       const { metricsServer } = readConfig(given === undefined ? {} : { "metrics-server": given });
+      const server = given === undefined ? { defaultServer: metricsServer } : { metricsServer };
       const to = { output: process.stdout, notes: process.stderr, nowMs: Date.now() };
-      return simulateCommand({ ...values, ...to, manifest, metricsServer, latencyUnit }, signal);
+      return simulateCommand({ ...values, ...to, ...server, manifest, latencyUnit }, signal);
     },
   },
   lint: {
@@ -157,7 +159,7 @@ function untilTold(): AbortSignal {
   return told.signal;
 }
 
-/** `undefined`: help was asked for. Throws on an unknown flag, and on operands of a command that has none. */
+/** `undefined`: help was asked for. Throws on an unknown flag, and on more operands than the command has. */
 function parse(command: Command, args: string[]): Given | undefined {
   const options = {
     help: { type: "boolean" as const, short: "h" },
@@ -166,6 +168,9 @@ function parse(command: Command, args: string[]): Given | undefined {
   };
   const { values, positionals: operands } = parseArgs({ args, options, strict: true, allowPositionals: command.operands !== undefined });
   if (values["help"] === true) return undefined;
+  const [, second] = operands;
+  if (second !== undefined && command.operands?.endsWith("…") !== true)
+    throw new Error(`${JSON.stringify(second)} is one too many: write one ${command.operands?.replaceAll(/[[\]]/g, "")}`);
   const given: [string, string | boolean | undefined][] = Object.entries(values);
   const texts = given.flatMap(([name, value]) => (typeof value === "string" ? [[name, value] as const] : []));
   const switches = new Set(given.filter(([, value]) => value === true).map(([name]) => name));

@@ -1,7 +1,9 @@
+import { type Evidence, evidenceOf } from "./follow.ts";
 import { observeScrape, startRun, takeStep } from "./run.ts";
 import type { Past, Scrape, ShareRules } from "./share.ts";
+import type { Verdict } from "./sample.ts";
 import { count } from "./threshold.ts";
-import { decideShare, type Policy } from "./verdict.ts";
+import { decideShare, type JudgeInput, judgeShare, type Policy } from "./verdict.ts";
 
 /** What a rule says after a scrape; `undefined`: go on. */
 export type Move = "rollBack" | "promote" | undefined;
@@ -11,6 +13,12 @@ export interface Player {
   /** Canary's share of the traffic in percent, until the next scrape. */
   weight(): number;
   see(scrape: Scrape): Move;
+}
+
+/** A player that can tell what it saw. */
+export interface SharePlayer extends Player {
+  /** What the shares said in the end. */
+  evidence(): Evidence;
 }
 
 /** Fixed steps and their pace. */
@@ -35,7 +43,7 @@ export interface ShareGame {
 }
 
 /** Plays the shares of the bad requests, with fixed or adaptive steps as the policy says. */
-export function sharePlayer({ past, boundsMs, rules, policy, pace, firstWeight, scrapeMs, atMs }: ShareGame): Player {
+export function sharePlayer({ past, boundsMs, rules, policy, pace, firstWeight, scrapeMs, atMs }: ShareGame): SharePlayer {
   let weight = policy.steps === "fixed" ? (pace.weights[0] ?? 0) : firstWeight;
   let steppedMs = atMs;
   const run = startRun({ past, boundsMs, weight, atMs });
@@ -45,12 +53,14 @@ export function sharePlayer({ past, boundsMs, rules, policy, pace, firstWeight, 
     takeStep(run, { weight, atMs: nowMs });
     return undefined;
   };
+  const inputAt = (nowMs: number): JudgeInput => ({ rules, policy, moment: { nowMs, scrapeMs } });
   return {
     weight: () => weight,
+    evidence: () => evidenceOf(run, judgeShare(run, inputAt(run.share.throughMs)), true),
     see: (scrape) => {
       observeScrape(run, scrape, rules);
       const nowMs = scrape.atMs;
-      const { rollBack, next } = decideShare(run, { rules, policy, moment: { nowMs, scrapeMs } });
+      const { rollBack, next } = decideShare(run, inputAt(nowMs));
       if (rollBack) return "rollBack";
       if (next.do === "promote") return "promote";
       if (next.do === "shift") return shift(next.weight, nowMs);
@@ -65,36 +75,48 @@ export function sharePlayer({ past, boundsMs, rules, policy, pace, firstWeight, 
 /** What thresholds are played with. */
 export interface ThresholdGame {
   readonly pace: Pace;
-  /** Smallest success rate that passes, a fraction. */
-  readonly minSuccess: number;
+  /** Success rates that pass, fractions, both inclusive. */
+  readonly success: { readonly min: number; readonly max: number };
+  /** How far back a check looks, but never before the canary's first traffic. */
+  readonly windowMs: number;
   /** Failed checks that roll back. */
   readonly threshold: number;
   /** A check of fewer requests counts neither way. */
   readonly minRequests: number;
+  /** No promotion earlier than this after the first traffic. */
+  readonly minDurationMs: number;
   readonly atMs: number;
 }
 
-/** Plays one threshold of the success rate, checked once an interval on what came in it, with fixed steps. */
-export function thresholdPlayer({ pace, minSuccess, threshold, minRequests, atMs }: ThresholdGame): Player {
+/** Plays bounds of the success rate, checked once an interval, with fixed steps. */
+export function thresholdPlayer(game: ThresholdGame): Player {
+  const { pace, threshold, minDurationMs, atMs } = game;
   let [weight, failedChecks, checkedMs] = [pace.weights[0] ?? 0, 0, atMs];
-  let [requests, bad] = [0, 0];
+  let seen: Scrape[] = [];
   return {
     weight: () => weight,
-    see: ({ errors: { canary }, atMs: nowMs }) => {
-      requests += canary.requests;
-      bad += canary.bad;
+    see: (scrape) => {
+      const nowMs = scrape.atMs;
+      seen.push(scrape);
       if (nowMs - checkedMs < pace.intervalMs) return undefined;
-      const unscored = requests === 0 || requests < minRequests;
-      const verdict = unscored ? "inconclusive" : requests - bad < minSuccess * requests ? "fail" : "pass";
+      checkedMs = nowMs;
+      seen = seen.filter((each) => each.atMs > nowMs - game.windowMs);
+      const verdict = successVerdict(seen, game);
       const counted = count(verdict, { failedChecks, threshold });
       ({ failedChecks } = counted);
-      [requests, bad, checkedMs] = [0, 0, nowMs];
       if (counted.rollBack) return "rollBack";
       if (verdict !== "pass") return undefined;
       const to = pace.weights.find((each) => each > weight);
-      if (to === undefined) return "promote";
+      if (to === undefined) return nowMs - atMs < minDurationMs ? undefined : "promote";
       weight = to;
       return undefined;
     },
   };
+}
+
+function successVerdict(seen: readonly Scrape[], { success: { min, max }, minRequests }: ThresholdGame): Verdict {
+  const requests = seen.reduce((sum, { errors }) => sum + errors.canary.requests, 0);
+  const good = requests - seen.reduce((sum, { errors }) => sum + errors.canary.bad, 0);
+  if (requests === 0 || requests < minRequests) return "inconclusive";
+  return good < min * requests || good > max * requests ? "fail" : "pass";
 }

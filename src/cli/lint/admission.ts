@@ -15,12 +15,17 @@ export type Judge = (given: GivenObject) => Problem[];
 
 /** Makes the judge of all our kinds. */
 export function createJudge(): Judge {
-  const known = new Map(kinds.map((kind) => [kind.kind, { kind, admission: admissionOf(crdOf(kind)).get(apiVersion) }]));
+  const made = new Map<Kind, Admission | undefined>();
+  const admissionFor = (kind: Kind): Admission | undefined => {
+    // To compile the rules of a kind takes long: only those that are asked for.
+    if (!made.has(kind)) made.set(kind, admissionOf(crdOf(kind)).get(apiVersion));
+    return made.get(kind);
+  };
   return (given) => {
     const { object } = given;
-    const found = known.get(object.kind);
-    if (!found?.admission || object.apiVersion !== apiVersion) return [unknownKind(given, [...known.keys()])];
-    return refusals(given, found.kind, found.admission);
+    const kind = kinds.find((each) => each.kind === object.kind);
+    const admission = kind && object.apiVersion === apiVersion ? admissionFor(kind) : undefined;
+    return kind && admission ? refusals(given, kind, admission) : [unknownKind(given, kinds.map((each) => each.kind))];
   };
 }
 

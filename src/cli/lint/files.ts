@@ -1,9 +1,9 @@
-import { lstat, readdir, readFile } from "node:fs/promises";
+import { lstat, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { isRecord } from "../../lib/json.ts";
-import { messageOf } from "../../lib/errors.ts";
 import { parseYaml, YamlError } from "../../lib/yaml.ts";
 import { MisuseError } from "../misuse.ts";
+import { problemOf, readText } from "../read-text.ts";
 
 /** A text that may hold objects. */
 export interface InputText {
@@ -47,10 +47,10 @@ async function readAll(input: AsyncIterable<Buffer>): Promise<string> {
 }
 
 async function readPath(path: string): Promise<InputText[]> {
-  const stats = await lstat(path).catch((error: unknown) => {
-    throw new MisuseError(`${path} cannot be read: ${messageOf(error)}`);
+  const stats = await stat(path).catch((error: unknown) => {
+    throw new MisuseError(`${problemOf(path, error)}; name files, folders, or - for standard input`);
   });
-  if (!stats.isDirectory()) return [await readOne(path, stats.size)];
+  if (!stats.isDirectory()) return [await readManifest(path)];
   const files = await manifestsBelow(path);
   const texts: InputText[] = [];
   for (const file of files) {
@@ -61,13 +61,9 @@ async function readPath(path: string): Promise<InputText[]> {
   return texts.filter(({ file }) => !patches.has(file));
 }
 
-async function readOne(file: string, size: number): Promise<InputText> {
-  if (size > maxFileBytes) throw new MisuseError(`${file} is larger than ${maxFileBytes} bytes, which is no manifest`);
-  try {
-    return { file, text: await readFile(file, "utf8"), found: false };
-  } catch (error) {
-    throw new MisuseError(`${file} cannot be read: ${messageOf(error)}`);
-  }
+/** A file that was named. Throws {@link MisuseError}. */
+export async function readManifest(file: string): Promise<InputText> {
+  return { file, text: await readText(file, { what: "a manifest", maxBytes: maxFileBytes }), found: false };
 }
 
 /** Regular files only, in the order of their names; hidden folders and node_modules are left out. */

@@ -314,7 +314,8 @@ describe("the command", () => {
 
   test.each<[string, string[], RegExp]>([
     ["no file", [], /name files or folders/],
-    ["a file that is not there", ["/nonexistent/a.yaml"], /\/nonexistent\/a\.yaml cannot be read: ENOENT/],
+    ["a file that is not there", ["/nonexistent/a.yaml"], /^serin: there is no file \/nonexistent\/a\.yaml; name files, folders, or - for standard input\n/],
+    ["a file below a file", ["package.json/a.yaml"], /^serin: package\.json\/a\.yaml is below a file, not a folder; name files/],
   ])("%s is misuse", async (_, paths, says) => {
     const { code, notes } = await run(paths);
     expect([code, notes]).toEqual([2, expect.stringMatching(says)]);

@@ -79,12 +79,17 @@ export async function lintCommand({ paths, json, stdin, output, notes, ...option
 
 const askDefaults = new Set(["ProviderMissing", "MetricsServerMissing"]);
 
+/** Whether a problem is only that the controller's own defaults were not given. */
+export function isOfDefaults({ reason }: Problem): boolean {
+  return askDefaults.has(reason ?? "");
+}
+
 function summaryOf({ problems, checked, passedOver, unchecked }: LintResult): string {
   const files = new Set(problems.map(({ file }) => file)).size;
   const found = problems.length === 0 ? "no problems" : `${count(problems.length, "problem")} in ${count(files, "file")}`;
   const others = passedOver === 0 ? "" : `, ${count(passedOver, "object")} of other kinds passed over`;
   const outside = unchecked.length === 0 ? "" : `; not checked, as it is not in these files: ${unchecked.join(", ").replaceAll(" is not in the files", "")}`;
-  const hint = problems.some(({ reason }) => askDefaults.has(reason ?? "")) ? "\nGive the controller's own defaults with --mesh-provider and --metrics-server." : "";
+  const hint = problems.some(isOfDefaults) ? "\nGive the controller's own defaults with --mesh-provider and --metrics-server." : "";
   return `${found}; ${count(checked, "object")} checked${others}${outside}${hint}`;
 }
 

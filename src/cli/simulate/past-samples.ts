@@ -4,6 +4,7 @@ import { readSamples, type ReadState, type Samples, scrapeSpacing, startReading 
 import type { Scrape } from "../../analysis/share.ts";
 import type { Subject } from "../../analysis/sources.ts";
 import type { SeriesReader } from "../../lib/series.ts";
+import { MisuseError } from "../misuse.ts";
 import { type Replayed, sourceOf } from "./selector.ts";
 
 const tally = z.object({ requests: z.number(), bad: z.number() });
@@ -31,10 +32,10 @@ export function samplesText(samples: PastSamples): string {
   return `${JSON.stringify({ version: 1, ...samples })}\n`;
 }
 
-/** What {@link samplesText} wrote. Throws an error that names the file. */
+/** What {@link samplesText} wrote. Throws {@link MisuseError}. */
 export function parseSamples(text: string, file: string): PastSamples {
   const parsed = stored.safeParse(jsonIn(text));
-  if (!parsed.success) throw new Error(`${file} holds no samples that serin simulate --save wrote`);
+  if (!parsed.success) throw new MisuseError(`${file} holds no samples that serin simulate --save wrote; name a file that it wrote`);
   return parsed.data;
 }
 
@@ -58,31 +59,56 @@ const chunkMs = 30 * 60_000;
 /** Samples before a chunk that its first ones are compared with. */
 const overlapMs = 5 * 60_000;
 
-/** Reads a range of the past, half an hour at a time; `progress` hears the part that is done. Throws MetricError. */
+/** How many series the server had; of a long time the most at once. */
+export interface Found {
+  readonly requests: number;
+  /** Of these, with a label of the status code. */
+  readonly withCode: number;
+  readonly latency: number;
+}
+
+interface Reading {
+  readonly replayed: Replayed;
+  readonly span: Span;
+  /** Hears the part that is done. */
+  readonly progress: (done: number) => void;
+}
+
+/** Reads a range of the past, half an hour at a time. Throws MetricError. */
 export async function readPastSamples(
   reader: SeriesReader,
-  { replayed, span, progress }: { replayed: Replayed; span: Span; progress: (done: number) => void },
+  { replayed, span, progress }: Reading,
   signal: AbortSignal,
-): Promise<PastSamples> {
+): Promise<{ readonly samples: PastSamples; readonly found: Found }> {
   const source = sourceOf(replayed);
   const scrapes: Scrape[] = [];
-  let boundsMs: readonly number[] | undefined;
+  let found: Found = { requests: 0, withCode: 0, latency: 0 };
+  let boundsMs: readonly number[] = [];
   let state: ReadState = startReading(span.fromMs);
   for (let fromMs = span.fromMs; fromMs < span.untilMs; fromMs += chunkMs) {
     const untilMs = Math.min(fromMs + chunkMs, span.untilMs);
     const samples = await chunkOf(reader, replayed, { fromMs, untilMs }, signal);
+    found = mostOf(found, samples, source);
     const spacing = scrapeSpacing(samples);
     if (spacing !== undefined) state = { ...state, scrapeMs: spacing };
-    boundsMs ??= samples.latency.length > 0 ? boundsFor(samples.latency, source, subject) : undefined;
-    const read = readSamples(state, samples, { source, subject, boundsMs: boundsMs ?? [] });
+    if (boundsMs.length === 0) boundsMs = boundsFor(samples.latency, source, subject);
+    const read = readSamples(state, samples, { source, subject, boundsMs });
     ({ state } = read);
     scrapes.push(...read.scrapes);
     progress((untilMs - span.fromMs) / (span.untilMs - span.fromMs));
   }
-  const known = boundsMs ?? [];
   // Before the bounds were known nothing was counted against them.
-  const complete = scrapes.filter(({ slow }) => slow.length === known.length);
-  return { scrapeMs: state.scrapeMs, boundsMs: known, split: replayed.sides !== undefined, scrapes: complete };
+  const complete = scrapes.filter(({ slow }) => slow.length === boundsMs.length);
+  return { samples: { scrapeMs: state.scrapeMs, boundsMs, split: replayed.sides !== undefined, scrapes: complete }, found };
+}
+
+function mostOf(found: Found, { requests, latency }: Samples, source: ReturnType<typeof sourceOf>): Found {
+  const withCode = requests.filter(({ labels }) => source.isBad(labels) !== undefined).length;
+  return {
+    requests: Math.max(found.requests, requests.length),
+    withCode: Math.max(found.withCode, withCode),
+    latency: Math.max(found.latency, latency.length),
+  };
 }
 
 async function chunkOf(

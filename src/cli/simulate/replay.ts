@@ -1,10 +1,22 @@
+import { rangeOf } from "../../analysis/check.ts";
 import { assumedDispersion } from "../../analysis/dispersion.ts";
+import type { Evidence } from "../../analysis/follow.ts";
 import { pastMs } from "../../analysis/past.ts";
-import { type Move, type Pace, type Player, sharePlayer, type ThresholdGame, thresholdPlayer } from "../../analysis/player.ts";
+import {
+  type Move,
+  type Pace,
+  type Player,
+  type SharePlayer,
+  sharePlayer,
+  type ThresholdGame,
+  thresholdPlayer,
+} from "../../analysis/player.ts";
 import { policyOf, rulesOf } from "../../analysis/settings.ts";
-import type { Past, Scrape } from "../../analysis/share.ts";
+import { type Past, type Scrape, withoutStable } from "../../analysis/share.ts";
 import { firstWeight } from "../../analysis/steps.ts";
 import type { Comparison, Tally } from "../../analysis/stream.ts";
+import type { Policy } from "../../analysis/verdict.ts";
+import type { CanaryMetric } from "../../api/analysis.ts";
 import type { CanarySpec } from "../../api/canary.ts";
 import { parseDurationMs } from "../../lib/duration.ts";
 import { type Random, random } from "../../lib/random.ts";
@@ -32,7 +44,8 @@ export type Fault = { readonly times: number } | "total" | undefined;
 /** Percent; what people who write no steps most often write. */
 const usualWeights: readonly number[] = [10, 20, 30, 40, 50];
 
-function paceOf({ stepWeight, stepWeights, maxWeight, interval }: Rules["analysis"]): Pace {
+/** Fixed steps as the Canary writes them, else those that most people write. */
+export function paceOf({ stepWeight, stepWeights, maxWeight, interval }: Rules["analysis"]): Pace {
   const intervalMs = parseDurationMs(interval);
   if (stepWeights) return { weights: stepWeights, intervalMs };
   if (stepWeight === undefined) return { weights: usualWeights, intervalMs };
@@ -40,10 +53,16 @@ function paceOf({ stepWeight, stepWeights, maxWeight, interval }: Rules["analysi
   return { weights: Array.from({ length: count }, (_, index) => Math.min((index + 1) * stepWeight, maxWeight)), intervalMs };
 }
 
-/** Smallest success rate that passes, a fraction: the Canary's own bound, else its SLO. */
-export function minSuccessOf({ metrics = [], slo }: Rules["analysis"]): number {
-  const own = metrics.find(({ name, query, templateRef }) => name === "request-success-rate" && !query && !templateRef);
-  return (own?.thresholdRange?.min ?? slo) / 100;
+/** The Canary's own bounds of the success rate; `undefined`: it has none. */
+export function successMetricOf({ metrics = [] }: Rules["analysis"]): CanaryMetric | undefined {
+  return metrics.find(({ name, query, templateRef }) => name === "request-success-rate" && !query && !templateRef);
+}
+
+/** Success rates that pass, fractions: the Canary's own bounds, else its SLO. */
+export function successOf(analysis: Rules["analysis"]): ThresholdGame["success"] {
+  const own = successMetricOf(analysis);
+  const { min = 0, max = 100 } = (own && rangeOf(own)) ?? { min: analysis.slo };
+  return { min: min / 100, max: max / 100 };
 }
 
 interface Start {
@@ -53,16 +72,21 @@ interface Start {
   readonly from: number;
 }
 
-function playerOf(method: Method, { samples, rules, from }: Start): Player {
+type Play = Player & Partial<SharePlayer>;
+
+function playerOf(method: Method, { samples, rules, from }: Start): Play {
   const atMs = samples.scrapes[from]?.fromMs ?? 0;
   const pace = paceOf(rules.analysis);
   if (method === "threshold") return thresholdsOf(rules.analysis, { pace, atMs });
-  const steps = method === "share, fixed" ? "fixed" : "adaptive";
+  return sharesOf(method === "share, fixed" ? "fixed" : "adaptive", { samples, rules, from, pace, atMs });
+}
+
+function sharesOf(steps: Policy["steps"], { samples, rules, from, pace, atMs }: Start & Pick<ThresholdGame, "pace" | "atMs">): Play {
   const { progressDeadlineSeconds } = rules;
   const past = pastBefore(samples, from);
   const seconds = Math.min(pastMs, atMs - (samples.scrapes[0]?.fromMs ?? atMs)) / 1_000;
   const rps = seconds > 0 ? past.tally.requests / seconds : undefined;
-  return sharePlayer({
+  const player = sharePlayer({
     past,
     boundsMs: samples.boundsMs,
     rules: rulesOf(rules.analysis),
@@ -72,11 +96,15 @@ function playerOf(method: Method, { samples, rules, from }: Start): Player {
     scrapeMs: samples.scrapeMs,
     atMs,
   });
+  if (rules.analysis.baseline === "primary") return player;
+  return { ...player, see: (scrape) => player.see(withoutStable(scrape)) };
 }
 
 function thresholdsOf(analysis: Rules["analysis"], when: Pick<ThresholdGame, "pace" | "atMs">): Player {
-  const { threshold, minRequests = 0 } = analysis;
-  return thresholdPlayer({ ...when, minSuccess: minSuccessOf(analysis), threshold, minRequests });
+  const { threshold, minRequests = 0, minDuration } = analysis;
+  const windowMs = parseDurationMs(successMetricOf(analysis)?.interval ?? analysis.interval);
+  const minDurationMs = minDuration === undefined ? 0 : parseDurationMs(minDuration);
+  return thresholdPlayer({ ...when, success: successOf(analysis), windowMs, threshold, minRequests, minDurationMs });
 }
 
 /** Stable's hour before; pods are not told apart here. */
@@ -129,11 +157,18 @@ function lastStart({ scrapes }: PastSamples): number {
   return Math.max(0, scrapes.findLastIndex(({ fromMs }) => endMs - fromMs >= horizonMs));
 }
 
+/** What a method would have said of a canary that ran. */
+export interface Replayed extends Outcome {
+  /** By shares: what was known in the end. */
+  readonly evidence?: Evidence | undefined;
+}
+
 /** Two versions that ran beside each other: what each method would have said of them. Their weights were what they were. */
-export function replayPair(samples: PastSamples, method: Method, rules: Rules): Outcome {
+export function replayPair(samples: PastSamples, method: Method, rules: Rules): Replayed {
   const from = Math.max(0, samples.scrapes.findIndex(({ errors }) => errors.canary.requests > 0));
   const player = playerOf(method, { samples, rules, from });
-  return play(samples, player, { from, splitOf: (scrape) => ({ scrape, lost: lostIn(scrape) }), goesOn: true });
+  const outcome = play(samples, player, { from, splitOf: (scrape) => ({ scrape, lost: lostIn(scrape) }), goesOn: true });
+  return { ...outcome, evidence: player.evidence?.() };
 }
 
 /** What the canary failed more than it would have at stable's rate of the same moment. */

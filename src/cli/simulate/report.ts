@@ -1,26 +1,46 @@
+import type { Tally } from "../../analysis/stream.ts";
+import type { CanarySpec } from "../../api/canary.ts";
 import type { PastSamples } from "./past-samples.ts";
-import { type Method, methods, type Outcome } from "./replay.ts";
+import { type Method, methods, type Outcome, paceOf, type Replayed, successOf } from "./replay.ts";
+import { iso } from "./silence.ts";
 
 /** Replays of one kind, by method. */
 export type Results = Readonly<Record<Method, readonly Outcome[]>>;
 
-/** What was read: how much, how busy, how bad. */
-export function headOf({ scrapes, scrapeMs, boundsMs }: PastSamples): string {
+/** What was read: how much, how busy, how bad; there is at least one scrape of it. */
+export function headOf({ scrapes, scrapeMs, boundsMs, split }: PastSamples): string {
   const [first, last] = [scrapes[0], scrapes.at(-1)];
-  if (!first || !last) return "There are no samples in this time.";
-  const sides = scrapes.flatMap(({ errors }) => [errors.canary, errors.stable]);
-  const requests = sides.reduce((sum, side) => sum + side.requests, 0);
-  const bad = sides.reduce((sum, side) => sum + side.bad, 0);
-  const seconds = (last.atMs - first.fromMs) / 1_000;
+  const [fromMs, untilMs] = [first?.fromMs ?? 0, last?.atMs ?? 0];
+  const [canary, stable] = (["canary", "stable"] as const).map((side) => sumOf(scrapes.map(({ errors }) => errors[side])));
+  const all = sumOf([canary, stable].flatMap((side) => side ?? []));
   const latency = boundsMs.length === 0 ? "no latency" : `latency against ${boundsMs.join(", ")} ms`;
+  const side = (name: string, { requests, bad }: Tally): string => `${name} ${Math.round(requests)} requests, ${Math.round(bad)} failed (${rate({ requests, bad })})`;
   return [
-    `${scrapes.length} scrapes, one every ${Math.round(scrapeMs / 1_000)} s, from ${iso(first.fromMs)} to ${iso(last.atMs)};`,
-    `${rounded(requests / seconds)} requests a second, ${requests > 0 ? rounded((100 * bad) / requests) : 0} % failed; ${latency}.`,
+    `${scrapes.length} scrapes, one every ${Math.round(scrapeMs / 1_000)} s, from ${iso(fromMs)} to ${iso(untilMs)};`,
+    `${rounded((all.requests * 1_000) / (untilMs - fromMs))} requests a second, ${rate(all)} failed; ${latency}.`,
+    ...(split && canary && stable ? [`${side("The canary had", canary)}, ${side("what ran beside it", stable)}.`] : []),
   ].join("\n");
 }
 
-function iso(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+function sumOf(tallies: readonly Tally[]): Tally {
+  return tallies.reduce((sum, { requests, bad }) => ({ requests: sum.requests + requests, bad: sum.bad + bad }), { requests: 0, bad: 0 });
+}
+
+function rate({ requests, bad }: Tally): string {
+  return `${rounded((100 * bad) / Math.max(requests, 1))} %`;
+}
+
+/** By which threshold and steps a Canary is replayed, without a full stop. */
+export function rulesText(analysis: CanarySpec["analysis"]): string {
+  const { min, max } = successOf(analysis);
+  const most = max < 1 ? ` to ${rounded(100 * max)} %` : "";
+  return `${Number((100 * min).toPrecision(6))} %${most} as the threshold and fixed steps of ${stepsText(analysis)}, one every ${analysis.interval}`;
+}
+
+function stepsText(analysis: CanarySpec["analysis"]): string {
+  const { stepWeight, stepWeights, maxWeight } = analysis;
+  if (stepWeight !== undefined && stepWeights === undefined) return `${stepWeight} % up to ${maxWeight} %`;
+  return `${paceOf(analysis).weights.join(", ")} %`;
 }
 
 function rounded(value: number): string {
@@ -54,14 +74,31 @@ function median(seconds: readonly number[]): string {
   return middle === undefined ? "–" : `${Math.round(middle)} s`;
 }
 
-/** Two versions that ran beside each other: what each method would have said. */
-export function verdictsOf(outcomes: Readonly<Record<Method, Outcome>>, rules: string): string {
+interface Judged {
+  readonly spec: CanarySpec;
+  /** The kind of steps that the Canary takes. */
+  readonly own: Method;
+  /** Where the requests were counted. */
+  readonly source: string;
+}
+
+/** Two versions that ran beside each other: what each method would have said, on what ground, and what it could not have seen. */
+export function pairOf(replayed: Readonly<Record<Method, Replayed>>, { spec, own }: Judged): string {
   const rows = methods.map((method) => {
-    const { end, seconds, lost } = outcomes[method];
-    const what = end === "rollBack" ? `rolled back after ${Math.round(seconds)} s` : "not rolled back";
-    return [method, what, `${Math.max(0, Math.round(lost))} requests lost until then`];
+    const { end, seconds, lost, evidence } = replayed[method];
+    const isBack = end === "rollBack";
+    return [
+      method,
+      isBack ? `rolled back after ${Math.round(seconds)} s` : "not rolled back",
+      `${Math.max(0, Math.round(lost))} requests lost${isBack ? " until then" : ""}`,
+      evidence ? `evidence ${evidence.peak} at most` : "",
+    ];
   });
-  return [`The canary would have been, ${rules}:`, ...aligned(rows)].join("\n");
+  const { evidence } = replayed[own];
+  const verdicts = [`The canary would have been, with ${rulesText(spec.analysis)}:`, ...aligned(rows)].join("\n");
+  if (!evidence) return verdicts;
+  const ground = [`${evidence.message}.`, `At evidence ${evidence.limit} a release is rolled back.`];
+  return `${verdicts}\n\nBy ${own}:\n${ground.join("\n")}`;
 }
 
 function aligned(rows: readonly (readonly string[])[]): string[] {

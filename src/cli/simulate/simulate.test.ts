@@ -1,5 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,6 +9,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { random } from "../../lib/random.ts";
 import { queryApi } from "../../sandbox/metrics/api.ts";
 import { createTsdb, type Tsdb } from "../../sandbox/metrics/tsdb.ts";
+import { readManifest } from "../lint/files.ts";
+import { lint } from "../lint/lint.ts";
+import { lineOfText } from "../lint/problem.ts";
 import { parseLabels, parseSelector } from "./selector.ts";
 import { type SimulateCommand, simulateCommand } from "./simulate.ts";
 
@@ -68,7 +72,7 @@ async function simulate(command: Partial<SimulateCommand>, isTTY = false): Promi
   const said = { output: "", notes: "" };
   const output = { write: (text: string) => (said.output += text) };
   const notes = { isTTY, write: (text: string) => (said.notes += text) };
-  const given = { nowMs: endMs, last: "3h", replays: "20", output, notes, ...command };
+  const given = { nowMs: endMs, output, notes, ...command };
   return { code: await simulateCommand(given, signal), ...said };
 }
 
@@ -90,7 +94,9 @@ function row({ output }: Said, title: string, method: string): string[] {
   return line.trim().slice(method.length).trim().split(/\s{2,}/);
 }
 
-const of = (service: string) => ({ metricsServer, requests: `http_requests_total{service="${service}"}` });
+const read = (service: string) => ({ metricsServer, last: "3h", requests: `http_requests_total{service="${service}"}` });
+const of = (service: string) => ({ ...read(service), replays: "20" });
+const versions = { canary: 'version="2"', stable: 'version="1"' };
 
 describe("one service's traffic, split at random", () => {
   test("a release that changes nothing is promoted, one that fails is found by every method", async () => {
@@ -147,52 +153,212 @@ describe("one service's traffic, split at random", () => {
     const live = await simulate({ ...of("steady"), save }, true);
     expect(live.notes).toMatch(/\rreading 100 %\n.*\rreplaying 100 %\n$/s);
     expect(JSON.parse(readFileSync(save, "utf8"))).toMatchObject({ version: 1, split: false, scrapeMs });
-    const offline = await simulate({ samples: save });
+    const offline = await simulate({ samples: save, replays: "20" });
     expect(offline.output).toBe(live.output);
     expect(offline.notes).toBe("");
   });
 });
 
-test("two versions that ran beside each other are judged as they were", async () => {
-  const said = await simulate({ ...of("pair"), canary: 'version="2"', stable: 'version="1"' });
-  expect(said.code).toBe(0);
-  for (const method of ["threshold", "share, fixed", "share, adaptive"])
-    expect(row(said, "The canary would have been", method)[0]).toMatch(/^rolled back after \d+ s$/);
-  const healthy = await simulate({ ...of("twins"), canary: 'version="2"', stable: 'version="1"' });
-  expect(row(healthy, "The canary would have been", "share, adaptive")[0]).toBe("not rolled back");
+describe("what of a Canary is not replayed", () => {
+  const metric = (name: string, more = ""): string => `{ name: ${name}, thresholdRange: { max: 1 }${more} }`;
+  const metrics = `metrics: [${metric("errors", ', query: "up"')}, ${metric("lag", ", templateRef: { name: lag }")}, { name: request-duration }]`;
+  const gates = "webhooks: [{ name: gate, type: confirm-rollout, url: http://gate }]";
+
+  test("is named by field, with the reason", async () => {
+    const said = await simulate({ ...of("steady"), manifest: manifestOf(`{ iterations: 5, ${metrics}, ${gates}, maxDuration: 1h, onNoData: fail }`) });
+    expect(said.code).toBe(0);
+    expect(said.output.split("\n\n")[1]?.split("\n")).toEqual([
+      "spec.analysis.metrics[0] (errors) is your own query: not replayed",
+      "spec.analysis.metrics[1] (lag) is the query of MetricTemplate lag: not replayed",
+      "spec.analysis.metrics[2] (request-duration) is a percentile, of which the samples hold only what was slower than --latency's bounds: not replayed",
+      "spec.analysis.metrics has no request-success-rate: threshold is replayed with spec.analysis.slo (99 %) in its place",
+      "spec.analysis.iterations (5) split no traffic: not replayed, threshold and fixed steps are replayed with a split",
+      "spec.analysis.onNoData (fail): not replayed for threshold, a check without a request holds",
+      "spec.analysis.maxDuration (1h): not replayed for threshold, a check that says nothing holds",
+      "spec.analysis.webhooks[0] (gate) asks a person or a program: not replayed",
+    ]);
+  });
+
+  test.each<[string, string]>([
+    ["nothing where all of it is", "{ stepWeight: 10, maxWeight: 50, metrics: [{ name: request-success-rate }], minDuration: 2m }"],
+    ["nothing where nothing is written", "{}"],
+  ])("%s", async (_, analysis) => {
+    const said = await simulate({ ...of("steady"), manifest: manifestOf(analysis) });
+    expect(said.output.split("\n\n")[1]).toMatch(/^This traffic split at random, with 99 % as the threshold and fixed steps of 10/);
+    expect(said.output).not.toContain("not replayed");
+  });
+
+  test("is no checks that are skipped: they are replayed, and that is said", async () => {
+    const manifest = manifestOf("{}");
+    writeFileSync(manifest, readFileSync(manifest, "utf8").replace("spec: {", "spec: { skipAnalysis: true,"));
+    expect((await simulate({ ...of("steady"), manifest })).output).toContain("\nspec.skipAnalysis promotes without checks: not replayed, ");
+  });
 });
 
+describe("bounds of the success rate are replayed as they are written", () => {
+  const rolledBack = async (service: string, analysis: string): Promise<string | undefined> =>
+    row(await simulate({ ...of(service), manifest: manifestOf(`{ stepWeight: 25, maxWeight: 50, ${analysis} }`) }), "20 releases that change nothing", "threshold")[0];
+  const bounds = (range: string): string => `metrics: [{ name: request-success-rate, ${range} }]`;
+
+  test.each<[string, string, string, string]>([
+    ["without any it is 99 %, whatever the SLO", "sick", `${bounds("interval: 1m")}, slo: 95`, "100 %"],
+    ["a maximum alone has no minimum", "sick", bounds("thresholdRange: { max: 100 }"), "0 %"],
+    ["more than the maximum fails", "steady", bounds("thresholdRange: { max: 95 }"), "100 %"],
+    ["without a metric it is the SLO", "sick", "slo: 95", "0 %"],
+  ])("%s", async (_, service, analysis, want) => {
+    expect(await rolledBack(service, analysis)).toBe(want);
+  });
+
+  test("in the window of the metric, and no promotion comes before minDuration", async () => {
+    // 1500 requests come in a scrape: with a fourth of them a minute has 1500, and fifteen seconds a fourth of that.
+    const inWindow = (window: string): string =>
+      `interval: 15s, ${bounds(`thresholdRange: { min: 95 }, interval: ${window}`)}, minRequests: 1000`;
+    const replayed = async (analysis: string): Promise<string[]> => {
+      const manifest = manifestOf(`{ stepWeight: 25, maxWeight: 50, ${analysis} }`);
+      return row(await simulate({ ...of("steady"), manifest }), "20 releases that change nothing", "threshold").slice(3);
+    };
+    expect(await replayed(inWindow("15s"))).toEqual(["0 %", "–"]);
+    expect(await replayed(inWindow("1m"))).toEqual(["100 %", "60 s"]);
+    expect(await replayed(`${inWindow("1m")}, minDuration: 10m`)).toEqual(["100 %", "600 s"]);
+  });
+});
+
+test("a canary that is compared with nothing is judged by the SLO alone", async () => {
+  const against = async (baseline: string): Promise<string | undefined> => {
+    const manifest = manifestOf(`{ baseline: ${baseline}, slo: 60 }`);
+    return row(await simulate({ ...read("pair"), ...versions, manifest }), "The canary would have been", "share, adaptive")[0];
+  };
+  expect(await against("primary")).toMatch(/^rolled back/);
+  expect(await against("none")).toBe("not rolled back");
+});
+
+describe("two versions that ran beside each other", () => {
+  test("are judged as they were", async () => {
+    const said = await simulate({ ...read("pair"), ...versions });
+    expect(said.code).toBe(0);
+    for (const method of ["threshold", "share, fixed", "share, adaptive"])
+      expect(row(said, "The canary would have been", method)[0]).toMatch(/^rolled back after \d+ s$/);
+    const healthy = await simulate({ ...read("twins"), ...versions });
+    expect(row(healthy, "The canary would have been", "share, adaptive")[0]).toBe("not rolled back");
+  });
+
+  test("have their requests and failures told, with the most evidence there was", async () => {
+    const said = await simulate({ ...read("pair"), ...versions });
+    expect(said.output).toMatch(/\nThe canary had 10\d{4} requests, 3\d{4} failed \((?:29|30)(?:\.\d)? %\), what ran beside it 9\d{5} requests, 9\d\d failed \(0\.\d+ %\)\.\n/);
+    expect(row(said, "The canary would have been", "share, fixed").at(-1)).toMatch(/^evidence [\d.e+]+ at most$/);
+    expect(said.output).toMatch(/\nBy share, adaptive:\n.+\.\nAt evidence 20 a release is rolled back\.\n/);
+  });
+});
+
+const nobody = "http://127.0.0.1:1";
+const asked = { metricsServer: nobody, requests: "x" };
 test.each<[string, Partial<SimulateCommand>, RegExp]>([
   ["nothing to read", {}, /^serin: there is nothing to read: write --metrics-server URL, or --samples FILE\n/],
-  ["no counters", { metricsServer: "http://127.0.0.1:1" }, /^serin: --requests is missing/],
-  ["a selector that is none", { metricsServer: "http://127.0.0.1:1", requests: "sum(x)" }, /^serin: "sum\(x\)" selects no series/],
-  ["one side alone", { metricsServer: "http://127.0.0.1:1", requests: "x", canary: 'v="2"' }, /^serin: --canary and --stable belong together/],
-  ["a time that is none", { metricsServer: "http://127.0.0.1:1", requests: "x", from: "noon" }, /^serin: --from is noon, not a time/],
-  ["a duration that is none", { metricsServer: "http://127.0.0.1:1", requests: "x", last: "soon" }, /^serin: --last: "soon" is not a duration/],
+  ["no counters", { metricsServer: nobody }, /^serin: --requests is missing/],
+  ["a selector that is none", { metricsServer: nobody, requests: "sum(x)" }, /^serin: --requests: "sum\(x\)" selects no series/],
+  ["one side alone", { ...asked, canary: 'v="2"' }, /^serin: --canary and --stable belong together/],
+  ["labels that are none", { ...asked, canary: "2", stable: 'v="1"' }, /^serin: --canary: "2" is no label; write label="value"/],
+  ["a time that is none", { ...asked, from: "noon" }, /^serin: --from is noon, not a time/],
+  ["a time to come", { ...asked, from: "2026-11-22" }, /^serin: --from is 2026-11-22, which is still to come\n/],
+  ["a time before it begins", { ...asked, from: "2026-11-21", until: "2026-11-20" }, /^serin: --from is not before --until\n/],
+  ["a duration that is none", { ...asked, last: "soon" }, /^serin: --last: "soon" is not a duration/],
+  ["no duration", { ...asked, last: "0s" }, /^serin: --last is 0s, which is no time at all\n/],
   ["too many replays", { replays: "1e9" }, /^serin: --replays is 1e9, not a whole number/],
+  ["two begins", { ...asked, last: "1h", from: "2026-11-21" }, /^serin: --from and --last both say where the time begins: remove one of them\n/],
+  ["a unit of nothing", { ...asked, latencyUnit: "ms" }, /^serin: --latency-unit needs --latency/],
+  ["samples and a server", { ...asked, samples: "a.json" }, /^serin: --samples reads what was saved, all of it: remove --samples, or --metrics-server, --requests\n/],
+  ["samples and sides", { ...versions, samples: "a.json" }, /remove --samples, or --canary, --stable\n/],
+  ["chance where there is none", { ...asked, ...versions, replays: "20", seed: "2" }, /^serin: --replays and --seed need traffic that is split at random/],
   ["a file of something else", { samples: new URL(import.meta.url).pathname }, /holds no samples that serin simulate --save wrote/],
+  ["samples that are not there", { samples: "none.json" }, /^serin: there is no file none\.json; name a file that serin simulate --save wrote\n/],
+  ["a folder for samples", { samples: "src" }, /^serin: src is a folder, not a file; name a file that serin simulate --save wrote\n/],
   ["a manifest that is no YAML", { manifest: "README.md" }, /^serin: README\.md:\d+: /],
-  ["a manifest that is not there", { manifest: "none.yaml" }, /^serin: .*none\.yaml/],
-  ["a manifest without a Canary", { manifest: "package.json" }, /^serin: package\.json holds no Canary\n/],
+  ["a manifest that is not there", { manifest: "none.yaml" }, /^serin: there is no file none\.yaml; name a manifest\n/],
+  ["a folder for a manifest", { manifest: "src" }, /^serin: src is a folder, not a file; name a manifest\n/],
+  ["a manifest without a Canary", { manifest: "package.json" }, /^serin: package\.json holds no Canary of serin\.dev\/v1beta1\n/],
 ])("says what it cannot understand: %s", async (_, command, notes) => {
   const said = await simulate(command);
-  expect(said.code).toBe(2);
+  expect([said.code, said.output]).toEqual([2, ""]);
   expect(said.notes).toMatch(notes);
 });
 
-test("a time without samples is said, and no success", async () => {
-  const said = await simulate({ ...of("nobody") });
-  expect([said.code, said.output]).toEqual([1, "There are no samples in this time.\n\n"]);
+describe("a Canary that serin lint refuses is not replayed", () => {
+  test.each<[string, string, string]>([
+    ["by the schema", "{ warmup: 1 minute, slo: 0.999 }", "did you mean 99.9?"],
+    ["by its rules", "{ stepWeight: 10, maxWeight: 50 , minDuration: 1h, maxDuration: 1m }", "minDuration must not be longer than maxDuration"],
+    ["by an unknown field", "{ warmpu: 1m }", "field not declared in schema; did you mean warmup?"],
+    ["by its controller's checks", '{ stepWeight: 10, metrics: [{ name: own, query: "up(", thresholdRange: { max: 1 } }] }', "not PromQL"],
+  ])("%s", async (_, analysis, message) => {
+    const manifest = manifestOf(analysis);
+    const said = await simulate({ ...of("steady"), manifest });
+    const defaults = { provider: "gatewayapi:v1", metricsServer } as const;
+    const { problems } = await lint([await readManifest(manifest)], { defaults, namespace: "default" });
+    expect(problems.length).toBeGreaterThan(0);
+    expect(said).toEqual({ code: 2, output: "", notes: `serin: ${problems.map(lineOfText).join("\n")}\nserin simulate --help says what there is.\n` });
+    expect(said.notes).toContain(message);
+  });
+
+  test("nor is one of another project, or one of several", async () => {
+    const manifest = manifestOf("{}");
+    const text = readFileSync(manifest, "utf8");
+    writeFileSync(manifest, text.replace("serin.dev", "flagger.app"));
+    expect((await simulate({ manifest })).notes).toContain("holds no Canary of serin.dev/v1beta1, only one of flagger.app/v1beta1\n");
+    writeFileSync(manifest, `${text}---\n${text.replaceAll("name: shop", "name: cart")}`);
+    const said = await simulate({ manifest });
+    expect([said.code, said.notes]).toEqual([2, expect.stringContaining("holds 2 Canaries (default/shop, default/cart); name a file that holds only the one to replay\n")]);
+  });
 });
 
-test.each(["canary", "stable"] as const)("labels of the %s that select nothing give no verdict", async (side) => {
-  const file = join(dir, `without-${side}.json`);
-  const other = side === "canary" ? "stable" : "canary";
-  const errors = { [side]: { requests: 0, bad: 0 }, [other]: { requests: 90, bad: 1 } };
-  const scrapes = [0, 15_000, 30_000].map((fromMs) => ({ fromMs, atMs: fromMs + 15_000, errors, slow: [] }));
-  writeFileSync(file, JSON.stringify({ version: 1, scrapeMs: 15_000, boundsMs: [], split: true, scrapes }));
-  const said = await simulate({ samples: file });
-  expect([said.code, said.output]).toEqual([1, expect.stringContaining(`--${side} selects no requests of this time`)]);
+describe("where there are no samples, that is said with what was asked, and nothing is saved", () => {
+  const time = "from 2026-11-21T09:00:00Z to 2026-11-21T12:00:00Z";
+  test.each<[string, () => Partial<SimulateCommand>, (server: string) => string]>([
+    ["a selector of nothing", () => read("nobody"), (at) => `http_requests_total{service="nobody"} matches no series at ${at} ${time}; correct --requests, or ask for another time or server`],
+    ["a time of nothing", () => ({ ...read("steady"), from: "2026-01-01", until: "2026-01-02", last: undefined }), (at) => `http_requests_total{service="steady"} matches no series at ${at} from 2026-01-01T00:00:00Z to 2026-01-02T00:00:00Z; correct`],
+    ["counters without a code", () => ({ ...read("steady"), requests: "http_request_duration_seconds_bucket" }), (at) => `http_request_duration_seconds_bucket matches 12 series at ${at} ${time}, but none has the status code in a label such as code or status; correct`],
+    ["labels of nobody", () => ({ ...read("steady"), ...versions }), (at) => `http_requests_total{service="steady"} matches 2 series at ${at} ${time}, but none in which requests were counted has the labels version="2" or version="1"; correct`],
+    ["a canary of nobody", () => ({ ...read("pair"), ...versions, canary: 'version="3"' }), (at) => `of the counters http_requests_total{service="pair"} those with the labels version="3" had no request at ${at} ${time}; correct --canary, or ask`],
+    ["a latency of nothing", () => ({ ...of("steady"), latency: "nothing_bucket" }), (at) => `--latency nothing_bucket matches no series at ${at} ${time}; correct it, or leave it out`],
+    ["a latency that is no histogram", () => ({ ...of("steady"), latency: "http_requests_total" }), (at) => `--latency http_requests_total matches 12 series, but no buckets of a histogram in which requests were counted, at ${at} ${time}; correct it, or leave it out`],
+  ])("%s", async (_, command, message) => {
+    const save = join(dir, "empty.json");
+    const said = await simulate({ ...command(), save });
+    expect(said).toEqual({ code: 1, output: "", notes: expect.stringContaining(`serin: ${message(metricsServer)}`) as string });
+    expect(existsSync(save)).toBe(false);
+  });
+
+  test.each(["canary", "stable"] as const)("a file without requests of the %s", async (side) => {
+    const file = join(dir, `without-${side}.json`);
+    const other = side === "canary" ? "stable" : "canary";
+    const errors = { [side]: { requests: 0, bad: 0 }, [other]: { requests: 90, bad: 1 } };
+    const scrapes = [0, 15_000, 30_000].map((fromMs) => ({ fromMs, atMs: fromMs + 15_000, errors, slow: [] }));
+    writeFileSync(file, JSON.stringify({ version: 1, scrapeMs: 15_000, boundsMs: [], split: true, scrapes }));
+    const notes = `serin: in ${file} the ${side} has no request: --${side} was wrong when it was saved; save another one\n`;
+    expect(await simulate({ samples: file })).toEqual({ code: 1, output: "", notes });
+  });
+
+  test("a folder to save to that is not there is said", async () => {
+    const said = await simulate({ ...of("steady"), save: join(dir, "nowhere/samples.json") });
+    const notes = /^serin: --save: there is no file .*\/nowhere\/samples\.json; name a file in a folder that there is\n/;
+    expect([said.code, said.notes]).toEqual([2, expect.stringMatching(notes)]);
+  });
+});
+
+describe("serin simulate and serin explain, as they are called", () => {
+  const serin = (args: string[], env: Readonly<Record<string, string>> = {}) =>
+    spawnSync(process.execPath, ["src/main.ts", ...args], { encoding: "utf8", env: { PATH: process.env["PATH"], HOME: dir, ...env } });
+
+  test.each<[string, string[], RegExp]>([
+    ["a second manifest", ["simulate", "a.yaml", "b.yaml"], /^serin: "b\.yaml" is one too many: write one CANARY\.yaml\nserin simulate --help/],
+    ["no Canary", ["explain"], /^serin: name what is to be explained: canary\/NAME\nserin explain --help/],
+  ])("%s is misuse", (_, args, notes) => {
+    const { status, stdout, stderr } = serin(args);
+    expect([status, stdout, stderr]).toEqual([2, "", expect.stringMatching(notes)]);
+  });
+
+  test("a server of the environment does not get in the way of samples", () => {
+    const { status, stderr } = serin(["simulate", "--samples", "none.json"], { SERIN_METRICS_SERVER: "http://a" });
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/^serin: there is no file none\.json/)]);
+  });
 });
 
 test("labels may hold commas and quotes", () => {
