@@ -152,6 +152,7 @@ Requests were counted by contour.
     ["one that goes", {}, { phase: "Terminating" }, "Terminating; the target gets its pods and traffic back"],
     ["one that is suspended", { suspend: true }, running, "Progressing, 20 % of the traffic; suspended: nothing moves until spec.suspend is false"],
     ["a failure that a Revert holds back", {}, { ...failed, revertRef: "checkout-5e6f" }, "Failed (EvidenceAgainst), rolled back from 20 % at 2026-11-21T02:59:31Z; Revert checkout-5e6f holds it back until that is decided"],
+    ["a failure that may not be the commit's fault", {}, { ...failed, failure: { ...failed.failure!, propose: false }, revertRef: "checkout-5e6f" }, "Failed (EvidenceAgainst), rolled back from 20 % at 2026-11-21T02:59:31Z; Revert checkout-5e6f holds it back, nothing is proposed"],
     ["a failure with nothing to go back to", {}, { ...failed, canaryWeight: 20 }, "Failed (EvidenceAgainst) at 2026-11-21T02:59:31Z, with 20 % of the traffic still: no pod of the primary serves; the failed revision stays out until the target changes"],
   ])("first, how it is and what comes next: %s", (_, spec, status, want) => {
     expect(explanationOf(aCanary({ ...byShare, ...spec }, status)).split("\n")[0]).toBe(`Canary shop/checkout: ${want}`);

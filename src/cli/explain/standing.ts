@@ -20,11 +20,15 @@ function nextOf(canary: Canary): string {
   const { spec, status } = canary;
   const { phase = "Initializing" } = status;
   if (spec.suspend) return "suspended: nothing moves until spec.suspend is false";
-  const ready = status.conditions?.find(({ type }) => type === "Ready");
-  // What is in the way has a reason of its own, else the phase is the reason; but hooks are named. A failure is said already.
-  const isInTheWay = ready && ready.status !== "True" && phase !== "Failed" && (ready.reason !== phase || phase.startsWith("Waiting"));
-  if (!isInTheWay) return onPhase[phase](canary);
-  return `waits: ${ready.message === status.evidence?.message ? within(ready.message) : ready.message}`;
+  const wait = waitOf(status, phase);
+  return wait === undefined ? onPhase[phase](canary) : `waits: ${wait === status.evidence?.message ? within(wait) : wait}`;
+}
+
+/** What is in the way has a reason of its own, else the phase is the reason; but hooks are named. A failure is said already. */
+function waitOf({ conditions }: Canary["status"], phase: CanaryPhase): string | undefined {
+  const ready = conditions?.find(({ type }) => type === "Ready");
+  if (!ready || ready.status === "True" || phase === "Failed") return undefined;
+  return ready.reason !== phase || phase.startsWith("Waiting") ? ready.message : undefined;
 }
 
 const atRest = () => "at rest until the target changes";
@@ -38,10 +42,14 @@ const onPhase: Record<CanaryPhase, (canary: Canary) => string> = {
   Promoting: () => "the primary gets what was analysed",
   Finalising: () => "the primary has all traffic, the canary's pods go",
   Succeeded: atRest,
-  Failed: ({ status: { revertRef } }) =>
-    revertRef === undefined ? "the failed revision stays out until the target changes" : `Revert ${revertRef} holds it back until that is decided`,
+  Failed: kept,
   Terminating: () => "the target gets its pods and traffic back",
 };
+
+function kept({ status: { revertRef, failure } }: Canary): string {
+  if (revertRef === undefined) return "the failed revision stays out until the target changes";
+  return `Revert ${revertRef} holds it back${failure?.propose === false ? ", nothing is proposed" : " until that is decided"}`;
+}
 
 function underWay({ spec: { analysis }, status: { canaryWeight = 0, evidence } }: Canary): string {
   if (methodOf(analysis) !== "share") return `checked every ${analysis.interval}`;
