@@ -92,6 +92,7 @@ const container = z.looseObject({
   livenessProbe: probe.optional(),
   resources: z.looseObject({ requests: z.record(z.string(), intOrString).optional() }).optional(),
   startupProbe: probe.optional(),
+  lifecycle: z.looseObject({ preStop: z.looseObject({ sleep: z.looseObject({ seconds: z.int() }).optional() }).optional() }).optional(),
   securityContext: z.looseObject({ runAsUser: z.int().optional(), readOnlyRootFilesystem: z.boolean().optional() }).optional(),
 });
 export type Container = z.infer<typeof container>;

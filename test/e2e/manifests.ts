@@ -12,11 +12,13 @@ export interface ServiceOptions {
   readonly nodeSelector?: Readonly<Record<string, string>>;
   /** A comment at the image. */
   readonly comment?: string;
+  /** Seconds for which a pod that shall end still answers. */
+  readonly preStopSeconds?: number;
 }
 
 /** A Deployment as people write it. */
 export function deployment(name: string, options: ServiceOptions = {}): string {
-  const { tag = "1", replicas = 1, env = {}, settings, nodeSelector, comment } = options;
+  const { tag = "1", replicas = 1, env = {}, settings, nodeSelector, comment, preStopSeconds } = options;
   const variables = Object.entries(env).map(([key, value]) => `\n            - { name: ${key}, value: "${value}" }`);
   return `apiVersion: apps/v1
 kind: Deployment
@@ -40,7 +42,7 @@ spec:
             periodSeconds: 1
             timeoutSeconds: 10
             failureThreshold: 1
-`;
+${preStopSeconds === undefined ? "" : `          lifecycle: { preStop: { sleep: { seconds: ${preStopSeconds} } } }\n`}`;
 }
 
 /** How a service's Canary differs from what every scenario has. */

@@ -137,6 +137,8 @@ interface Run {
   readonly environment: Environment & { ok: true };
   readonly startedAtMs: number;
   readonly listeners: Listener[];
+  /** Aborts when the program itself is told to end. */
+  readonly told: AbortSignal;
   readonly killed: AbortSignal;
   readonly exit: (exitCode: number, message?: string) => void;
 }
@@ -150,6 +152,7 @@ async function runOnce(slot: Slot, program: Program, environment: Environment & 
     environment,
     startedAtMs: clock.nowMs(),
     listeners: [],
+    told: toldToEnd(slot),
     killed: AbortSignal.any([over.signal, slot.life]),
     exit: (exitCode, message) => ended.resolve({ exitCode, message }),
   };
@@ -158,7 +161,7 @@ async function runOnce(slot: Slot, program: Program, environment: Environment & 
     return {};
   });
   const { exitCode, message } = await Promise.race([ended.promise, aborted(stopping)]);
-  if (stopping.aborted) await drain(slot, run.listeners, running);
+  if (stopping.aborted) await drain(slot, run, running);
   over.abort();
   for (const listener of run.listeners) listener.destroy();
   await running.alone?.ended;
@@ -167,12 +170,12 @@ async function runOnce(slot: Slot, program: Program, environment: Environment & 
 }
 
 async function startProgram(slot: Slot, program: Program, run: Run): Promise<RunningProgram> {
-  const { environment, listeners, killed, exit } = run;
-  const { pod, container, address, clock, stopping } = slot;
+  const { environment, listeners, told, killed, exit } = run;
+  const { pod, container, address, clock } = slot;
   const command = [...(container.command ?? []), ...(container.args ?? [])];
   const { env, files } = environment;
   const about = { pod, container: container.name, image: container.image, command, env, files, ip: address.ip, clock };
-  const running = await program({ ...about, signal: stopping, killed, exit });
+  const running = await program({ ...about, signal: told, killed, exit });
   if (running.serve) listeners.push(...(await openPorts(slot, running.serve)));
   else if (!running.alone) exit(0);
   if (running.serve || running.alone) tellRunning(slot, running, run);
@@ -199,7 +202,22 @@ async function aborted(signal: AbortSignal): Promise<{ exitCode: number; message
   return { exitCode: 0 };
 }
 
-async function drain({ clock, timings, life }: Slot, listeners: readonly Listener[], { alone }: RunningProgram): Promise<void> {
+/** A pod that is asked to stop tells its programs, as a kubelet does, when what `preStop` sleeps is over. */
+function toldToEnd({ container, clock, stopping, life }: Slot): AbortSignal {
+  const seconds = container.lifecycle?.preStop?.sleep?.seconds ?? 0;
+  if (seconds === 0) return stopping;
+  const told = new AbortController();
+  const sleep = async (): Promise<void> => {
+    await aborted(stopping);
+    await clock.sleep(seconds * 1_000, life).catch(() => {});
+    told.abort();
+  };
+  void sleep();
+  return told.signal;
+}
+
+async function drain({ clock, timings, life }: Slot, { listeners, told }: Run, { alone }: RunningProgram): Promise<void> {
+  await aborted(told);
   if (alone) return void (await Promise.race([alone.ended, aborted(life)]));
   await clock.sleep(timings.drainMs, life).catch(() => {});
   await Promise.race([Promise.all(listeners.map((listener) => listener.drain())), aborted(life)]);

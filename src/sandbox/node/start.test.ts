@@ -138,6 +138,21 @@ test("a deleted pod stops being ready at once, finishes what is in flight and th
   await expect(request(urlOf(pod))).rejects.toThrow(/ECONNREFUSED/);
 });
 
+test("a program hears of its end only when what preStop sleeps is over", async () => {
+  const find = async (name: string) => await cluster.kube.find({ ...kinds.pod, namespace: "shop", name }, cluster.signal);
+  const gone = async (name: string) => await expect.poll(async () => await find(name), { timeout: 10_000 }).toBeUndefined();
+  const sleeps = { lifecycle: { preStop: { sleep: { seconds: 3 } } } };
+  await cluster.apply(aPod("sleepy", { image: "answer:1", env: [{ name: "A", value: "1" }], ...sleeps }), aPod("prompt", { image: "answer:1" }));
+  const pod = await cluster.until(kinds.pod, "sleepy", isReady);
+  await cluster.until(kinds.pod, "prompt", isReady);
+  for (const name of ["sleepy", "prompt"]) await cluster.kube.delete({ ...kinds.pod, namespace: "shop", name }, {}, cluster.signal);
+  await gone("prompt");
+  const { statusCode, body } = await request(urlOf(pod));
+  await body.dump();
+  expect(statusCode).toBe(200);
+  await gone("sleepy");
+});
+
 test("readiness that comes and goes is followed", async () => {
   await cluster.apply(shopDeployment("flapping", { replicas: 1, env: { READINESS: "flap", READINESS_FLAP_MS: "1200" } }));
   for (const ready of [1, undefined, 1]) {
