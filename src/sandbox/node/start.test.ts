@@ -142,7 +142,8 @@ test("a program hears of its end only when what preStop sleeps is over", async (
   const find = async (name: string) => await cluster.kube.find({ ...kinds.pod, namespace: "shop", name }, cluster.signal);
   const gone = async (name: string) => await expect.poll(async () => await find(name), { timeout: 10_000 }).toBeUndefined();
   const sleeps = { lifecycle: { preStop: { sleep: { seconds: 3 } } } };
-  await cluster.apply(aPod("sleepy", { image: "answer:1", env: [{ name: "A", value: "1" }], ...sleeps }), aPod("prompt", { image: "answer:1" }));
+  const env = [{ name: "A", value: "1" }];
+  await cluster.apply(aPod("sleepy", { image: "answer:1", env, ...sleeps }), aPod("prompt", { image: "answer:1" }));
   const pod = await cluster.until(kinds.pod, "sleepy", isReady);
   await cluster.until(kinds.pod, "prompt", isReady);
   for (const name of ["sleepy", "prompt"]) await cluster.kube.delete({ ...kinds.pod, namespace: "shop", name }, {}, cluster.signal);
