@@ -1,3 +1,4 @@
+import type { Evidence } from "../../analysis/follow.ts";
 import { percent } from "../../analysis/sentences.ts";
 import { slowDispersion } from "../../analysis/share.ts";
 import type { ShareStatus } from "../../api/share-evidence.ts";
@@ -17,8 +18,11 @@ export function stepLines(share: ShareStatus, { isOver }: { isOver: boolean }): 
   ];
 }
 
+/** Evidence, and whose metrics it was counted from. */
+type Ground = Evidence & Pick<ShareStatus, "source">;
+
 /** What the evidence rests on and what it could not have shown, as lines; where latency decided that is of latency. Pure. */
-export function groundLines(share: ShareStatus, { isOver }: { isOver: boolean }): string[] {
+export function groundLines(share: Ground, { isOver }: { isOver: boolean }): string[] {
   const tense = isOver ? past : present;
   const ground = share.against === "latency" ? latencyLines(share, tense) : errorLines(share, tense);
   return [...ground, `Requests ${tense.are} counted by ${share.source}.`];
@@ -56,7 +60,7 @@ const past: Tense = {
   traffic: "the traffic it had",
 };
 
-function latencyLines(share: ShareStatus, { are }: Tense): string[] {
+function latencyLines(share: Ground, { are }: Tense): string[] {
   const { canary, stable } = slowSum(share);
   const part = ({ requests, bad }: typeof canary) => percent(bad / Math.max(requests, 1));
   const ofCanary = `${part(canary)} of the canary's ${Math.round(canary.requests)} requests`;
@@ -66,7 +70,7 @@ function latencyLines(share: ShareStatus, { are }: Tense): string[] {
   ];
 }
 
-function errorLines(share: ShareStatus, tense: Tense): string[] {
+function errorLines(share: Ground, tense: Tense): string[] {
   const { baseline, baselineOf, dispersion, dispersionMeasured } = share;
   // Many times nothing is nothing.
   const needed = baselineOf?.bad === 0 && baselineOf.requests > 0 ? [] : share.needed;
@@ -86,14 +90,14 @@ function errorLines(share: ShareStatus, tense: Tense): string[] {
   ];
 }
 
-function visibleSaid({ visible, steps }: ShareStatus, { soFar }: Tense): string {
+function visibleSaid({ visible, steps }: Ground, { soFar }: Tense): string {
   if (steps.every(({ canary }) => canary.requests === 0)) return `${soFar}nothing could have been seen: the canary had no request`;
   if (visible === undefined) return `${soFar}only a release that fails nearly always could have been seen`;
   return `${soFar}an error rate of ${percent(visible / 100)} or more could have been seen, and nothing less`;
 }
 
 /** The primary's rate is an estimate, and sometimes not even that. */
-function baselineSaid({ baseline, baselineOf }: ShareStatus, { is, are }: Tense): string {
+function baselineSaid({ baseline, baselineOf }: Ground, { is, are }: Tense): string {
   const rate = percent(baseline / 100);
   if (!baselineOf) return `The primary's ${is} about ${rate}.`;
   const requests = Math.round(baselineOf.requests);

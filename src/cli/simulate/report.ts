@@ -1,5 +1,7 @@
 import type { Tally } from "../../analysis/stream.ts";
 import type { CanarySpec } from "../../api/canary.ts";
+import { evidenceText } from "../../api/share-table.ts";
+import { groundLines } from "../explain/evidence-text.ts";
 import type { PastSamples } from "./past-samples.ts";
 import { type Method, methods, type Outcome, paceOf, type Replayed, successOf } from "./replay.ts";
 import { iso } from "./silence.ts";
@@ -83,7 +85,7 @@ interface Judged {
 }
 
 /** Two versions that ran beside each other: what each method would have said, on what ground, and what it could not have seen. */
-export function pairOf(replayed: Readonly<Record<Method, Replayed>>, { spec, own }: Judged): string {
+export function pairOf(replayed: Readonly<Record<Method, Replayed>>, { spec, own, source }: Judged): string {
   const rows = methods.map((method) => {
     const { end, seconds, lost, evidence } = replayed[method];
     const isBack = end === "rollBack";
@@ -91,13 +93,14 @@ export function pairOf(replayed: Readonly<Record<Method, Replayed>>, { spec, own
       method,
       isBack ? `rolled back after ${Math.round(seconds)} s` : "not rolled back",
       `${Math.max(0, Math.round(lost))} requests lost${isBack ? " until then" : ""}`,
-      evidence ? `evidence ${evidence.peak} at most` : "",
+      evidence ? `highest evidence ${evidenceText(evidence.peak)}` : "",
     ];
   });
   const { evidence } = replayed[own];
   const verdicts = [`The canary would have been, with ${rulesText(spec.analysis)}:`, ...aligned(rows)].join("\n");
   if (!evidence) return verdicts;
-  const ground = [`${evidence.message}.`, `At evidence ${evidence.limit} a release is rolled back.`];
+  const limit = `At evidence ${evidence.limit} a release is rolled back.`;
+  const ground = [`${evidence.message}.`, limit, ...groundLines({ ...evidence, source }, { isOver: true })];
   return `${verdicts}\n\nBy ${own}:\n${ground.join("\n")}`;
 }
 

@@ -245,8 +245,18 @@ describe("two versions that ran beside each other", () => {
   test("have their requests and failures told, with the most evidence there was", async () => {
     const said = await simulate({ ...read("pair"), ...versions });
     expect(said.output).toMatch(/\nThe canary had 10\d{4} requests, 3\d{4} failed \((?:29|30)(?:\.\d)? %\), what ran beside it 9\d{5} requests, 9\d\d failed \(0\.\d+ %\)\.\n/);
-    expect(row(said, "The canary would have been", "share, fixed").at(-1)).toMatch(/^evidence [\d.e+]+ at most$/);
+    expect(row(said, "The canary would have been", "share, fixed").at(-1)).toBe("highest evidence 1e9 or more");
     expect(said.output).toMatch(/\nBy share, adaptive:\n.+\.\nAt evidence 20 a release is rolled back\.\n/);
+  });
+
+  test("have told what could not have been seen, with the Canary's own steps", async () => {
+    const save = join(dir, "twins.json");
+    const said = await simulate({ ...read("twins"), ...versions, manifest: manifestOf("{ stepWeight: 10 }"), save });
+    const [, ground = ""] = said.output.split("By share, fixed:\n");
+    expect(ground).toMatch(/\nAn error rate of 0\.\d+ % or more could have been seen, and nothing less\.\n/);
+    expect(ground).toMatch(/\nThe primary's was about 0\.\d+ %, by \d+ requests\. A release that fails\n {2}2 times as often, 0\.\d+ %: +would have been found after \d+ /);
+    expect(ground).toMatch(/\nRequests were counted by http_requests_total\{service="twins"\}\.\n$/);
+    expect((await simulate({ samples: save })).output).toContain(`Requests were counted by the samples in ${save}.\n`);
   });
 });
 

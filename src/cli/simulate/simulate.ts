@@ -92,7 +92,7 @@ function pairText(samples: PastSamples, { spec, source }: { spec: CanarySpec; so
 }
 
 function sourceIn(origin: Origin): string {
-  return "file" in origin ? `those who counted for ${origin.file}` : (origin.given.requests ?? "");
+  return "file" in origin ? `the samples in ${origin.file}` : (origin.given.requests ?? "");
 }
 
 interface Split {
