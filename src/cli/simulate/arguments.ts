@@ -53,8 +53,10 @@ export function refuseIdle(given: Arguments): void {
 
 /** The same for samples of two versions, which are judged once and as they were. `written`: as {@link refuseIdle}. */
 export function refuseChance({ replays, seed }: Arguments): void {
-  const flags = [...(replays === undefined ? [] : ["--replays"]), ...(seed === undefined ? [] : ["--seed"])].join(" and ");
-  if (flags !== "") throw new MisuseError(`${flags} need traffic that is split at random; a canary that ran is judged as it was: remove them`);
+  const [first, second] = [...(replays === undefined ? [] : ["--replays"]), ...(seed === undefined ? [] : ["--seed"])];
+  if (first === undefined) return;
+  const flags = second === undefined ? `${first} needs` : `${first} and ${second} need`;
+  throw new MisuseError(`${flags} traffic that is split at random; a canary that ran is judged once, as it was: write none of both`);
 }
 
 /** A whole number from 1 on. Throws {@link MisuseError}. */

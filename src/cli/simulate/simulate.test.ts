@@ -24,14 +24,19 @@ let server: Server;
 let metricsServer = "";
 
 /** Counters of one version by status code, and the buckets of its times, scraped for three hours. */
-function fill(db: Tsdb, labels: Record<string, string>, { rps, errors }: { rps: number; errors: number }): void {
+function fill(
+  db: Tsdb,
+  labels: Record<string, string>,
+  { rps, errors, silentHours = 0 }: { rps: number; errors: number; silentHours?: number },
+): void {
+  const busyMs = endMs - (hours - silentHours) * 3_600_000;
   const chance = random(rps, Math.round(errors * 1e6));
   let [good, bad, slow] = [0, 0, 0];
   const add = (name: string, more: Record<string, string>, timeMs: number, value: number): void => {
     db.append(new Map(Object.entries({ __name__: name, instance: "one", ...labels, ...more })), { timeMs, value });
   };
   for (let timeMs = endMs - hours * 3_600_000; timeMs <= endMs; timeMs += scrapeMs) {
-    const requests = chance.poisson((rps * scrapeMs) / 1_000);
+    const requests = timeMs < busyMs ? 0 : chance.poisson((rps * scrapeMs) / 1_000);
     const failed = chance.binomial(requests, errors);
     bad += failed;
     good += requests - failed;
@@ -46,6 +51,7 @@ function fill(db: Tsdb, labels: Record<string, string>, { rps, errors }: { rps: 
 beforeAll(async () => {
   const db = createTsdb({ retentionMs: 24 * 3_600_000, maxSeries: 100 });
   fill(db, { service: "steady" }, { rps: 100, errors: 0.001 });
+  fill(db, { service: "late" }, { rps: 100, errors: 0.001, silentHours: 1 });
   fill(db, { service: "sick" }, { rps: 100, errors: 0.012 });
   fill(db, { service: "pair", version: "1" }, { rps: 90, errors: 0.001 });
   fill(db, { service: "pair", version: "2" }, { rps: 10, errors: 0.3 });
@@ -159,6 +165,11 @@ describe("one service's traffic, split at random", () => {
   });
 });
 
+test("latency is looked at from the first request on, however late it came", async () => {
+  const said = await simulate({ ...of("late"), latency: 'http_request_duration_seconds_bucket{service="late"}' });
+  expect(said.output).toMatch(/; latency against 100 ms\.$/m);
+});
+
 describe("what of a Canary is not replayed", () => {
   const metric = (name: string, more = ""): string => `{ name: ${name}, thresholdRange: { max: 1 }${more} }`;
   const metrics = `metrics: [${metric("errors", ', query: "up"')}, ${metric("lag", ", templateRef: { name: lag }")}, { name: request-duration }]`;
@@ -257,6 +268,7 @@ describe("two versions that ran beside each other", () => {
     expect(ground).toMatch(/\nThe primary's was about 0\.\d+ %, by \d+ requests\. A release that fails\n {2}2 times as often, 0\.\d+ %: +would have been found after \d+ /);
     expect(ground).toMatch(/\nRequests were counted by http_requests_total\{service="twins"\}\.\n$/);
     expect((await simulate({ samples: save })).output).toContain(`Requests were counted by the samples in ${save}.\n`);
+    expect((await simulate({ samples: save, seed: "2" })).notes).toMatch(/^serin: --seed needs traffic that is split at random/);
   });
 });
 
@@ -324,11 +336,11 @@ describe("where there are no samples, that is said with what was asked, and noth
   test.each<[string, () => Partial<SimulateCommand>, (server: string) => string]>([
     ["a selector of nothing", () => read("nobody"), (at) => `http_requests_total{service="nobody"} matches no series at ${at} ${time}; correct --requests, or ask for another time or server`],
     ["a time of nothing", () => ({ ...read("steady"), from: "2026-01-01", until: "2026-01-02", last: undefined }), (at) => `http_requests_total{service="steady"} matches no series at ${at} from 2026-01-01T00:00:00Z to 2026-01-02T00:00:00Z; correct`],
-    ["counters without a code", () => ({ ...read("steady"), requests: "http_request_duration_seconds_bucket" }), (at) => `http_request_duration_seconds_bucket matches 12 series at ${at} ${time}, but none has the status code in a label such as code or status; correct`],
+    ["counters without a code", () => ({ ...read("steady"), requests: "http_request_duration_seconds_bucket" }), (at) => `http_request_duration_seconds_bucket matches 14 series at ${at} ${time}, but none has the status code in a label such as code or status; correct`],
     ["labels of nobody", () => ({ ...read("steady"), ...versions }), (at) => `http_requests_total{service="steady"} matches 2 series at ${at} ${time}, but none in which requests were counted has the labels version="2" or version="1"; correct`],
     ["a canary of nobody", () => ({ ...read("pair"), ...versions, canary: 'version="3"' }), (at) => `of the counters http_requests_total{service="pair"} those with the labels version="3" had no request at ${at} ${time}; correct --canary, or ask`],
     ["a latency of nothing", () => ({ ...of("steady"), latency: "nothing_bucket" }), (at) => `--latency nothing_bucket matches no series at ${at} ${time}; correct it, or leave it out`],
-    ["a latency that is no histogram", () => ({ ...of("steady"), latency: "http_requests_total" }), (at) => `--latency http_requests_total matches 12 series, but no buckets of a histogram in which requests were counted, at ${at} ${time}; correct it, or leave it out`],
+    ["a latency that is no histogram", () => ({ ...of("steady"), latency: "http_requests_total" }), (at) => `--latency http_requests_total matches 14 series, but no buckets of a histogram in which requests were counted, at ${at} ${time}; correct it, or leave it out`],
   ])("%s", async (_, command, message) => {
     const save = join(dir, "empty.json");
     const said = await simulate({ ...command(), save });
