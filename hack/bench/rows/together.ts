@@ -36,8 +36,9 @@ export const together: Scenario = {
   },
 };
 
+/** Every one is checked each second, at a weight that it keeps: what is measured is the way back, not a hundred steps a second. */
 function failingFrom(moment: number): ReleaseOptions {
-  return { image: "idle", analysis: failsFrom(moment, { stepWeight: 1, maxWeight: 99 }) };
+  return { image: "idle", analysis: failsFrom(moment, { stepWeight: 50, maxWeight: 50, minDuration: "30m" }) };
 }
 
 function allIn(ground: Ground, { namespace, count, phase }: { namespace: string; count: number; phase: string }, signal: AbortSignal): Promise<number> {
