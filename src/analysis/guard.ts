@@ -3,11 +3,11 @@ import { logSumExp, type Tally } from "./stream.ts";
 /** The rates that the guard bets on, as fractions. Source: analysis §6. */
 const rates: readonly number[] = [0.015, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.99];
 /** And at least this many times the limit. */
-export const guardRatio = 1.5;
+const leastRatio = 1.5;
 /** No rate is taken for higher than this, so that a success always tells something. */
-export const highestRate = 0.995;
-/** Nor is more than this ever allowed. */
-const highestLimit = 0.99;
+const highestRate = 0.995;
+/** No limit may be higher than this: there would be no rate above it to bet on. */
+export const highestLimit = 0.99;
 
 /**
  * The absolute guard: the evidence that the canary fails more often than a limit allows, whatever stable does. Needs two or
@@ -25,20 +25,22 @@ export function newGuard(): Guard {
  *
  *   ℓ_q += [ X ln(q/p0) + (N−X) ln((1−q)/(1−p0)) ] / φ̂      E = ⅛ Σ_q exp ℓ_q
  *
- * `limit` may change from scrape to scrape as long as it rests on the past alone. Allocates nothing.
+ * `limit`, at most {@link highestLimit}, may change from scrape to scrape as long as it rests on the past alone. Allocates nothing.
  */
 export function addToGuard(
   guard: Guard,
-  { requests, bad }: Readonly<Tally>,
+  seen: Readonly<Tally>,
   { limit, dispersion }: { limit: number; dispersion: number },
 ): void {
-  if (requests <= 0) return;
-  const allowed = Math.min(limit, highestLimit);
-  for (let index = 0; index < rates.length; index++) {
-    const rate = Math.min(Math.max(limit * guardRatio, rates[index] ?? 1), highestRate);
-    const gain = (bad * Math.log(rate / allowed) + (requests - bad) * Math.log((1 - rate) / (1 - allowed))) / dispersion;
-    guard[index] = (guard[index] ?? 0) + gain;
-  }
+  if (seen.requests <= 0) return;
+  for (let index = 0; index < rates.length; index++)
+    guard[index] = (guard[index] ?? 0) + guardGain(seen, rates[index] ?? 1, limit) / dispersion;
+}
+
+/** What the bet on a rate, or on the lowest that may be bet on, gains of these requests where they come one by one; a logarithm. */
+export function guardGain({ requests, bad }: Readonly<Tally>, rate: number, limit: number): number {
+  const bet = Math.min(Math.max(limit * leastRatio, rate), highestRate);
+  return bad * Math.log(bet / limit) + (requests - bad) * Math.log((1 - bet) / (1 - limit));
 }
 
 /** ln E of a guard. */

@@ -1,4 +1,4 @@
-import { guardRatio, highestRate } from "./guard.ts";
+import { guardGain } from "./guard.ts";
 import { bets, type Tally } from "./stream.ts";
 
 /** What a test rests on. */
@@ -43,8 +43,7 @@ export function requestsToSee(rate: number, setting: Setting): number {
 }
 
 function requestsForGuard(rate: number, { alpha, dispersion, limit }: { alpha: number; dispersion: number; limit: number }): number {
-  const bet = Math.min(Math.max(rate, guardRatio * limit), highestRate);
-  const growth = rate * Math.log(bet / limit) + (1 - rate) * Math.log((1 - bet) / (1 - limit));
+  const growth = guardGain({ requests: 1, bad: rate }, rate, limit);
   return growth <= 0 ? Infinity : (dispersion * (guardCost - Math.log(alpha))) / growth;
 }
 

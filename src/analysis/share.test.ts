@@ -183,6 +183,11 @@ describe("what the guard allows", () => {
     expect(guardLimit(state, { ...defaultRules, ...rules })).toBeCloseTo(want, 12);
   });
 
+  test("the limit is never all there is, however little was seen of stable", () => {
+    const state = newShare({ tally: { requests: 3, bad: 1 }, dispersion: 1, measured: true }, { bounds: 0, atMs: 0 });
+    expect(guardLimit(state, defaultRules)).toBe(0.99);
+  });
+
   test("the limit is 1 − SLO where stable was never seen", () => {
     expect(guardLimit(newShare(noPast, { bounds: 0, atMs: 0 }), { ...defaultRules, slo: 0.95 })).toBeCloseTo(0.05, 12);
   });

@@ -1,5 +1,5 @@
 import { assumedDispersion } from "./dispersion.ts";
-import { addToGuard, type Guard, isAnomalous, logGuardOf, newGuard, upperRate } from "./guard.ts";
+import { addToGuard, type Guard, highestLimit, isAnomalous, logGuardOf, newGuard, upperRate } from "./guard.ts";
 import {
   addComparison,
   type Comparison,
@@ -178,12 +178,13 @@ function compare(state: ShareState, { errors, slow }: Scrape, { ratio, absolute 
 
 /**
  * The rate of errors that the guard tolerates: p0 = max(1−SLO, ρ·p_s^up + δ), with p_s^up from the last hour and all of the
- * rollout; 1−SLO alone when stable was never seen.
+ * rollout, and at most {@link highestLimit}: few requests bound no rate. 1−SLO alone when stable was never seen.
  */
 export function guardLimit({ past, stable }: ShareState, { slo, ratio, absolute }: ShareRules): number {
   const requests = past.tally.requests + stable.requests;
   if (requests === 0) return 1 - slo;
-  return Math.max(1 - slo, ratio * upperRate({ requests, bad: past.tally.bad + stable.bad }) + absolute);
+  const upper = upperRate({ requests, bad: past.tally.bad + stable.bad });
+  return Math.min(Math.max(1 - slo, ratio * upper + absolute), highestLimit);
 }
 
 function remember({ recent }: ShareState, { atMs, errors }: Scrape): void {

@@ -167,6 +167,11 @@ describe("one sentence", () => {
       "Within what the SLO allows; with 8000 canary requests an error rate of 1.5 % or more could have been seen (1.5 times the 1 % that the SLO allows: nothing is known of the primary), nothing less",
     ],
     [
+      "nor claims to have seen anything where so little is known of the primary that any rate might be its own",
+      judged(aRun({ past: { ...noPast, tally: { requests: 3, bad: 1 } }, weight: 100, scrapes: times(80, [5, 0, 0, 0]) })),
+      "Within what the SLO allows; with 400 canary requests only a release that fails nearly always could have been seen",
+    ],
+    [
       "and when it could have seen next to nothing",
       judged(aRun({ scrapes: times(5, [0, 0, 1, 0]) }), { policy: { maxDurationMs: 75_000 } }),
       "The time is up: the canary had no request, so nothing could have been seen",
