@@ -85,6 +85,11 @@ describe("a rollout that is followed", () => {
       expect(later.steps.map(({ slow }) => slow)).toEqual([...report.steps.map(({ slow }) => slow), undefined]);
     });
 
+    test("but not those of scrapes in which one of the two had no requests", () => {
+      const alone = { canary: { requests: 80, bad: 30 }, stable: { requests: 0, bad: 0 } };
+      expect(reported({ errors: good, slow: [alone, alone, alone] }).report.steps[1]).not.toHaveProperty("slow");
+    });
+
     test("and while nothing speaks against it of the bound that its promotion rests on", () => {
       const { report } = reported({ errors: good, slow: [slower(26, 250), slower(8, 80), slower(1, 8)] });
       expect(report).not.toHaveProperty("against");

@@ -36,11 +36,11 @@ test("a fresh one can be stored", () => {
   expect(restore(store(fresh))).toEqual(fresh);
 });
 
-test("one that an earlier version stored goes on, and knows nothing of what stable did beside the guard", () => {
-  const { besideGuard: _new, ...share } = rollout(false).run.share;
+test("one that an earlier version stored goes on, and knows nothing of what stable did beside the guard, nor of slow requests", () => {
+  const { besideGuard: _new, slowExpected: _newer, ...share } = rollout(false).run.share;
   const text = JSON.parse(store(rollout(false))) as { run: object };
   const read = restore(JSON.stringify({ ...text, run: { ...text.run, share } }));
-  expect(read?.run.share).toEqual({ ...share, besideGuard: tally(0, 0) });
+  expect(read?.run.share).toEqual({ ...share, besideGuard: tally(0, 0), slowExpected: [] });
 });
 
 test("steps that an earlier version stored are without slow requests, and stay so; the next one counts them", () => {

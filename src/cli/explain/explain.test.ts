@@ -89,6 +89,8 @@ The primary's is about 0.11 %, by 36000 requests. A release that fails
     const text = explanationOf(aCanary(byShare, { ...failed, phase, evidence: undecided }));
     expect(text).not.toMatch(/So far|of now|is found|is never|are counted|are taken|cannot/);
     expect(text).toContain("\nWhen it ended: more requests are needed: with 375 canary requests.\n");
+    const same = { failure: { ...failed.failure!, message: undecided.message } };
+    expect(explanationOf(aCanary(byShare, { ...failed, ...same, phase, evidence: undecided }))).not.toContain("When it ended");
     const shadow = explanationOf(aCanary(byShare, { ...failed, phase, evidence: { ...undecided, acts: false } }));
     expect(shadow).toContain("; with method share it would have been rolled back at 20.\n");
   });
@@ -98,6 +100,8 @@ The primary's is about 0.11 %, by 36000 requests. A release that fails
     ["nothing is known of the primary", { baselineOf: { requests: 0, bad: 0 } }, "Of the primary's requests nothing was known: as the SLO allows, 0.11 % were taken to fail."],
     ["an earlier version did not say", { baselineOf: undefined }, "The primary's was about 0.11 %."],
     ["the canary had none", { visible: undefined, steps: [] }, "Nothing could have been seen: the canary had no request.\nThe primary's"],
+    ["a worse release would fail always", { baseline: 30 }, "\n  2 times as often, 60 %:    would never"],
+    ["it would fail no more than always", { baseline: 30 }, "\n  5 times as often, 100 %:   would have"],
     ["only total failure could have been seen", { visible: undefined }, "Only a release that fails nearly always could have been seen.\nThe primary's was about 0.11 %"],
     ["they have more digits than they are worth", { visible: 1.9234, baseline: 0.1096 }, "An error rate of 1.9 % or more could have been seen, and nothing less.\nThe primary's was about 0.11 %"],
   ])("what its figures rest on where %s", (_, more, want) => {
@@ -135,23 +139,25 @@ Requests were counted by contour.
     expect(explanationOf(aCanary({}, { phase: "Succeeded", checks }))).not.toContain("Nothing was measured");
   });
 
-  const ready = (reason: string, message: string): Pick<CanaryStatus, "conditions"> => ({
-    conditions: [{ type: "Ready", status: "Unknown", reason, message, lastTransitionTime: "2026-11-21T02:59:31Z" }],
+  const ready = (reason: string, message: string, status: "True" | "Unknown" = "Unknown"): Pick<CanaryStatus, "conditions"> => ({
+    conditions: [{ type: "Ready", status, reason, message, lastTransitionTime: "2026-11-21T02:59:31Z" }],
   });
 
   test.each<[string, object, CanaryStatus, string]>([
     ["a release that waits for something", {}, { ...running, evidence: undecided, ...ready("NoTraffic", "the canary gets no requests") }, "Progressing, 20 % of the traffic; waits: the canary gets no requests"],
     ["one whose sentence is the reason", {}, { ...running, evidence: undecided, ...ready("NoTraffic", undecided.message) }, "Progressing, 20 % of the traffic; waits: more requests are needed: with 375 canary requests"],
     ["one that has no traffic yet", {}, { phase: "Progressing", canaryWeight: 0, ...ready("Progressing", "the new revision is analysed") }, "Progressing; gets traffic when its pods are ready"],
+    ["one whose traffic was taken away", {}, { phase: "Progressing", canaryWeight: 0, evidence: undecided }, "Progressing; gets traffic when its pods are ready"],
     ["one that a hook holds", {}, { phase: "WaitingPromotion", canaryWeight: 50 }, "WaitingPromotion, 50 % of the traffic; a confirm-promotion hook has to agree"],
     ["one that a hook does not let begin", {}, { phase: "Waiting" }, "Waiting; a confirm-rollout hook has to agree"],
+    ["one of which the hook is known", {}, { phase: "Waiting", ...ready("Waiting", "hook gate has not agreed") }, "Waiting; waits: hook gate has not agreed"],
     ["one that is promoted", {}, { phase: "Promoting", canaryWeight: 50 }, "Promoting, 50 % of the traffic; the primary gets what was analysed"],
     ["one that ends", {}, { phase: "Finalising" }, "Finalising; the primary has all traffic, the canary's pods go"],
-    ["a Canary at rest", {}, { phase: "Succeeded" }, "Succeeded; at rest until the target changes"],
+    ["a Canary at rest", {}, { phase: "Succeeded", ...ready("PromotionCompleted", "the new revision has all traffic", "True") }, "Succeeded; at rest until the target changes"],
     ["one that is not Ready at rest", {}, { phase: "Initialized", ...ready("TargetMissing", "Deployment shop/checkout is not there") }, "Initialized; waits: Deployment shop/checkout is not there"],
     ["one that goes", {}, { phase: "Terminating" }, "Terminating; the target gets its pods and traffic back"],
     ["one that is suspended", { suspend: true }, running, "Progressing, 20 % of the traffic; suspended: nothing moves until spec.suspend is false"],
-    ["a failure that a Revert holds back", {}, { ...failed, revertRef: "checkout-5e6f" }, "Failed (EvidenceAgainst), rolled back from 20 % at 2026-11-21T02:59:31Z; Revert checkout-5e6f holds it back until that is decided"],
+    ["a failure that a Revert holds back", {}, { ...failed, ...ready("EvidenceAgainst", "it failed"), revertRef: "checkout-5e6f" }, "Failed (EvidenceAgainst), rolled back from 20 % at 2026-11-21T02:59:31Z; Revert checkout-5e6f holds it back until that is decided"],
     ["a failure that may not be the commit's fault", {}, { ...failed, failure: { ...failed.failure!, propose: false }, revertRef: "checkout-5e6f" }, "Failed (EvidenceAgainst), rolled back from 20 % at 2026-11-21T02:59:31Z; Revert checkout-5e6f holds it back, nothing is proposed"],
     ["a failure with nothing to go back to", {}, { ...failed, canaryWeight: 20 }, "Failed (EvidenceAgainst) at 2026-11-21T02:59:31Z, with 20 % of the traffic still: no pod of the primary serves; the failed revision stays out until the target changes"],
   ])("first, how it is and what comes next: %s", (_, spec, status, want) => {
@@ -166,6 +172,8 @@ Requests were counted by contour.
 Revert:   checkout-5e6f; kubectl -n shop get revert checkout-5e6f shows its pull request
 Refused:  v1-0a1b2c3d4e, which failed: held when a commit brings it back (Revert checkout-1a2b)
 Judged by share`);
+    const none = aCanary({ ...byShare, revert: { strategy: "None" } }, status);
+    expect(explanationOf(none)).toContain("get revert checkout-5e6f shows how it stands\n");
     const innocent = { ...status, failure: { ...failed.failure!, propose: false } };
     expect(explanationOf(aCanary(byShare, innocent))).toContain("get revert checkout-5e6f shows how it stands; it may not be the commit's fault, so nothing is proposed\n");
     const missing = { reason: "SyncMissing", message: "no Sync applies Deployment checkout" };

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Readable } from "node:stream";
@@ -232,13 +232,17 @@ describe("what is told, with its line", () => {
     ["no duration at all", "{ warmup: short }", "; write it like 30s, 1m30s or 1h"],
     ["a fraction for percent", "{ slo: 0.999 }", "should be greater than or equal to 50; it is in percent: did you mean 99.9?"],
     ["a fraction for percent that is whole", "{ stepWeight: 0.1, slo: 99 }", "; it is in percent: did you mean 10?"],
-    ["a fraction for percent that is meant otherwise", "{ slo: 0.001 }", "; it is in percent"],
     ["fixed steps that are none", "{ steps: fixed }", "a.yaml:7: Canary shop/a spec.analysis.steps: Invalid value: steps: fixed needs stepWeight, stepWeights or iterations"],
     ["a duration that is one, but too short", "{ interval: 500ms }", "interval must be at least 1s"],
   ])("%s is told with what was meant", async (_, analysis, message) => {
     const [said, ...others] = await say(canary("a").replace(/ {2}analysis:[^]*/, `  analysis: ${analysis}\n`));
     expect([said, others]).toEqual([expect.stringContaining(message), []]);
     expect(said).not.toMatch(/at least 1s.*;/);
+  });
+
+  test.each([["{ slo: 0.001 }"], ["{ stepWeight: 0.125, slo: 99 }"]])("of a fraction for percent nothing is guessed that is refused as well: %s", async (analysis) => {
+    const said = await say(canary("a").replace(/ {2}analysis:[^]*/, `  analysis: ${analysis}\n`));
+    expect(said).toEqual([expect.stringMatching(/; it is in percent$/)]);
   });
 
   test("objects that name no namespace are in the one that was given, and items of a List are looked at", async () => {
@@ -297,6 +301,12 @@ describe("the command", () => {
     expect(await run([dir])).toMatchObject({ code: 1, output: `${dir}/broken.yaml:2: Nested mappings are not allowed in compact mappings\n` });
     expect(await run([join(dir, "overlay/patch.yaml")])).toMatchObject({ code: 1 });
     expect(await run([join(dir, "chart/templates/deployment.yaml")])).toMatchObject({ code: 1 });
+  });
+
+  test("a link to a folder is as good as the folder", async () => {
+    const dir = folder({ "b/a.yaml": sync("a") });
+    symlinkSync(join(dir, "b"), join(dir, "link"));
+    expect(await run([join(dir, "link")])).toMatchObject({ code: 0, notes: expect.stringContaining("1 object checked") as string });
   });
 
   test("gives JSON to programs", async () => {

@@ -40,8 +40,8 @@ export function rulesText(analysis: CanarySpec["analysis"]): string {
 }
 
 function stepsText(analysis: CanarySpec["analysis"]): string {
-  const { stepWeight, stepWeights, maxWeight } = analysis;
-  if (stepWeight !== undefined && stepWeights === undefined) return `${stepWeight} % up to ${maxWeight} %`;
+  const { stepWeight, maxWeight } = analysis;
+  if (stepWeight !== undefined) return `${stepWeight} % up to ${maxWeight} %`;
   return `${paceOf(analysis).weights.join(", ")} %`;
 }
 

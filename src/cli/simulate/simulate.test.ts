@@ -134,7 +134,7 @@ describe("one service's traffic, split at random", () => {
     const replayed = async (more = "") =>
       simulate({ ...of("sick"), manifest: manifestOf(`{ interval: 30s, stepWeight: 25, maxWeight: 50, metrics: ${metrics}${more} }`) });
     const said = await replayed();
-    expect(said.output).toContain("with 95 % as the threshold");
+    expect(said.output).toContain("with 95 % as the threshold and fixed steps of 25 % up to 50 %, one every 30s.");
     expect(row(said, "20 releases that change nothing", "threshold").slice(3)).toEqual(["100 %", "60 s"]);
     // A quarter of 100 requests a second for the first interval of 30 s.
     const [back, after, lost] = row(said, "20 releases that fail always", "threshold");
@@ -214,10 +214,16 @@ describe("bounds of the success rate are replayed as they are written", () => {
   test.each<[string, string, string, string]>([
     ["without any it is 99 %, whatever the SLO", "sick", `${bounds("interval: 1m")}, slo: 95`, "100 %"],
     ["a maximum alone has no minimum", "sick", bounds("thresholdRange: { max: 100 }"), "0 %"],
-    ["more than the maximum fails", "steady", bounds("thresholdRange: { max: 95 }"), "100 %"],
+    ["more than the maximum fails", "steady", bounds("thresholdRange: { min: 90, max: 95 }"), "100 %"],
     ["without a metric it is the SLO", "sick", "slo: 95", "0 %"],
   ])("%s", async (_, service, analysis, want) => {
     expect(await rolledBack(service, analysis)).toBe(want);
+  });
+
+  test("and told", async () => {
+    const analysis = `{ stepWeights: [5, 50], ${bounds("thresholdRange: { min: 90, max: 95 }")} }`;
+    const said = await simulate({ ...of("steady"), manifest: manifestOf(analysis) });
+    expect(said.output).toContain("with 90 % to 95 % as the threshold and fixed steps of 5, 50 %, one every 1m.");
   });
 
   test("in the window of the metric, and no promotion comes before minDuration", async () => {
@@ -267,7 +273,9 @@ describe("two versions that ran beside each other", () => {
     expect(ground).toMatch(/\nAn error rate of 0\.\d+ % or more could have been seen, and nothing less\.\n/);
     expect(ground).toMatch(/\nThe primary's was about 0\.\d+ %, by \d+ requests\. A release that fails\n {2}2 times as often, 0\.\d+ %: +would have been found after \d+ /);
     expect(ground).toMatch(/\nRequests were counted by http_requests_total\{service="twins"\}\.\n$/);
-    expect((await simulate({ samples: save })).output).toContain(`Requests were counted by the samples in ${save}.\n`);
+    const { output } = await simulate({ samples: save });
+    expect(output).toContain("\nBy share, adaptive:\nNo worse than the primary; ");
+    expect(output).toContain(`Requests were counted by the samples in ${save}.\n`);
     expect((await simulate({ samples: save, seed: "2" })).notes).toMatch(/^serin: --seed needs traffic that is split at random/);
   });
 });
@@ -320,6 +328,13 @@ describe("a Canary that serin lint refuses is not replayed", () => {
     expect(said.notes).toContain(message);
   });
 
+  test("but what it says of other objects in the file is none of the Canary's", async () => {
+    const manifest = manifestOf("{}");
+    const sync = "apiVersion: serin.dev/v1beta1\nkind: Sync\nmetadata: { name: apps }\nspec: {}\n";
+    writeFileSync(manifest, `${readFileSync(manifest, "utf8")}---\n${sync}`);
+    expect(await simulate({ ...of("steady"), manifest })).toMatchObject({ code: 0, notes: "" });
+  });
+
   test("nor is one of another project, or one of several", async () => {
     const manifest = manifestOf("{}");
     const text = readFileSync(manifest, "utf8");
@@ -338,6 +353,7 @@ describe("where there are no samples, that is said with what was asked, and noth
     ["a time of nothing", () => ({ ...read("steady"), from: "2026-01-01", until: "2026-01-02", last: undefined }), (at) => `http_requests_total{service="steady"} matches no series at ${at} from 2026-01-01T00:00:00Z to 2026-01-02T00:00:00Z; correct`],
     ["counters without a code", () => ({ ...read("steady"), requests: "http_request_duration_seconds_bucket" }), (at) => `http_request_duration_seconds_bucket matches 14 series at ${at} ${time}, but none has the status code in a label such as code or status; correct`],
     ["labels of nobody", () => ({ ...read("steady"), ...versions }), (at) => `http_requests_total{service="steady"} matches 2 series at ${at} ${time}, but none in which requests were counted has the labels version="2" or version="1"; correct`],
+    ["labels of nobody, at a time of which the end is still to come", () => ({ ...read("steady"), ...versions, last: undefined, from: "2026-11-21T09:00:00Z", until: "2026-11-21T13:00:00Z" }), () => 'http_requests_total{service="steady"} matches 2 series at '],
     ["a canary of nobody", () => ({ ...read("pair"), ...versions, canary: 'version="3"' }), (at) => `of the counters http_requests_total{service="pair"} those with the labels version="3" had no request at ${at} ${time}; correct --canary, or ask`],
     ["a latency of nothing", () => ({ ...of("steady"), latency: "nothing_bucket" }), (at) => `--latency nothing_bucket matches no series at ${at} ${time}; correct it, or leave it out`],
     ["a latency that is no histogram", () => ({ ...of("steady"), latency: "http_requests_total" }), (at) => `--latency http_requests_total matches 14 series, but no buckets of a histogram in which requests were counted, at ${at} ${time}; correct it, or leave it out`],
