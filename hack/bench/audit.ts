@@ -8,6 +8,8 @@ const entry = z.object({
   requestURI: z.string(),
   user: z.object({ username: z.string() }),
   objectRef: z.object({ resource: z.string().optional(), subresource: z.string().optional() }).optional(),
+  requestReceivedTimestamp: z.string(),
+  stageTimestamp: z.string(),
 });
 
 /** Requests by verb and resource, e.g. `patch configmaps`. */
@@ -21,6 +23,8 @@ export interface Audit {
   since(mark: number): Requests;
   /** The same, once nothing has come for this time. */
   settled(mark: number, quietMs: number): Promise<Requests>;
+  /** When the first of these requests since the mark came and the last was answered, ms since 1970. `undefined`: there was none. */
+  span(mark: number, what: string): { readonly fromMs: number; readonly untilMs: number } | undefined;
 }
 
 /** Reads the audit log for one user. */
@@ -46,6 +50,12 @@ export function openAudit(file: string, username: string): Audit {
         if (quiet >= quietMs) return since(mark);
       }
     },
+    span: (mark, what) => {
+      const entries = entriesOf(textFrom(file, mark, size()), username).filter((one) => keyOf(one) === what);
+      if (entries.length === 0) return undefined;
+      const times = (key: "requestReceivedTimestamp" | "stageTimestamp"): number[] => entries.map((one) => Date.parse(one[key]));
+      return { fromMs: Math.min(...times("requestReceivedTimestamp")), untilMs: Math.max(...times("stageTimestamp")) };
+    },
   };
 }
 
@@ -62,13 +72,14 @@ function textFrom(file: string, from: number, to: number): string {
 
 function countOf(text: string, username: string): Requests {
   const counts = new Map<string, number>();
-  // The last piece is a line that is still being written, or nothing.
-  for (const line of text.split("\n").slice(0, -1)) {
-    if (!line.includes(username)) continue;
-    const read = entry.parse(JSON.parse(line));
-    if (read.user.username === username && isCounted(read)) counts.set(keyOf(read), (counts.get(keyOf(read)) ?? 0) + 1);
-  }
+  for (const read of entriesOf(text, username)) counts.set(keyOf(read), (counts.get(keyOf(read)) ?? 0) + 1);
   return counts;
+}
+
+function entriesOf(text: string, username: string): Entry[] {
+  // The last piece is a line that is still being written, or nothing.
+  const lines = text.split("\n").slice(0, -1).filter((line) => line.includes(username));
+  return lines.map((line) => entry.parse(JSON.parse(line))).filter((read) => read.user.username === username && isCounted(read));
 }
 
 type Entry = z.infer<typeof entry>;

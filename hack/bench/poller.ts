@@ -9,7 +9,7 @@ const git = createGit({ dir, log: createLogger("error") });
 const poll = async (times: number): Promise<void> => {
   for (let done = 0; done < times; done++) await git.listRefs({ url, timeoutMs: 10_000 }, prefixes, AbortSignal.timeout(10_000));
 };
-await poll(Math.ceil(Number(count) / 2));
+await poll(Number(count));
 process.send?.("warm");
 await once(process, "message");
 await poll(Number(count));

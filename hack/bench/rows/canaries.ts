@@ -12,6 +12,7 @@ import type { Serin } from "../serin.ts";
 
 const mostCanaries = 1_000;
 const quietMs = 2_000;
+const releasesEach = 5;
 /** After many were made: endpoints, routes and statuses that others still write. */
 const settleMs = 10_000;
 const idle = { image: "idle" as const, analysis: { ...failsFrom(32_503_680_000, { stepWeights: [10, 20] }), interval: "10s" } };
@@ -40,7 +41,7 @@ export const canaries: Scenario = {
         await targetsEmpty(at, count + 1);
         await systemClock.sleep(settleMs, signal);
         figures.push(...(await atRest(at, count)));
-        const cost = await release(at, one, String(count));
+        const cost = await middleRelease(at, one, String(count));
         cpu.push({ beside: count, value: cost.cpuMs });
         requests.push({ beside: count, value: cost.requests });
       }
@@ -106,6 +107,15 @@ async function atRest({ ground, serin, signal }: Place, count: number): Promise<
     { work, what: "requests", value: total(requests), unit: "requests", limit: 0, peer: "60 a minute each" },
     { work, what: "CPU", value: percent, unit: "%", limit: 0.5, peer: count === mostCanaries ? "10.8 % at 201" : undefined },
   ];
+}
+
+/** Of several releases the one whose CPU is in the middle. */
+async function middleRelease(at: Place, one: Release, beside: string): Promise<{ cpuMs: number; requests: number }> {
+  const costs: Awaited<ReturnType<typeof release>>[] = [];
+  for (const turn of indexes(releasesEach)) costs.push(await release(at, one, `${beside}-${turn}`));
+  const [middle] = costs.sort((a, b) => a.cpuMs - b.cpuMs).slice(Math.floor(releasesEach / 2));
+  if (!middle) throw new Error("nothing was released");
+  return middle;
 }
 
 /** Two steps at interval 1s and a promotion; the check asks Prometheus and passes. */

@@ -83,9 +83,9 @@ interface Asked {
   readonly kind: Kind;
 }
 
-/** Serin's own code in a process of its own, with the Git process that it starts. */
+/** Serin's own code and its Git process in processes of their own. Both have polled as often before: a controller runs for months. */
 async function polled(ground: Ground, { meter, kind }: Asked, signal: AbortSignal): Promise<Cost> {
-  const count = ground.quick ? 50 : kind.what === "semver" ? 60 : 200;
+  const count = ground.quick ? 50 : kind.what === "semver" ? 60 : 600;
   const dir = join(ground.facts.dir, ground.name("poller"));
   mkdirSync(dir, { recursive: true });
   const child = fork(join(import.meta.dirname, "../poller.ts"), [dir, meter.url, String(count), ...kind.prefixes], { signal });
@@ -164,7 +164,7 @@ async function controlled(
     await inBatches(indexes(count), (index) =>
       apply(ground, { apiVersion, kind: "GitRepository", metadata: { namespace, name: `app-${index}` }, spec }, signal));
     await allBecome(ground.kube, { kind: { apiVersion, kind: "GitRepository" }, namespace, count }, isReady, signal);
-    await systemClock.sleep(5_000, signal);
+    await systemClock.sleep(ground.quick ? 5_000 : 20_000, signal);
     const [cpu, bytes] = [serin.usage().cpuMs, meter.bytes()];
     await systemClock.sleep(seconds * 1_000, signal);
     const polled = Math.max(1, (meter.bytes() - bytes) / bytesEach);
