@@ -84,10 +84,10 @@ export function reportOf(stored: Stored, verdict: ShareVerdict, { acts, nowMs }:
 }
 
 /** What is to be said of the evidence, wherever and whenever it was read. */
-export type Evidence = Omit<ShareStatus, "source" | "readAt" | "nextReadAt" | "state">;
+export type RunEvidence = Omit<ShareStatus, "source" | "readAt" | "nextReadAt" | "state">;
 
 /** The evidence of a run for people and programs. `acts`: as of {@link reportOf}. */
-export function evidenceOf(run: RunState, verdict: ShareVerdict, acts: boolean): Evidence {
+export function evidenceOf(run: RunState, verdict: ShareVerdict, acts: boolean): RunEvidence {
   const { numbers, reason, message } = verdict;
   const { power } = numbers;
   const slowerThanMilliseconds = slowerThan(run, verdict);

@@ -1,4 +1,4 @@
-import { type Evidence, evidenceOf } from "./follow.ts";
+import { evidenceOf, type RunEvidence } from "./follow.ts";
 import { observeScrape, startRun, takeStep } from "./run.ts";
 import type { Past, Scrape, ShareRules } from "./share.ts";
 import type { Verdict } from "./sample.ts";
@@ -18,7 +18,7 @@ export interface Player {
 /** A player that can tell what it saw. */
 export interface SharePlayer extends Player {
   /** What the shares said in the end. */
-  evidence(): Evidence;
+  evidence(): RunEvidence;
 }
 
 /** Fixed steps and their pace. */

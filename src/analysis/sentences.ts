@@ -1,3 +1,4 @@
+import { capitalised } from "../lib/text.ts";
 import type { Counted, Numbers } from "./numbers.ts";
 import type { Power } from "./power.ts";
 import { currentStep, type RunState } from "./run.ts";
@@ -73,8 +74,7 @@ interface Said extends JudgeInput {
 
 /** An outcome in one sentence for people: without a full stop, as status messages are. */
 export function sentenceOf(outcome: Outcome, said: Said): string {
-  const text = words[outcome.reason](said, outcome);
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return capitalised(words[outcome.reason](said, outcome));
 }
 
 const words: Record<Reason, (said: Said, outcome: Outcome) => string> = {

@@ -1,5 +1,6 @@
 import type { CauseField, Evidence } from "../api/cause.ts";
 import { evidenceLine, shareTable, slowMeaning } from "../api/share-table.ts";
+import { capitalised } from "../lib/text.ts";
 import { type Impact, shown } from "./impact.ts";
 
 /** What a pull request tells of one commit. */
@@ -138,10 +139,6 @@ function closingSection({ revert, canary, sync }: Proposal): string {
     "",
     `Look inside: \`kubectl -n ${namespace} describe revert ${revert}\`, Sync ${code(sync)}.`,
   ].join("\n");
-}
-
-function capitalised(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 type EvidenceCheck = NonNullable<Evidence["checks"]>[number];

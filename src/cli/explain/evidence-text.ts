@@ -1,8 +1,9 @@
-import type { Evidence } from "../../analysis/follow.ts";
+import type { RunEvidence } from "../../analysis/follow.ts";
 import { percent } from "../../analysis/sentences.ts";
 import { slowDispersion } from "../../analysis/share.ts";
 import type { ShareStatus } from "../../api/share-evidence.ts";
 import { evidenceLine, evidenceText, shareTable, slowMeaning, slowSum } from "../../api/share-table.ts";
+import { capitalised } from "../../lib/text.ts";
 
 /** What was counted in each step, and the evidence of it, as lines. Pure. */
 export function stepLines(share: ShareStatus, { isOver }: { isOver: boolean }): string[] {
@@ -19,7 +20,7 @@ export function stepLines(share: ShareStatus, { isOver }: { isOver: boolean }): 
 }
 
 /** Evidence, and whose metrics it was counted from. */
-type Ground = Evidence & Pick<ShareStatus, "source">;
+type Ground = RunEvidence & Pick<ShareStatus, "source">;
 
 /** What the evidence rests on and what it could not have shown, as lines; where latency decided that is of latency. Pure. */
 export function groundLines(share: Ground, { isOver }: { isOver: boolean }): string[] {
@@ -118,12 +119,7 @@ function spoken(seconds: number): string {
 }
 
 function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
-}
-
-/** A sentence of ours as it goes on after a colon. */
-export function within(text: string): string {
-  return `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+  return `${capitalised(text)}.`;
 }
 
 /** Columns as wide as what is in them. */

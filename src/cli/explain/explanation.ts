@@ -2,7 +2,8 @@ import { methodOf, stepsOf } from "../../api/analysis.ts";
 import type { Canary, CanaryPhase } from "../../api/canary.ts";
 import { keyOf } from "../../api/object.ts";
 import { counted } from "../../canary/steps.ts";
-import { groundLines, stepLines, within } from "./evidence-text.ts";
+import { uncapitalised } from "../../lib/text.ts";
+import { groundLines, stepLines } from "./evidence-text.ts";
 import { standingOf } from "./standing.ts";
 
 /** What `serin explain` says of a Canary: why it stands where it stands, by which evidence, and what could not have been seen. Pure. */
@@ -73,7 +74,7 @@ function lastWord(
   { failure, isOver: over }: { failure: Canary["status"]["failure"]; isOver: boolean },
 ): string {
   if (!over || last.has(reason) || message === failure?.message) return message;
-  return `When it ended: ${within(message)}`;
+  return `When it ended: ${uncapitalised(message)}`;
 }
 
 function checks({ status }: Canary): string[] {

@@ -1,7 +1,7 @@
 import { methodOf } from "../../api/analysis.ts";
 import type { Canary, CanaryPhase } from "../../api/canary.ts";
 import { toTheSecond } from "../../api/share-table.ts";
-import { within } from "./evidence-text.ts";
+import { uncapitalised } from "../../lib/text.ts";
 
 /** How a Canary is and what comes next, in one line without a full stop. Pure. */
 export function standingOf(canary: Canary): string {
@@ -21,7 +21,7 @@ function nextOf(canary: Canary): string {
   const { phase = "Initializing" } = status;
   if (spec.suspend) return "suspended: nothing moves until spec.suspend is false";
   const wait = waitOf(status, phase);
-  return wait === undefined ? onPhase[phase](canary) : `waits: ${wait === status.evidence?.message ? within(wait) : wait}`;
+  return wait === undefined ? onPhase[phase](canary) : `waits: ${wait === status.evidence?.message ? uncapitalised(wait) : wait}`;
 }
 
 /** What is in the way has a reason of its own, else the phase is the reason; but hooks are named. A failure is said already. */

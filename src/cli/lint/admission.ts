@@ -5,7 +5,7 @@ import type { KubeObject } from "../../api/object.ts";
 import { type Schema, structuralSchema } from "../../api/structural.ts";
 import { isRecord } from "../../lib/json.ts";
 import { type Admission, admissionOf } from "../../sandbox/api-server/admission.ts";
-import { stepsOf } from "./objects.ts";
+import { keysIn } from "./objects.ts";
 import { type GivenObject, type Problem, problemOf } from "./problem.ts";
 import { nearest } from "./suggest.ts";
 import { valueHint } from "./value-hint.ts";
@@ -69,17 +69,17 @@ function fieldsAt(kind: Kind, path: string): string[] {
 
 /** What the schema says of a field; `undefined` where it knows none of that path. */
 function schemaAt(kind: Kind, path: string): Schema | undefined {
-  const [root, ...steps] = stepsOf(path);
+  const [root, ...keys] = keysIn(path);
   if (root !== "spec") return undefined;
-  return steps.reduce<Schema | undefined>((at, step) => {
-    const inner = typeof step === "number" ? at?.["items"] : isRecord(at?.["properties"]) ? at["properties"][step] : undefined;
+  return keys.reduce<Schema | undefined>((at, key) => {
+    const inner = typeof key === "number" ? at?.["items"] : isRecord(at?.["properties"]) ? at["properties"][key] : undefined;
     return isRecord(inner) ? inner : undefined;
   }, structuralSchema(kind.spec));
 }
 
 function valueAt(object: KubeObject, path: string): unknown {
-  return stepsOf(path).reduce<unknown>((at, step) => {
-    if (Array.isArray(at)) return at[Number(step)] as unknown;
-    return isRecord(at) ? at[step] : undefined;
+  return keysIn(path).reduce<unknown>((at, key) => {
+    if (Array.isArray(at)) return at[Number(key)] as unknown;
+    return isRecord(at) ? at[key] : undefined;
   }, object);
 }

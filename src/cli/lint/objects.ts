@@ -56,7 +56,7 @@ interface Item {
 function objectsOf({ file }: InputText, { value, lineOf }: LocatedDocument, namespace: string): GivenObject[] {
   return itemsOf({ value, at: [] }).flatMap(({ value: item, at }) => {
     const object = asObject(item, namespace);
-    return object ? [{ object, file, lineOf: (field: string) => lineOf([...at, ...stepsOf(field)]) }] : [];
+    return object ? [{ object, file, lineOf: (field: string) => lineOf([...at, ...keysIn(field)]) }] : [];
   });
 }
 
@@ -79,9 +79,9 @@ function asObject(value: Json, namespace: string): KubeObject | undefined {
 }
 
 /** `spec.metrics[0].name` as keys and indexes. */
-export function stepsOf(field: string): (string | number)[] {
-  const steps = field.matchAll(/\[(\d+)\]|\[([^\]]*)\]|[^.[\]]+/g);
-  return [...steps].map(([text, index, key]) => (index === undefined ? (key ?? text) : Number(index)));
+export function keysIn(field: string): (string | number)[] {
+  const keys = field.matchAll(/\[(\d+)\]|\[([^\]]*)\]|[^.[\]]+/g);
+  return [...keys].map(([text, index, key]) => (index === undefined ? (key ?? text) : Number(index)));
 }
 
 /** Objects of ours that one file describes twice: which of the two counts is chance. Overlays of several folders may well repeat one. */

@@ -1,6 +1,6 @@
 import { rangeOf } from "../../analysis/check.ts";
 import { assumedDispersion } from "../../analysis/dispersion.ts";
-import type { Evidence } from "../../analysis/follow.ts";
+import type { RunEvidence } from "../../analysis/follow.ts";
 import { pastMs } from "../../analysis/past.ts";
 import {
   type Move,
@@ -160,7 +160,7 @@ function lastStart({ scrapes }: PastSamples): number {
 /** What a method would have said of a canary that ran. */
 export interface Replayed extends Outcome {
   /** By shares: what was known in the end. */
-  readonly evidence?: Evidence | undefined;
+  readonly evidence?: RunEvidence | undefined;
 }
 
 /** Two versions that ran beside each other: what each method would have said of them. Their weights were what they were. */

@@ -1,10 +1,10 @@
 import type { Tally } from "../../analysis/stream.ts";
 import type { CanarySpec } from "../../api/canary.ts";
+import { isoSeconds } from "../../api/conditions.ts";
 import { evidenceText } from "../../api/share-table.ts";
 import { groundLines } from "../explain/evidence-text.ts";
 import type { PastSamples } from "./past-samples.ts";
 import { type Method, methods, type Outcome, paceOf, type Replayed, successOf } from "./replay.ts";
-import { iso } from "./silence.ts";
 
 /** Replays of one kind, by method. */
 export type Results = Readonly<Record<Method, readonly Outcome[]>>;
@@ -16,11 +16,11 @@ export function headOf({ scrapes, scrapeMs, boundsMs, split }: PastSamples): str
   const [canary, stable] = (["canary", "stable"] as const).map((side) => sumOf(scrapes.map(({ errors }) => errors[side])));
   const all = sumOf([canary, stable].flatMap((side) => side ?? []));
   const latency = boundsMs.length === 0 ? "no latency" : `latency against ${boundsMs.join(", ")} ms`;
-  const side = (name: string, { requests, bad }: Tally): string => `${name} ${Math.round(requests)} requests, ${Math.round(bad)} failed (${rate({ requests, bad })})`;
+  const side = (tally: Tally): string => `${Math.round(tally.requests)} requests, ${Math.round(tally.bad)} failed (${rate(tally)})`;
   return [
-    `${scrapes.length} scrapes, one every ${Math.round(scrapeMs / 1_000)} s, from ${iso(fromMs)} to ${iso(untilMs)};`,
+    `${scrapes.length} scrapes, one every ${Math.round(scrapeMs / 1_000)} s, from ${isoSeconds(fromMs)} to ${isoSeconds(untilMs)};`,
     `${rounded((all.requests * 1_000) / (untilMs - fromMs))} requests a second, ${rate(all)} failed; ${latency}.`,
-    ...(split && canary && stable ? [`${side("The canary had", canary)}, ${side("what ran beside it", stable)}.`] : []),
+    ...(split && canary && stable ? [`The canary had ${side(canary)}, what ran beside it ${side(stable)}.`] : []),
   ].join("\n");
 }
 

@@ -1,3 +1,4 @@
+import { isoSeconds } from "../../api/conditions.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Found, PastSamples, Span } from "./past-samples.ts";
 
@@ -10,7 +11,7 @@ export type Origin =
 export function silenceOf(samples: PastSamples, origin: Origin): string | undefined {
   if ("file" in origin) return silenceOfFile(samples, origin.file);
   const { given, found, server, span } = origin;
-  const where = `at ${server} from ${iso(span.fromMs)} to ${iso(span.untilMs)}`;
+  const where = `at ${server} from ${isoSeconds(span.fromMs)} to ${isoSeconds(span.untilMs)}`;
   const empty = emptySide(samples);
   if (empty === "both") return `${nothing(given, found, where)}; correct --requests, or ask for another time or server`;
   if (empty !== undefined)
@@ -39,9 +40,4 @@ function emptySide({ split, scrapes }: PastSamples): "canary" | "stable" | "both
   const isEmpty = (side: "canary" | "stable"): boolean => scrapes.every(({ errors }) => errors[side].requests === 0);
   const empty = (["canary", "stable"] as const).filter(isEmpty);
   return empty.length === 2 ? "both" : split ? empty[0] : undefined;
-}
-
-/** A time as people write it, to the second. */
-export function iso(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }
