@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { defaultRules } from "../../test/builders.ts";
 import { dispersionOf } from "./dispersion.ts";
 import { addToGuard, isAnomalous, logGuardOf, newGuard, upperRate } from "./guard.ts";
-import { addScrape, guardLimit, logEvidence, newShare, noPast, type Scrape, splitMismatch } from "./share.ts";
+import { addScrape, guardLimit, logEvidence, newShare, noPast, type Scrape, splitMismatch, withoutStable } from "./share.ts";
 import { addComparison, type Comparison, logEvidenceOf, newStream, restart, type Stream } from "./stream.ts";
 
 type Counts = readonly [canaryRequests: number, canaryErrors: number, stableRequests: number, stableErrors: number];
@@ -255,4 +255,12 @@ describe("φ̂", () => {
   ])("%s", (_, blocks, want) => {
     expect(dispersionOf(blocks)).toBeCloseTo(want, 9);
   });
+});
+
+test("without stable a scrape has the canary's requests alone, also those of each bound of latency", () => {
+  const [mine, none] = [{ requests: 10, bad: 1 }, { requests: 0, bad: 0 }];
+  const both = { canary: mine, stable: { requests: 90, bad: 2 } };
+  const alone = { canary: mine, stable: none };
+  const time = { fromMs: 0, atMs: 15_000, weight: 10 };
+  expect(withoutStable({ ...time, errors: both, slow: [both, both] })).toEqual({ ...time, errors: alone, slow: [alone, alone] });
 });

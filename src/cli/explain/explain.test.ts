@@ -100,7 +100,7 @@ The primary's is about 0.11 %, by 36000 requests. A release that fails
     ["nothing is known of the primary", { baselineOf: { requests: 0, bad: 0 } }, "Of the primary's requests nothing was known: as the SLO allows, 0.11 % were taken to fail."],
     ["an earlier version did not say", { baselineOf: undefined }, "The primary's was about 0.11 %."],
     ["the canary had none", { visible: undefined, steps: [] }, "Nothing could have been seen: the canary had no request.\nThe primary's"],
-    ["a worse release would fail always", { baseline: 30 }, "\n  2 times as often, 60 %:    would never"],
+    ["time is long", { needed: [{ times: 2, requests: 9_000, seconds: 7_200 }] }, "found after 9000 canary requests, 2 h at the traffic it had"],
     ["it would fail no more than always", { baseline: 30 }, "\n  5 times as often, 100 %:   would have"],
     ["only total failure could have been seen", { visible: undefined }, "Only a release that fails nearly always could have been seen.\nThe primary's was about 0.11 %"],
     ["they have more digits than they are worth", { visible: 1.9234, baseline: 0.1096 }, "An error rate of 1.9 % or more could have been seen, and nothing less.\nThe primary's was about 0.11 %"],

@@ -229,6 +229,7 @@ describe("what is told, with its line", () => {
     ["a duration in days", "{ minDuration: 2d }", "; did you mean 48h?"],
     ["a duration in milliseconds", "{ noDataTimeout: 1500 millis }", "; did you mean 1500ms?"],
     ["a duration without a unit", "{ interval: 30 }", "spec.analysis.interval in body must be of type string: \"integer\"; did you mean 30s?"],
+    ["a duration in a list", "{ stepWeight: 10, metrics: [{ name: request-duration, interval: 2 minutes }] }", "; did you mean 2m?"],
     ["no duration at all", "{ warmup: short }", "; write it like 30s, 1m30s or 1h"],
     ["a fraction for percent", "{ slo: 0.999 }", "should be greater than or equal to 50; it is in percent: did you mean 99.9?"],
     ["a fraction for percent that is whole", "{ stepWeight: 0.1, slo: 99 }", "; it is in percent: did you mean 10?"],
@@ -240,9 +241,13 @@ describe("what is told, with its line", () => {
     expect(said).not.toMatch(/at least 1s.*;/);
   });
 
-  test.each([["{ slo: 0.001 }"], ["{ stepWeight: 0.125, slo: 99 }"]])("of a fraction for percent nothing is guessed that is refused as well: %s", async (analysis) => {
+  test.each<[string, string, RegExp]>([
+    ["would be too small all the same", "{ slo: 0.001 }", /; it is in percent$/],
+    ["would be no whole number", "{ stepWeight: 0.125, slo: 99 }", /; it is in percent$/],
+    ["is no fraction", "{ slo: 0 }", /equal to 50$/],
+  ])("of percent nothing is guessed that %s", async (_, analysis, message) => {
     const said = await say(canary("a").replace(/ {2}analysis:[^]*/, `  analysis: ${analysis}\n`));
-    expect(said).toEqual([expect.stringMatching(/; it is in percent$/)]);
+    expect(said).toEqual([expect.stringMatching(message)]);
   });
 
   test("objects that name no namespace are in the one that was given, and items of a List are looked at", async () => {

@@ -159,6 +159,7 @@ describe("one service's traffic, split at random", () => {
     const live = await simulate({ ...of("steady"), save }, true);
     expect(live.notes).toMatch(/\rreading 100 %\n.*\rreplaying 100 %\n$/s);
     expect(JSON.parse(readFileSync(save, "utf8"))).toMatchObject({ version: 1, split: false, scrapeMs });
+    expect(live.output).not.toContain("what ran beside it");
     const offline = await simulate({ samples: save, replays: "20" });
     expect(offline.output).toBe(live.output);
     expect(offline.notes).toBe("");
@@ -193,6 +194,7 @@ describe("what of a Canary is not replayed", () => {
   test.each<[string, string]>([
     ["nothing where all of it is", "{ stepWeight: 10, maxWeight: 50, metrics: [{ name: request-success-rate }], minDuration: 2m }"],
     ["nothing where nothing is written", "{}"],
+    ["nothing of what shares are replayed with", "{ onNoData: fail, maxDuration: 1h }"],
   ])("%s", async (_, analysis) => {
     const said = await simulate({ ...of("steady"), manifest: manifestOf(analysis) });
     expect(said.output.split("\n\n")[1]).toMatch(/^This traffic split at random, with 99 % as the threshold and fixed steps of 10/);
@@ -254,9 +256,12 @@ describe("two versions that ran beside each other", () => {
     const said = await simulate({ ...read("pair"), ...versions });
     expect(said.code).toBe(0);
     for (const method of ["threshold", "share, fixed", "share, adaptive"])
-      expect(row(said, "The canary would have been", method)[0]).toMatch(/^rolled back after \d+ s$/);
+      expect(row(said, "The canary would have been", method).slice(0, 2)).toEqual([
+        expect.stringMatching(/^rolled back after \d+ s$/),
+        expect.stringMatching(/^[1-9]\d* requests lost until then$/),
+      ]);
     const healthy = await simulate({ ...read("twins"), ...versions });
-    expect(row(healthy, "The canary would have been", "share, adaptive")[0]).toBe("not rolled back");
+    expect(row(healthy, "The canary would have been", "share, adaptive").slice(0, 2)).toEqual(["not rolled back", "0 requests lost"]);
   });
 
   test("have their requests and failures told, with the most evidence there was", async () => {

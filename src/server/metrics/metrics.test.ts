@@ -116,6 +116,10 @@ test.each<[string, KubeObject, string[]]>([
     object("Canary", "a", { status: { phase: "Succeeded", evidence: { acts: true, reason: "GoodEnough", evidence: 0.1 } } }),
     ['serin_canary_status{namespace="shop",name="a"} 1', 'serin_canary_phase{namespace="shop",name="a",phase="Succeeded"} 1'],
   ],
+  ["a Canary at rest whose metrics cannot be read", object("Canary", "a", { status: { ...ready("Unknown", "MetricsUnreadable"), phase: "Succeeded" } }), [
+    'serin_canary_status{namespace="shop",name="a"} 1',
+    'serin_canary_phase{namespace="shop",name="a",phase="Succeeded"} 1',
+  ]],
   ["a Canary at rest", object("Canary", "a", { status: { phase: "Succeeded" } }), [
     'serin_canary_status{namespace="shop",name="a"} 1',
     'serin_canary_phase{namespace="shop",name="a",phase="Succeeded"} 1',
