@@ -76,6 +76,26 @@ describe("adaptive steps", () => {
     expect(next(state)).not.toEqual({ do: "stay", why: "suspicious" });
   });
 
+  test("doubt that has held up for so long lets the weight grow, but never promotes", () => {
+    const slowerAtTheTop = (weight: number, times: number) => {
+      const state = startRun({ past, boundsMs: [100, 250, 500], weight, atMs: 0 });
+      for (let at = 1; at <= 6; at++) {
+        const errors = { canary: { requests: 3_000, bad: 3 }, stable: { requests: 3_000, bad: 3 } };
+        const bound = (rate: number, canaryTimes = 1) => ({
+          canary: { requests: 3_000, bad: 3_000 * rate * canaryTimes },
+          stable: { requests: 3_000, bad: 3_000 * rate },
+        });
+        const slow = [bound(0.3), bound(0.1), bound(0.01, times)];
+        observeScrape(state, { fromMs: (at - 1) * scrapeMs, atMs: at * scrapeMs, errors, slow }, defaultRules);
+      }
+      state.heldMs = 5 * 60_000 + 1;
+      return next(state);
+    };
+    expect(slowerAtTheTop(50, 1)).toEqual({ do: "promote" });
+    expect(slowerAtTheTop(50, 3)).toEqual({ do: "stay", why: "evidence" });
+    expect(slowerAtTheTop(20, 3)).toEqual({ do: "shift", weight: 50, proven: true });
+  });
+
   test("minDuration delays the promotion, never the steps", () => {
     const state = run(30, ...times(5, [4_500, 4, 10_500, 10]));
     expect(next(state, { minDurationMs: 600_000 })).toEqual({ do: "shift", weight: 50, proven: true });
