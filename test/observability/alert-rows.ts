@@ -62,6 +62,26 @@ export const alertRows: readonly AlertRow[] = [
     atMinute: 16,
     fires: `${shop},phase="Progressing"`,
   },
+  ...(["Progressing", "WaitingPromotion"] as const).map((phase) => ({
+    alert: "SerinCanaryCannotBeJudged",
+    when: `its time is up, and it is ${phase}: where that promotes, a hook is all that holds it`,
+    series: {
+      [`serin_canary_phase{${shop},phase="${phase}",${a}}`]: always,
+      [`serin_canary_evidence_reason{${shop},reason="TimeIsUp",acts="true",${a}}`]: always,
+    },
+    atMinute: 30,
+    ...(phase === "Progressing" ? { fires: `${shop},phase="Progressing"` } : {}),
+  })),
+  {
+    alert: "SerinCanaryCannotBeJudged",
+    when: "nobody sends it requests while a hook holds it",
+    series: {
+      [`serin_canary_phase{${shop},phase="WaitingPromotion",${a}}`]: always,
+      [`serin_canary_evidence_reason{${shop},reason="NoTraffic",acts="true",${a}}`]: always,
+    },
+    atMinute: 30,
+    fires: `${shop},phase="WaitingPromotion"`,
+  },
   ...(["reason=\"NoTraffic\",acts=\"false\"", "reason=\"Suspicious\",acts=\"true\""] as const).map((labels) => ({
     alert: "SerinCanaryCannotBeJudged",
     when: `the release is judged all the same (${labels})`,
