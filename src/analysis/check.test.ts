@@ -26,6 +26,7 @@ describe("one metric", () => {
     ["below the minimum", metric(), number(71.2), "fail", "request-success-rate is 71.2 %, below the minimum 99 %"],
     ["just below the minimum", metric(), number(98.9999), "fail", "request-success-rate is 98.9999 %, below the minimum 99 %"],
     ["on the minimum", metric(), number(99), "pass", "request-success-rate is 99 %, within the minimum 99 %"],
+    ["on the minimum but for the dust of binary fractions", metric({ thresholdRange: { min: 100 } }), number(99.99999999999999), "pass", "request-success-rate is 100 %, within the minimum 100 %"],
     ["above the maximum", latency, number(1234.5678), "fail", "request-duration is 1234.568 ms, above the maximum 500 ms"],
     ["on the maximum", latency, number(500), "pass", "request-duration is 500 ms, within the maximum 500 ms"],
     ["inside both", custom, number(3.3333333), "pass", "queue is 3.333, within 1 to 10"],
@@ -71,6 +72,7 @@ describe("one metric", () => {
 describe("the primary beside it", () => {
   test.each<[string, Sample | undefined, Pick<CheckResult, "primary" | "primaryPassed">, string]>([
     ["passed: the release is to blame", number(99.9), { primary: 99.9, primaryPassed: true }, "; the primary's is 99.9 %"],
+    ["is whole but for the dust of binary fractions", number(99.99999999999999), { primary: 100, primaryPassed: true }, "; the primary's is 100 %"],
     ["failed too: it is not", number(60), { primary: 60, primaryPassed: false }, "; the primary's is 60 %"],
     ["was not asked: nobody knows", undefined, {}, ""],
     ["has no data: nobody knows", empty, {}, ""],

@@ -40,7 +40,9 @@ function inRange(value: number, { min = -Infinity, max = Infinity }: Range): boo
 }
 
 /** One metric's verdict in one sentence, with the primary's beside it where that was measured. Pure, never throws. */
-export function checkOf({ metric, canary, primary }: MetricSample): CheckResult {
+export function checkOf({ metric, ...samples }: MetricSample): CheckResult {
+  const canary = withoutDust(samples.canary);
+  const primary = samples.primary && withoutDust(samples.primary);
   const range = rangeOf(metric);
   const verdict = verdictOf(canary, range);
   return {
@@ -50,6 +52,11 @@ export function checkOf({ metric, canary, primary }: MetricSample): CheckResult 
     ...comparison(primary, range),
     message: messageOf(metric.name, { canary, primary, range, own: metric.query !== undefined || metric.templateRef !== undefined }),
   };
+}
+
+// A share of sums of rates may be 99.99999999999999 % where no request failed, which a minimum of 100 shall not refuse.
+function withoutDust(sample: Sample): Sample {
+  return sample.kind === "number" ? { ...sample, value: Number(sample.value.toPrecision(12)) } : sample;
 }
 
 function verdictOf(sample: Sample, range: Range | undefined): Verdict {
