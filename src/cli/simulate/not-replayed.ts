@@ -15,6 +15,9 @@ export function notReplayed(spec: CanarySpec): string[] {
       ? []
       : [`spec.analysis.iterations (${analysis.iterations}) split no traffic: not replayed, threshold and fixed steps are replayed with a split`]),
     ...undecidedLines(analysis),
+    ...(analysis.onBlind === "hold"
+      ? []
+      : [`spec.analysis.onBlind (${analysis.onBlind}): not replayed, samples do not say when the metric server did not answer`]),
     ...(analysis.webhooks ?? []).map(({ name }, index) => `spec.analysis.webhooks[${index}] (${name}) asks a person or a program: not replayed`),
   ];
 }

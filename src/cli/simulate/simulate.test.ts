@@ -177,7 +177,7 @@ describe("what of a Canary is not replayed", () => {
   const gates = "webhooks: [{ name: gate, type: confirm-rollout, url: http://gate }]";
 
   test("is named by field, with the reason", async () => {
-    const said = await simulate({ ...of("steady"), manifest: manifestOf(`{ iterations: 5, ${metrics}, ${gates}, maxDuration: 1h, onNoData: fail }`) });
+    const said = await simulate({ ...of("steady"), manifest: manifestOf(`{ iterations: 5, ${metrics}, ${gates}, maxDuration: 1h, onNoData: fail, onBlind: fail }`) });
     expect(said.code).toBe(0);
     expect(said.output.split("\n\n")[1]?.split("\n")).toEqual([
       "spec.analysis.metrics[0] (errors) is your own query: not replayed",
@@ -187,6 +187,7 @@ describe("what of a Canary is not replayed", () => {
       "spec.analysis.iterations (5) split no traffic: not replayed, threshold and fixed steps are replayed with a split",
       "spec.analysis.onNoData (fail): not replayed for threshold, a check without a request holds",
       "spec.analysis.maxDuration (1h): not replayed for threshold, a check that says nothing holds",
+      "spec.analysis.onBlind (fail): not replayed, samples do not say when the metric server did not answer",
       "spec.analysis.webhooks[0] (gate) asks a person or a program: not replayed",
     ]);
   });

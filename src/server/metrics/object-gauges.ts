@@ -60,12 +60,12 @@ function isUpToDate(object: KubeObject, find: FindObject, reached: ReachedRevisi
 }
 
 /** Phases in which the requests of both versions are compared. */
-const judged: ReadonlySet<string> = new Set(["Progressing", "WaitingPromotion", "Promoting"]);
+const counted: ReadonlySet<string> = new Set(["Progressing", "WaitingPromotion", "Promoting"]);
 
 /** The evidence of a release under way, or of one that failed. At rest it says nothing of now, and would be a series for every Canary. */
 function evidenceOf({ status }: KubeObject): unknown {
   const phase = textAt(status, "phase") ?? "";
-  return judged.has(phase) || phase === "Failed" ? valueAt(status, "evidence") : undefined;
+  return counted.has(phase) || phase === "Failed" ? valueAt(status, "evidence") : undefined;
 }
 
 /** Why the share verdict is what it is. Metrics that could not be read from the first moment on left no evidence, but a condition. */
@@ -73,7 +73,7 @@ function evidenceReason(object: KubeObject): Sample[] {
   const evidence = evidenceOf(object);
   const reason = textAt(evidence, "reason");
   if (reason !== undefined) return [{ labels: { reason, acts: String(valueAt(evidence, "acts") === true) }, value: 1 }];
-  const isBlind = judged.has(textAt(object["status"], "phase") ?? "") && reasonOf(object) === "MetricsUnreadable";
+  const isBlind = counted.has(textAt(object["status"], "phase") ?? "") && reasonOf(object) === "MetricsUnreadable";
   return isBlind ? [{ labels: { reason: reasonOf(object), acts: "true" }, value: 1 }] : [];
 }
 
