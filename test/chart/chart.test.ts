@@ -186,6 +186,26 @@ describe.skipIf(binary === "")("with helm", () => {
     expect(containerIn(await render(binary, ...args)).image).toBe(image);
   });
 
+  test.each<[string, string[], string[]]>([
+    ["what is not set, and where to look", [], [
+      "clusterName is not set: bad releases are rolled back and held, but no revert is proposed in Git until it is.",
+      "provider is not set: each Canary must name its own.",
+      "metricsServer is not set: each Canary must name its own.",
+      "  kubectl get gitrepositories,syncs,canaries,reverts --all-namespaces",
+    ]],
+    ["the one that is missing", ["clusterName=one", "provider=nginx"], [
+      "metricsServer is not set: each Canary must name its own.",
+      "  kubectl get gitrepositories,syncs,canaries,reverts --all-namespaces",
+    ]],
+    ["what somebody without rights elsewhere may ask", ["clusterName=one", "provider=nginx", "metricsServer=http://p", "namespaces={a,b}"], [
+      "  kubectl get gitrepositories,syncs,canaries,reverts --namespace a",
+      "  kubectl get gitrepositories,syncs,canaries,reverts --namespace b",
+    ]],
+  ])("after the installation it says %s", async (_, values, want) => {
+    const said = await helm(binary, "install", "serin", chart, "--dry-run=client", ...values.flatMap((value) => ["--set", value]));
+    expect(said.split("\n").filter((line) => /not set|kubectl get/.test(line))).toEqual(want);
+  });
+
   test("two releases do not meet: each has names of its own", async () => {
     const ids = (objects: KubeObject[]) => objects.filter(({ kind }) => kind !== "CustomResourceDefinition").map(({ kind, metadata }) => `${kind} ${metadata.namespace} ${metadata.name}`);
     const [one, other] = [ids(await render(binary)), ids(await renderAs("team-b", binary))];
