@@ -51,12 +51,12 @@ export function refuseIdle(given: Arguments): void {
     throw new MisuseError("--latency-unit needs --latency: without it no time of a request is looked at");
 }
 
-/** The same for samples of two versions, which are judged once and as they were. `written`: as {@link refuseIdle}. */
+/** The same for samples of two versions, which are judged once and as they were. */
 export function refuseChance({ replays, seed }: Arguments): void {
-  const [first, second] = [...(replays === undefined ? [] : ["--replays"]), ...(seed === undefined ? [] : ["--seed"])];
-  if (first === undefined) return;
-  const flags = second === undefined ? `${first} needs` : `${first} and ${second} need`;
-  throw new MisuseError(`${flags} traffic that is split at random; a canary that ran is judged once, as it was: write none of both`);
+  const idle = [...(replays === undefined ? [] : ["--replays"]), ...(seed === undefined ? [] : ["--seed"])];
+  if (idle.length === 0) return;
+  const flags = idle.join(" and ");
+  throw new MisuseError(`without traffic that is split at random there is no chance: a canary that ran is judged once, as it was; remove ${flags}`);
 }
 
 /** A whole number from 1 on. Throws {@link MisuseError}. */

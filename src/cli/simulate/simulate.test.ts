@@ -282,7 +282,7 @@ describe("two versions that ran beside each other", () => {
     const { output } = await simulate({ samples: save });
     expect(output).toContain("\nBy share, adaptive:\nNo worse than the primary; ");
     expect(output).toContain(`Requests were counted by the samples in ${save}.\n`);
-    expect((await simulate({ samples: save, seed: "2" })).notes).toMatch(/^serin: --seed needs traffic that is split at random/);
+    expect((await simulate({ samples: save, seed: "2" })).notes).toMatch(/^serin: without traffic that is split at random .*; remove --seed\n/);
   });
 });
 
@@ -304,7 +304,7 @@ test.each<[string, Partial<SimulateCommand>, RegExp]>([
   ["a unit of nothing", { ...asked, latencyUnit: "ms" }, /^serin: --latency-unit needs --latency/],
   ["samples and a server", { ...asked, samples: "a.json" }, /^serin: --samples reads what was saved, all of it: remove --samples, or --metrics-server, --requests\n/],
   ["samples and sides", { ...versions, samples: "a.json" }, /remove --samples, or --canary, --stable\n/],
-  ["chance where there is none", { ...asked, ...versions, replays: "20", seed: "2" }, /^serin: --replays and --seed need traffic that is split at random/],
+  ["chance where there is none", { ...asked, ...versions, replays: "20", seed: "2" }, /^serin: without traffic that is split at random there is no chance: .*; remove --replays and --seed\n/],
   ["a file of something else", { samples: new URL(import.meta.url).pathname }, /holds no samples that serin simulate --save wrote/],
   ["samples that are not there", { samples: "none.json" }, /^serin: there is no file none\.json; name a file that serin simulate --save wrote\n/],
   ["a folder for samples", { samples: "src" }, /^serin: src is a folder, not a file; name a file that serin simulate --save wrote\n/],
