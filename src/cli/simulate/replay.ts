@@ -132,7 +132,7 @@ interface Replays {
 }
 
 /** Longest that a replay goes on; what has not ended by then has not ended. */
-const horizonMs = 30 * 60_000;
+export const horizonMs = 30 * 60_000;
 
 /**
  * One service's traffic split at random, again and again from moments spread over the past: what each method would have done with

@@ -4,7 +4,7 @@ import { isoSeconds } from "../../api/conditions.ts";
 import { evidenceText } from "../../api/share-table.ts";
 import { groundLines } from "../explain/evidence-text.ts";
 import type { PastSamples } from "./past-samples.ts";
-import { type Method, methods, type Outcome, paceOf, type Replayed, successOf } from "./replay.ts";
+import { horizonMs, type Method, methods, type Outcome, paceOf, type Replayed, successOf } from "./replay.ts";
 
 /** Replays of one kind, by method. */
 export type Results = Readonly<Record<Method, readonly Outcome[]>>;
@@ -15,10 +15,11 @@ export function headOf({ scrapes, scrapeMs, boundsMs, split }: PastSamples): str
   const [fromMs, untilMs] = [first?.fromMs ?? 0, last?.atMs ?? 0];
   const [canary, stable] = (["canary", "stable"] as const).map((side) => sumOf(scrapes.map(({ errors }) => errors[side])));
   const all = sumOf([canary, stable].flatMap((side) => side ?? []));
+  const scraped = scrapes.length === 1 ? "1 scrape" : `${scrapes.length} scrapes`;
   const latency = boundsMs.length === 0 ? "no latency" : `latency against ${boundsMs.join(", ")} ms`;
   const side = (tally: Tally): string => `${Math.round(tally.requests)} requests, ${Math.round(tally.bad)} failed (${rate(tally)})`;
   return [
-    `${scrapes.length} scrapes, one every ${Math.round(scrapeMs / 1_000)} s, from ${isoSeconds(fromMs)} to ${isoSeconds(untilMs)};`,
+    `${scraped}, one every ${Math.round(scrapeMs / 1_000)} s, from ${isoSeconds(fromMs)} to ${isoSeconds(untilMs)};`,
     `${rounded((all.requests * 1_000) / (untilMs - fromMs))} requests a second, ${rate(all)} failed; ${latency}.`,
     ...(split && canary && stable ? [`The canary had ${side(canary)}, what ran beside it ${side(stable)}.`] : []),
   ].join("\n");
@@ -47,6 +48,14 @@ function stepsText(analysis: CanarySpec["analysis"]): string {
 
 function rounded(value: number): string {
   return String(Number(value.toPrecision(3)));
+}
+
+/** What tables of samples leave open that end before a replay must; `undefined`: nothing. */
+export function shortnessOf({ scrapes }: PastSamples): string | undefined {
+  const ms = (scrapes.at(-1)?.atMs ?? 0) - (scrapes[0]?.fromMs ?? 0);
+  if (ms >= horizonMs) return undefined;
+  const enough = `Read ${horizonMs / 60_000} min or more`;
+  return `The samples end after ${Math.round(ms / 1_000)} s: what had not ended by then is neither rolled back nor promoted. ${enough}.`;
 }
 
 /** Many replays on one service's traffic, with what each method made of them. */

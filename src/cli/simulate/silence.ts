@@ -18,7 +18,13 @@ export function silenceOf(samples: PastSamples, origin: Origin): string | undefi
     return `of the counters ${given.requests} those with the labels ${given[empty]} had no request ${where}; correct --${empty}, or ask for another time`;
   if (given.latency === undefined || samples.boundsMs.length > 0) return undefined;
   const what = found.latency === 0 ? "matches no series" : `matches ${found.latency} series, but no buckets of a histogram in which requests were counted,`;
-  return `--latency ${given.latency} ${what} ${where}; correct it, or leave it out`;
+  return `--latency ${given.latency} ${what} ${where}; ${found.latency === 0 ? wayTo(given.latency) : "correct it"}, or leave it out`;
+}
+
+/** A histogram goes by a name that none of its series has. */
+function wayTo(latency: string): string {
+  const buckets = latency.replace(/^(\w+?)(?:_sum|_count|_bucket)?(?!\w)/, "$1_bucket");
+  return buckets === latency ? "correct it" : `write ${buckets} where it has buckets`;
 }
 
 function silenceOfFile(samples: PastSamples, file: string): string | undefined {

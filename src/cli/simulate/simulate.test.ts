@@ -129,6 +129,15 @@ describe("one service's traffic, split at random", () => {
     expect(row(said, "20 releases that fail five times as often", "share, adaptive")[0]).toBe("100 %");
   });
 
+  test("samples that end before a replay could are named, and how to get longer ones", async () => {
+    const short = await simulate({ ...of("steady"), last: "4m" });
+    expect(short.output).toContain("one every 1m.\nThe samples end after 240 s: what had not ended by then is neither rolled back nor promoted. Read 30 min or more.\n\n");
+    expect(row(short, "20 releases that change nothing", "share, fixed").slice(0, 4)).toEqual(["0 %", "–", "–", "0 %"]);
+    expect((await simulate({ ...of("steady"), last: "15s" })).output).toMatch(/^1 scrape, /);
+    const enough = await simulate({ ...of("steady"), last: "31m" });
+    expect(enough.output).not.toContain("The samples end");
+  });
+
   test("goes by the rules of a Canary", async () => {
     const metrics = "[{ name: request-success-rate, thresholdRange: { min: 95 } }]";
     const replayed = async (more = "") =>
@@ -362,6 +371,8 @@ describe("where there are no samples, that is said with what was asked, and noth
     ["labels of nobody, at a time of which the end is still to come", () => ({ ...read("steady"), ...versions, last: undefined, from: "2026-11-21T09:00:00Z", until: "2026-11-21T13:00:00Z" }), () => 'http_requests_total{service="steady"} matches 2 series at '],
     ["a canary of nobody", () => ({ ...read("pair"), ...versions, canary: 'version="3"' }), (at) => `of the counters http_requests_total{service="pair"} those with the labels version="3" had no request at ${at} ${time}; correct --canary, or ask`],
     ["a latency of nothing", () => ({ ...of("steady"), latency: "nothing_bucket" }), (at) => `--latency nothing_bucket matches no series at ${at} ${time}; correct it, or leave it out`],
+    ["a latency without the name of its buckets", () => ({ ...of("steady"), latency: 'http_request_duration_seconds{service="steady"}' }), (at) => `--latency http_request_duration_seconds{service="steady"} matches no series at ${at} ${time}; write http_request_duration_seconds_bucket{service="steady"} where it has buckets, or leave it out`],
+    ["a latency of which only the sum is named", () => ({ ...of("steady"), latency: "nothing_sum" }), (at) => `--latency nothing_sum matches no series at ${at} ${time}; write nothing_bucket where`],
     ["a latency that is no histogram", () => ({ ...of("steady"), latency: "http_requests_total" }), (at) => `--latency http_requests_total matches 14 series, but no buckets of a histogram in which requests were counted, at ${at} ${time}; correct it, or leave it out`],
   ])("%s", async (_, command, message) => {
     const save = join(dir, "empty.json");

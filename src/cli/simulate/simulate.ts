@@ -8,7 +8,7 @@ import { type Arguments, refuseChance, refuseIdle, replayedBy, spanOf, wholeNumb
 import { notReplayed } from "./not-replayed.ts";
 import { parseSamples, type PastSamples, readPastSamples, samplesText } from "./past-samples.ts";
 import { type Fault, type Method, methods, replayPair, replaySplit, type Replayed } from "./replay.ts";
-import { headOf, pairOf, type Results, rulesText, tableOf } from "./report.ts";
+import { headOf, pairOf, type Results, rulesText, shortnessOf, tableOf } from "./report.ts";
 import { canaryIn } from "./rules.ts";
 import { type Origin, silenceOf } from "./silence.ts";
 
@@ -123,7 +123,9 @@ async function splitText(samples: PastSamples, { spec, count, seed, signal, note
     }
     tables.push(tableOf(title(count), results as Results));
   }
-  return [`This traffic split at random, with ${rulesText(spec.analysis)}.`, ...tables].join("\n\n");
+  const shortness = shortnessOf(samples);
+  const head = `This traffic split at random, with ${rulesText(spec.analysis)}.${shortness === undefined ? "" : `\n${shortness}`}`;
+  return [head, ...tables].join("\n\n");
 }
 
 /** A line that is written over and over; nobody needs it in a file. */
