@@ -97,6 +97,10 @@ test("the same decision twice changes nothing", () => {
   expect(next(once, hold)).toEqual(once);
 });
 
+const timeIsUp = { ...running, evidence: { acts: true, reason: "TimeIsUp", message: "the time is up" } as CanaryStatus["evidence"] };
+const unheard: Decision = { do: "await", phase: "WaitingPromotion", message: "gate says 403" };
+const silent: Decision = { do: "hold", reason: "NoTraffic", message: "no requests" };
+
 const readyOf = ({ conditions }: CanaryStatus) => conditions?.find(({ type }) => type === "Ready");
 
 test.each<[string, CanaryStatus, { status: string; reason: string }]>([
@@ -106,6 +110,9 @@ test.each<[string, CanaryStatus, { status: string; reason: string }]>([
   ["still False when nothing new happens", next(next(running, rollBack), { do: "hold", reason: "RevisionFailed", message: "x" }), { status: "False", reason: "CheckFailed" }],
   ["False without a target", next({ ...running, phase: "Succeeded" }, { do: "hold", reason: "TargetMissing", message: "gone" }), { status: "False", reason: "TargetMissing" }],
   ["the last word between two steps", next(next(running, hold, { check: { ...failing, verdict: "inconclusive", rollBack: false } }), hold), { status: "Unknown", reason: "CheckInconclusive" }],
+  ["what the evidence last said between two steps", next(timeIsUp, hold), { status: "Unknown", reason: "TimeIsUp" }],
+  ["the hook that holds a promotion, also between two times that it is asked", next(next(timeIsUp, unheard), hold), { status: "Unknown", reason: "WaitingPromotion" }],
+  ["what came in its way since", next(next(next(timeIsUp, unheard), silent), hold), { status: "Unknown", reason: "TimeIsUp" }],
 ])("Ready is %s", (_, status, want) => {
   expect(readyOf(status)).toMatchObject(want);
 });

@@ -200,9 +200,9 @@ function outcomeOf(status: CanaryStatus, decision: Decision, before: Condition |
 /** Between two steps the last word stands, so that it does not flicker. */
 function asBefore(status: CanaryStatus, usual: Outcome, before: Condition | undefined): Outcome {
   const { phase, evidence } = status;
-  if (evidence?.acts && isNotable(evidence.reason)) return { ...usual, reason: evidence.reason, message: wordsOf(evidence) };
   const waits = phase === "Waiting" || phase === "WaitingPromotion";
   if (waits && before?.reason === phase) return { ...usual, message: before.message };
+  if (evidence?.acts && isNotable(evidence.reason)) return { ...usual, reason: evidence.reason, message: wordsOf(evidence) };
   return evidence?.acts ? usual : asLastChecked(status, usual);
 }
 
