@@ -87,7 +87,8 @@ export function nextFixed(run: RunState, { rules, steps, nowMs }: StepInput): Ne
  * With p̂ stable's rate and S(q) = [X_c ln(p̂/q) + (N_c−X_c) ln((1−p̂)/(1−q))] / φ̂ over all of the rollout, "as bad as q" is
  * excluded when S(q) ≥ ln(1/β). A weight c needs q = p̂ + (1−SLO)/c excluded; promotion, from 30 % on, q = max(2p̂, p̂+d) with
  * d = 0.1·(1−SLO) in the first five minutes and 0.5·(1−SLO) after, and the same of the share above the middle bound of latency,
- * with stable's rate of the same scrapes, and evidence below the level that holds. Source: analysis §7, where latency has no d and stable's rate is that of all scrapes.
+ * with stable's rate of the same scrapes, and evidence below the level that holds. Source: analysis §7, where latency has no d and
+ * stable's rate is that of all scrapes.
  */
 export function nextAdaptive(run: RunState, { rules, steps, nowMs }: StepInput): Next {
   const why = reasonToStay(run, rules);
@@ -113,7 +114,7 @@ function isHarmless(share: ShareState, weight: number, rules: ShareRules): boole
 }
 
 function mayPromote({ share }: RunState, rules: ShareRules, ageMs: number): boolean {
-  // Doubt that has held for five minutes lets the weight grow, but a promotion is for those who are above it.
+  // After five minutes doubt no longer keeps the weight from growing; a promotion must be beyond it all the same.
   if (logEvidence(share) >= holdLevel(rules)) return false;
   const excess = (ageMs < strictMs ? strictBudget : laterBudget) * (1 - rules.slo);
   const rate = stableRate(share, rules);
