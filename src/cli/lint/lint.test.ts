@@ -175,6 +175,7 @@ describe("what is told, with its line", () => {
       problems: [],
       checked: 4,
       passedOver: 0,
+      namesakes: [],
       unchecked: ["Deployment shop/a is not in the files", "Gateway gateway/public is not in the files", "Sync shop/base is not in the files"],
     });
   });
@@ -294,6 +295,18 @@ describe("the command", () => {
     expect(notes).toMatch(/^2 problems in 2 files; 3 objects checked, 1 object of other kinds passed over/);
   });
 
+  test.each<[string, string, string]>([
+    ["kinds of other projects with names of ours", "", "no problems; 0 objects checked, 3 objects of other kinds passed over\nNot ours: Canary of flagger.app/v1beta1, GitRepository of source.toolkit.fluxcd.io/v1; Serin's have apiVersion serin.dev/v1beta1.\n"],
+    ["the same beside ours", `---\n${canary("a")}`, "no problems; 1 object checked, 3 objects of other kinds passed over; not checked,"],
+  ])("%s are passed over, and named where nothing was checked", async (_, more, want) => {
+    const theirs = canary("b").replace("serin.dev/v1beta1", "flagger.app/v1beta1");
+    const source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: { name: apps }\n";
+    const dir = folder({ "a.yaml": `${[theirs, source, deployment("a")].join("---\n")}${more}` });
+    const { code, notes } = await run([dir]);
+    expect([code, notes.slice(0, want.length)]).toEqual([0, want]);
+    expect(notes.includes("apiVersion")).toBe(more === "");
+  });
+
   test("in folders, templates of charts and patches of kustomizations are no manifests; what speaks of us must be readable", async () => {
     const dir = folder({
       "chart/templates/deployment.yaml": "{{- if .Values.x }}\nkind: {{ .Values.kind }}\n{{- end }}\n",
@@ -322,6 +335,7 @@ describe("the command", () => {
       problems: [{ ...field, message: "field not declared in schema; did you mean prune?" }],
       checked: 1,
       passedOver: 0,
+      namesakes: [],
       unchecked: ["GitRepository shop/apps is not in the files"],
     });
     expect([code, notes]).toEqual([1, ""]);

@@ -1,3 +1,4 @@
+import { apiVersion } from "../../api/meta.ts";
 import type { CanaryDefaults } from "../../controllers/canary/deps.ts";
 import { createJudge } from "./admission.ts";
 import { lintCanaries } from "./canaries.ts";
@@ -5,7 +6,7 @@ import { createFindings } from "./findings.ts";
 import { MisuseError } from "../misuse.ts";
 import { type InputText, readInputs } from "./files.ts";
 import { givenCluster } from "./given.ts";
-import { isOurs, objectsIn } from "./objects.ts";
+import { isOurs, namesakesIn, objectsIn } from "./objects.ts";
 import { lintOthers } from "./others.ts";
 import { lineOfText, type Problem } from "./problem.ts";
 
@@ -16,6 +17,8 @@ export interface LintResult {
   readonly checked: number;
   /** Objects of other kinds, read only where ours name them. */
   readonly passedOver: number;
+  /** Kinds of these that have the names of ours. */
+  readonly namesakes: readonly string[];
   /** Objects that are named, of which the files cannot say whether they exist. */
   readonly unchecked: readonly string[];
 }
@@ -39,7 +42,9 @@ export async function lint(texts: readonly InputText[], { defaults, namespace }:
   await lintOthers(linted);
   await lintCanaries(linted);
   const problems = [...unreadable, ...refused, ...findings.problems].sort(byPlace);
-  return { problems, checked: ours.length, passedOver: objects.length - ours.length, unchecked: [...findings.unchecked].sort() };
+  const namesakes = namesakesIn(objects.map(({ object }) => object));
+  const unchecked = [...findings.unchecked].sort();
+  return { problems, checked: ours.length, passedOver: objects.length - ours.length, namesakes, unchecked };
 }
 
 function byPlace(a: Problem, b: Problem): number {
@@ -84,13 +89,14 @@ export function isOfDefaults({ reason }: Problem): boolean {
   return askDefaults.has(reason ?? "");
 }
 
-function summaryOf({ problems, checked, passedOver, unchecked }: LintResult): string {
+function summaryOf({ problems, checked, passedOver, namesakes, unchecked }: LintResult): string {
   const files = new Set(problems.map(({ file }) => file)).size;
   const found = problems.length === 0 ? "no problems" : `${count(problems.length, "problem")} in ${count(files, "file")}`;
   const others = passedOver === 0 ? "" : `, ${count(passedOver, "object")} of other kinds passed over`;
   const outside = unchecked.length === 0 ? "" : `; not checked, as it is not in these files: ${unchecked.join(", ").replaceAll(" is not in the files", "")}`;
   const hint = problems.some(isOfDefaults) ? "\nGive the controller's own defaults with --mesh-provider and --metrics-server." : "";
-  return `${found}; ${count(checked, "object")} checked${others}${outside}${hint}`;
+  const meant = checked > 0 || namesakes.length === 0 ? "" : `\nNot ours: ${namesakes.join(", ")}; Serin's have apiVersion ${apiVersion}.`;
+  return `${found}; ${count(checked, "object")} checked${others}${outside}${hint}${meant}`;
 }
 
 function count(number: number, word: string): string {

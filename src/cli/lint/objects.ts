@@ -1,3 +1,4 @@
+import { kinds } from "../../api/kinds.ts";
 import { apiVersion } from "../../api/meta.ts";
 import { groupOf, type KubeObject, keyOf } from "../../api/object.ts";
 import { isRecord, type Json } from "../../lib/json.ts";
@@ -27,6 +28,12 @@ const namespaced = new Set([
 /** Whether an object is one of ours. */
 export function isOurs({ apiVersion: version }: KubeObject): boolean {
   return groupOf(version) === groupOf(apiVersion);
+}
+
+/** Kinds of other projects that have the names of ours, such as Flagger's Canary, with their versions. */
+export function namesakesIn(objects: readonly KubeObject[]): string[] {
+  const theirs = objects.filter((object) => !isOurs(object) && kinds.some(({ kind }) => kind === object.kind));
+  return [...new Set(theirs.map(({ kind, apiVersion: version }) => `${kind} of ${version}`))].sort();
 }
 
 /** All objects of the texts; `List`s give their items. What was found in a folder and does not speak of us need not be readable. */
