@@ -291,7 +291,8 @@ describe("two versions that ran beside each other", () => {
     const { output } = await simulate({ samples: save });
     expect(output).toContain("\nBy share, adaptive:\nNo worse than the primary; ");
     expect(output).toContain(`Requests were counted by the samples in ${save}.\n`);
-    expect((await simulate({ samples: save, seed: "2" })).notes).toMatch(/^serin: without traffic that is split at random .*; remove --seed\n/);
+    const idle = await simulate({ samples: save, seed: "2" });
+    expect(idle.notes).toMatch(/^serin: without traffic that is split at random .*; remove --seed\n/);
   });
 });
 
