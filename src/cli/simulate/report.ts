@@ -50,12 +50,13 @@ function rounded(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
-/** What tables of samples leave open that end before a replay must; `undefined`: nothing. */
-export function shortnessOf({ scrapes }: PastSamples): string | undefined {
+/** What the tables leave open, as a sentence: the samples may end before a replay must, and that before the rollout; `undefined`: nothing. */
+export function openEndOf({ scrapes }: PastSamples, outcomes: readonly Outcome[]): string | undefined {
   const ms = (scrapes.at(-1)?.atMs ?? 0) - (scrapes[0]?.fromMs ?? 0);
-  if (ms >= horizonMs) return undefined;
-  const enough = `Read ${horizonMs / 60_000} min or more`;
-  return `The samples end after ${Math.round(ms / 1_000)} s: what had not ended by then is neither rolled back nor promoted. ${enough}.`;
+  const minutes = `${horizonMs / 60_000} min`;
+  const open = "what had not ended by then is neither rolled back nor promoted.";
+  if (ms < horizonMs) return `The samples end after ${Math.round(ms / 1_000)} s: ${open} Read ${minutes} or more.`;
+  return outcomes.some(({ end }) => end === "none") ? `A replay ends after ${minutes}: ${open}` : undefined;
 }
 
 /** Many replays on one service's traffic, with what each method made of them. */

@@ -138,6 +138,14 @@ describe("one service's traffic, split at random", () => {
     expect(enough.output).not.toContain("The samples end");
   });
 
+  test("that a replay ends before the rollout is said", async () => {
+    const open = "\nA replay ends after 30 min: what had not ended by then is neither rolled back nor promoted.\n\n";
+    const long = await simulate({ ...of("steady"), manifest: manifestOf("{ minDuration: 45m }") });
+    expect(long.output).toContain(open);
+    expect(row(long, "20 releases that change nothing", "share, adaptive").slice(0, 4)).toEqual(["0 %", "–", "–", "0 %"]);
+    expect((await simulate(of("steady"))).output).not.toContain("A replay ends");
+  });
+
   test("goes by the rules of a Canary", async () => {
     const metrics = "[{ name: request-success-rate, thresholdRange: { min: 95 } }]";
     const replayed = async (more = "") =>

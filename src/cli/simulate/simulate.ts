@@ -7,8 +7,8 @@ import { problemOf, readText } from "../read-text.ts";
 import { type Arguments, refuseChance, refuseIdle, replayedBy, spanOf, wholeNumber } from "./arguments.ts";
 import { notReplayed } from "./not-replayed.ts";
 import { parseSamples, type PastSamples, readPastSamples, samplesText } from "./past-samples.ts";
-import { type Fault, type Method, methods, replayPair, replaySplit, type Replayed } from "./replay.ts";
-import { headOf, pairOf, type Results, rulesText, shortnessOf, tableOf } from "./report.ts";
+import { type Fault, type Method, methods, type Outcome, replayPair, replaySplit, type Replayed } from "./replay.ts";
+import { headOf, openEndOf, pairOf, type Results, rulesText, tableOf } from "./report.ts";
 import { canaryIn } from "./rules.ts";
 import { type Origin, silenceOf } from "./silence.ts";
 
@@ -114,6 +114,7 @@ async function splitText(samples: PastSamples, { spec, count, seed, signal, note
   let done = 0;
   const progress = (): void => tell(notes, "replaying", ++done / all);
   const tables: string[] = [];
+  let outcomes: readonly Outcome[] = [];
   for (const [title, fault] of kinds) {
     const results: Partial<Record<Method, Results[Method]>> = {};
     for (const method of methods) {
@@ -122,9 +123,10 @@ async function splitText(samples: PastSamples, { spec, count, seed, signal, note
       results[method] = replaySplit(samples, method, { rules: spec, count, seed, fault, signal, progress });
     }
     tables.push(tableOf(title(count), results as Results));
+    outcomes = [outcomes, ...Object.values(results)].flat();
   }
-  const shortness = shortnessOf(samples);
-  const head = `This traffic split at random, with ${rulesText(spec.analysis)}.${shortness === undefined ? "" : `\n${shortness}`}`;
+  const openEnd = openEndOf(samples, outcomes);
+  const head = `This traffic split at random, with ${rulesText(spec.analysis)}.${openEnd === undefined ? "" : `\n${openEnd}`}`;
   return [head, ...tables].join("\n\n");
 }
 
