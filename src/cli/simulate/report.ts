@@ -50,7 +50,7 @@ function rounded(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
-/** What the tables leave open, as a sentence: the samples may end before a replay must, and that before the rollout; `undefined`: nothing. */
+/** What the tables leave open, because samples or replays end before a rollout does; `undefined`: nothing. */
 export function openEndOf({ scrapes }: PastSamples, outcomes: readonly Outcome[]): string | undefined {
   const ms = (scrapes.at(-1)?.atMs ?? 0) - (scrapes[0]?.fromMs ?? 0);
   const minutes = `${horizonMs / 60_000} min`;
