@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { parseAllDocuments } from "yaml";
+import { reasons } from "../src/analysis/verdict.ts";
 import { crdOf } from "../src/api/crd.ts";
 import { kinds } from "../src/api/kinds.ts";
 import type { KubeObject } from "../src/api/object.ts";
@@ -180,4 +181,19 @@ test("the README's map names every folder of the source, and none that is gone",
   const unmapped = folders.filter((folder) => !mapped.includes(folder));
   // What says of itself that it is about nothing else needs no row.
   expect(unmapped.filter((folder) => folder !== "src/lib")).toEqual([]);
+});
+
+test("of every reason for which a release is taken back the docs say what to do", () => {
+  const names = ["failure", "health", "pods", "decide", "undecided"];
+  const code = names.map((name) => readFileSync(join(root, `src/canary/${name}.ts`), "utf8")).join("\n");
+  const ends = [/(?:rollBack|stuck)", [^}]*?reason: "(\w+)"/g, /return \{ reason: "(\w+)"/g, /tooLong \? "([A-Z]\w+)"/g, /failed\("(\w+)"/g]
+    .flatMap((end) => [...code.matchAll(end)])
+    .map(([, reason = ""]) => reason);
+  const told = readFileSync(join(root, "docs/how-it-works.md"), "utf8");
+  const [, table = ""] = told.split("<!-- failures -->");
+  const rows = table.trim().split("\n").slice(2).map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  const ofShares = new Set<string>(reasons);
+  const wanted = new Set([...ends.filter((reason) => !ofShares.has(reason)), "EvidenceAgainst"]);
+  expect(rows.map(([reason = ""]) => reason.replaceAll("`", "")).toSorted()).toEqual([...wanted].toSorted());
+  expect(rows.filter((cells) => cells.length !== 3 || cells.includes(""))).toEqual([]);
 });
