@@ -336,8 +336,8 @@ describe("installing by docs/install.md", () => {
     expect(await page.follow("Registries and clusters without internet")).toMatch(/image: mirror\.example\/serin@sha256:[0-9a-f]{64}/);
   });
 
-  test("nothing on the page was left out but the image, which needs Docker", () => {
-    expect(page.left()).toEqual(["The image"]);
+  test("nothing on the page was left out but the image, which needs Docker, and an ingress-nginx", () => {
+    expect(page.left()).toEqual(["The image", "With ingress-nginx"]);
     expect(page.unused()).toEqual([]);
   });
 });
