@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { nearest } from "./cli/suggest.ts";
 import { type Flag, flags, readConfig } from "./config.ts";
 import { loadKubeConfig } from "./kube/kubeconfig.ts";
 import { messageOf } from "./lib/errors.ts";
@@ -123,18 +124,31 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) return misused(`there is no command ${name}`, "serin --help");
+  if (!command) return misused(`there is no command ${name}${meant(name, Object.keys(commands))}`, "serin --help");
   let given: Given | undefined;
   try {
     given = parse(command, rest);
   } catch (error) {
-    return misused(messageOf(error), `serin ${name} --help`);
+    return misused(notUnderstood(error, command), `serin ${name} --help`);
   }
   if (!given) {
     process.stdout.write(commandUsage(name, command));
     return 0;
   }
   return (await command.run(given, untilTold())) ?? 0;
+}
+
+/** Node's words for a flag that is not there speak of operands that begin with a dash, which none of ours does. */
+function notUnderstood(error: unknown, { flags: valued, switches }: Command): string {
+  const message = messageOf(error);
+  const [, unknown] = /^Unknown option '([^']+)'/.exec(message) ?? [];
+  if (unknown === undefined) return message;
+  return `there is no flag ${unknown}${meant(unknown, [...valued, ...switches].map(({ name }) => `--${name}`))}`;
+}
+
+function meant(word: string, candidates: readonly string[]): string {
+  const near = word.length > 2 ? nearest(word, candidates) : undefined;
+  return near === undefined ? "" : `; did you mean ${near}?`;
 }
 
 /** What a shell expects of a command line that is not understood. */

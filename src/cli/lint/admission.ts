@@ -7,7 +7,7 @@ import { isRecord } from "../../lib/json.ts";
 import { type Admission, admissionOf } from "../../sandbox/api-server/admission.ts";
 import { keysIn } from "./objects.ts";
 import { type GivenObject, type Problem, problemOf } from "./problem.ts";
-import { nearest } from "./suggest.ts";
+import { nearest } from "../suggest.ts";
 import { valueHint } from "./value-hint.ts";
 
 /** Judges an object of ours as the API server would when it is created. */

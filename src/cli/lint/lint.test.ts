@@ -8,7 +8,7 @@ import { durationPattern } from "../../lib/duration.ts";
 import { teamFiles } from "../demo/manifests.ts";
 import { lint, lintCommand, type LintResult } from "./lint.ts";
 import { lineOfText } from "./problem.ts";
-import { nearest } from "./suggest.ts";
+import { nearest } from "../suggest.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 const defaults = { provider: "gatewayapi:v1", metricsServer: "http://prometheus" } as const;

@@ -413,6 +413,10 @@ describe("serin simulate and serin explain, as they are called", () => {
 
   test.each<[string, string[], RegExp]>([
     ["a second manifest", ["simulate", "a.yaml", "b.yaml"], /^serin: "b\.yaml" is one too many: write one CANARY\.yaml\nserin simulate --help/],
+    ["a flag with a slip", ["simulate", "--lats", "6h"], /^serin: there is no flag --lats; did you mean --last\?\nserin simulate --help/],
+    ["a flag like no other", ["explain", "--verbose"], /^serin: there is no flag --verbose\nserin explain --help/],
+    ["a flag of one letter", ["explain", "-x"], /^serin: there is no flag -x\nserin explain --help/],
+    ["no command", ["simulat"], /^serin: there is no command simulat; did you mean simulate\?\nserin --help/],
     ["no Canary", ["explain"], /^serin: name what is to be explained: canary\/NAME\nserin explain --help/],
   ])("%s is misuse", (_, args, notes) => {
     const { status, stdout, stderr } = serin(args);
