@@ -160,6 +160,16 @@ test("waiting is said without alarm, and tried again after its own time without 
   expect(logged).toEqual(["info: waiting DependencyNotReady"]);
 });
 
+test("waiting for what rarely comes by itself is a warning", async () => {
+  const refusal = new WaitingError("AccessDenied", "secrets are forbidden", 5_000, { alarming: true });
+  const { clock, runs, said, logged, ran } = await start([fail(refusal)]);
+  await ran(1);
+  await vi.waitFor(() => expect(said).toEqual(["Warning AccessDenied: secrets are forbidden"]));
+  expect(logged).toEqual(["warn: reconcile failed, trying again AccessDenied"]);
+  await clock.advance(5_000);
+  expect(runs).toHaveLength(2);
+});
+
 test("any other error is told once and tried again with backoff, from a second to five minutes", async () => {
   const { clock, kube, runs, said, logged, condition, ran } = await start([
     fail(new Error("apply", { cause: new Error("the socket is closed") })),

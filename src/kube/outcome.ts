@@ -9,7 +9,7 @@ export type Failure =
   /** A human must act. */
   | { readonly retry: "never"; readonly outcome: Outcome }
   /** Something else must happen first. */
-  | { readonly retry: "after"; readonly afterMs: number; readonly outcome: Outcome }
+  | { readonly retry: "after"; readonly afterMs: number; readonly alarming: boolean; readonly outcome: Outcome }
   | { readonly retry: "backoff"; readonly outcome: Outcome };
 
 const maxMessage = 4_096;
@@ -24,8 +24,10 @@ export function failureOf(error: unknown): Failure {
   const stalled = chain.find((cause) => cause instanceof StalledError);
   if (stalled) return { retry: "never", outcome: { ready: "False", state: "stalled", reason: stalled.reason, message } };
   const waiting = chain.find((cause) => cause instanceof WaitingError);
-  if (waiting)
-    return { retry: "after", afterMs: waiting.afterMs, outcome: { ready: "False", state: "reconciling", reason: waiting.reason, message } };
+  if (waiting) {
+    const { reason, afterMs, alarming } = waiting;
+    return { retry: "after", afterMs, alarming, outcome: { ready: "False", state: "reconciling", reason, message } };
+  }
   if (chain.some(isStaleWrite)) return { retry: "conflict" };
   return {
     retry: "backoff",

@@ -33,7 +33,7 @@ export async function reportFailure(deps: ReportDeps, object: KubeObject, failur
   const ready = findCondition(before.conditions, "Ready");
   if (ready?.reason === outcome.reason && ready.message === outcome.message) return;
   const fields = { object: keyOf(object.metadata), reason: outcome.reason, error: outcome.message };
-  if (failure.retry === "after") {
+  if (failure.retry === "after" && !failure.alarming) {
     deps.events.normal(object, outcome.reason, outcome.message);
     return deps.log.info(fields, "waiting");
   }

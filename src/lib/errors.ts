@@ -18,10 +18,13 @@ export class WaitingError extends Error {
   /** CamelCase; ends up as the condition's reason. */
   readonly reason: string;
   readonly afterMs: number;
+  /** Whether it rarely comes by itself, so that people should look. */
+  readonly alarming: boolean;
 
-  constructor(reason: string, message: string, afterMs: number, options?: ErrorOptions) {
+  constructor(reason: string, message: string, afterMs: number, options?: ErrorOptions & { readonly alarming?: boolean }) {
     super(message, options);
     this.name = "WaitingError";
+    this.alarming = options?.alarming ?? false;
     this.reason = reason;
     this.afterMs = afterMs;
   }

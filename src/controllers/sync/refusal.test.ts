@@ -16,9 +16,9 @@ const unknown = new KubeError(404, "UnknownKind", "the cluster has no kind Car")
 const conflict = new KubeError(409, "Conflict", "it was changed");
 
 test.each<[string, readonly ReturnType<typeof refused>[], object]>([
-  ["is tried again with the next interval", [refused(invalid)], { reason: "ReconciliationFailed", afterMs: 600_000 }],
-  ["without a permission is one", [refused(invalid), refused(forbidden)], { reason: "AccessDenied", afterMs: 600_000 }],
-  ["that lacks only kinds may be mended soon", [refused(unknown), refused(unknown)], { reason: "ReconciliationFailed", afterMs: 15_000 }],
+  ["is tried again with the next interval", [refused(invalid)], { reason: "ReconciliationFailed", afterMs: 600_000, alarming: true }],
+  ["without a permission is one", [refused(invalid), refused(forbidden)], { reason: "AccessDenied", afterMs: 600_000, alarming: true }],
+  ["that lacks only kinds may be mended soon", [refused(unknown), refused(unknown)], { reason: "ReconciliationFailed", afterMs: 15_000, alarming: false }],
   ["that lacks a kind among others is not", [refused(unknown), refused(invalid)], { reason: "ReconciliationFailed", afterMs: 600_000 }],
 ])("what the cluster refuses %s", (_, all, want) => {
   const error = told(...all);

@@ -22,7 +22,7 @@ export function refusalError(sync: Sync, refused: readonly Refusal[], placeOf: P
   // What the cluster refuses may be accepted without a new commit, once a quota, a role or another object changes.
   const mayComeSoon = answers.every((error) => error instanceof KubeError && error.code === 404);
   const retryMs = parseDurationMs(sync.spec.retryInterval ?? sync.spec.interval);
-  return new WaitingError(reason, message, mayComeSoon ? Math.min(soonMs, retryMs) : retryMs);
+  return new WaitingError(reason, message, mayComeSoon ? Math.min(soonMs, retryMs) : retryMs, { alarming: !mayComeSoon });
 }
 
 function isFinal(error: unknown): boolean {
