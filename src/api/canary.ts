@@ -189,6 +189,7 @@ export const canary = {
   status,
   columns: [
     { name: "Status", type: "string", jsonPath: ".status.phase", description: "Phase of the rollout." },
+    { name: "Reason", type: "string", jsonPath: ".status.conditions[?(@.type==\"Ready\")].reason", description: "What it waits for, or why it failed." },
     { name: "Weight", type: "integer", jsonPath: ".status.canaryWeight", description: "Percent of traffic the canary gets." },
     { name: "Revision", type: "string", jsonPath: ".status.trackedRevision", description: "What runs as canary, or ran last." },
     { name: "Verdict", type: "string", jsonPath: ".status.verdict", description: "Of the last check." },

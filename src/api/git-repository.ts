@@ -75,7 +75,7 @@ export const gitRepository = {
     { name: "URL", type: "string", jsonPath: ".spec.url", description: "Address of the repository." },
     { name: "Ready", type: "string", jsonPath: ".status.conditions[?(@.type==\"Ready\")].status", description: "Whether the newest commit was fetched." },
     { name: "Revision", type: "string", jsonPath: ".status.revision", description: "What was fetched." },
-    { name: "Message", type: "string", jsonPath: ".status.conditions[?(@.type==\"Ready\")].message", description: "Why.", priority: 1 },
+    { name: "Message", type: "string", jsonPath: ".status.conditions[?(@.type==\"Ready\")].message", description: "Why." },
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Since when it exists." },
   ],
 } as const satisfies Kind;

@@ -186,6 +186,7 @@ test("a table shows the printer columns", async () => {
   expect(body.columnDefinitions.map(({ name, priority }: Body) => `${name}${priority}`)).toEqual([
     "Name0",
     "Status0",
+    "Reason0",
     "Weight0",
     "Revision0",
     "Verdict0",
@@ -193,7 +194,7 @@ test("a table shows the printer columns", async () => {
     "Message1",
     "Age0",
   ]);
-  expect(body.rows[0].cells.slice(0, 7)).toEqual(["status", "Progressing", 20, null, null, null, null]);
+  expect(body.rows[0].cells.slice(0, 7)).toEqual(["status", "Progressing", null, 20, null, null, null]);
 });
 
 test("rules that cannot be evaluated are listed, and refuse what they would judge", async () => {
