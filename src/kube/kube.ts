@@ -87,7 +87,7 @@ export interface Kube {
   /** All pages. An unknown kind throws KubeError NotFound. */
   list(kind: KindRef, options: ListOptions, signal: AbortSignal): Promise<KubeObject[]>;
   create(object: KubeObject, options: WriteOptions, signal: AbortSignal): Promise<KubeObject>;
-  /** Server-side apply. Idempotent. Returns the stored object. */
+  /** Server-side apply. Idempotent. Returns the stored object. With `metadata.resourceVersion` a stale one throws KubeError Conflict. */
   apply(object: KubeObject, options: ApplyOptions, signal: AbortSignal): Promise<KubeObject>;
   /** JSON merge patch. With `metadata.resourceVersion` in the patch, a stale one throws KubeError Conflict. */
   patch(ref: ObjectRef, mergePatch: object, options: WriteOptions, signal: AbortSignal): Promise<KubeObject>;

@@ -54,7 +54,7 @@ function writeQuery({ fieldManager, dryRun }: WriteOptions): Record<string, stri
   return { fieldManager, dryRun: dryRun ? "All" : undefined };
 }
 
-/** Server-side apply refuses managedFields, and a resourceVersion would make it a guarded write. */
+/** Server-side apply refuses managedFields. */
 function withoutServerFields(object: KubeObject): KubeObject {
   const { managedFields: _, ...metadata } = object.metadata;
   return { ...object, metadata };

@@ -139,6 +139,19 @@ export function kubeConformance(name: string, start: () => Promise<Subject>): vo
       expect([409, 422]).toContain(other.code);
     });
 
+    test("an apply that names a version is for the object as it was then", async () => {
+      const name = fresh();
+      const { metadata } = await kube().apply(aWidget(name, { size: 1 }), options, signal);
+      const asOf = (resourceVersion = "", size: number): KubeObject => {
+        const widget = aWidget(name, { size });
+        return { ...widget, metadata: { ...widget.metadata, resourceVersion } };
+      };
+      const second = await kube().apply(asOf(metadata.resourceVersion, 2), options, signal);
+      expect(second["spec"]).toEqual({ size: 2 });
+      expect(await refusal(kube().apply(asOf(metadata.resourceVersion, 3), options, signal))).toMatchObject({ code: 409, reason: "Conflict" });
+      expect((await kube().get(ref(name), signal))["spec"]).toEqual({ size: 2 });
+    });
+
     test("a dry run stores nothing", async () => {
       const name = fresh();
       expect(await kube().apply(aWidget(name), { ...options, dryRun: true }, signal)).toMatchObject({ spec: { size: 1 } });

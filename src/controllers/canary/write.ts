@@ -4,7 +4,7 @@ import { type KubeObject, refOf } from "../../api/object.ts";
 import { recordOf, stale } from "../../canary/history.ts";
 import { isCollected, isMade, isReferenced, owned, unowned } from "../../canary/owned.ts";
 import { liveReplicasOwned, sayTheSame, stamped } from "../../canary/same.ts";
-import { workloads } from "../../canary/workloads.ts";
+import { type Live, workloads } from "../../canary/workloads.ts";
 import { applyAll } from "../../kube/apply.ts";
 import type { Kube } from "../../kube/kube.ts";
 import { type Cluster, kindsRead } from "./cluster.ts";
@@ -39,11 +39,12 @@ export async function writeWorkloads(deps: Deps, canary: Canary, seen: Observati
   const { kube, cluster } = deps;
   await keepRevision(kube, canary, seen, signal);
   await applyAll(kube, cluster.labelled("record", canary).flatMap((record) => keptAsWanted(canary, record)), apply, signal);
-  const wanted = workloads(canary, canary.status, liveFor(cluster, canary, seen));
+  const live = liveFor(cluster, canary, seen);
+  const wanted = workloads(canary, canary.status, live);
   const [first, then] = [wanted.filter(({ kind }) => !scaled.has(kind)), wanted.filter(({ kind }) => scaled.has(kind))];
   // Pods read their configs when they start.
   await write(deps, changed(cluster, first), signal);
-  await write(deps, changed(cluster, then), signal);
+  await write(deps, changed(cluster, then).map((object) => guarded(canary, live, object)), signal);
   await prune(kube, cluster, { canary, seen, wanted }, signal);
 }
 
@@ -58,6 +59,14 @@ async function write({ kube, cluster }: Deps, objects: readonly KubeObject[], si
 }
 
 const scaled = new Set(["Deployment", "HorizontalPodAutoscaler"]);
+
+/** Replicas that an autoscaler sets are written as they were read: one that was scaled meanwhile is refused, and read again. */
+function guarded({ spec }: Canary, { target, primary }: Pick<Live, "target" | "primary">, object: KubeObject): KubeObject {
+  if (!spec.autoscalerRef) return object;
+  const read = [target, primary].find((one) => one?.kind === object.kind && one.metadata.name === object.metadata.name);
+  const { resourceVersion } = read?.metadata ?? {};
+  return resourceVersion === undefined ? object : { ...object, metadata: { ...object.metadata, resourceVersion } };
+}
 
 async function keepRevision(kube: Deps["kube"], canary: Canary, { revision, history }: Observation, signal: AbortSignal): Promise<void> {
   const { trackedRevision, promotedRevision } = canary.status;
