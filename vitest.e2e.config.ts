@@ -1,11 +1,10 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-/** `core`: a few minutes' worth that CI runs; `all`: every scenario. */
+/** `core`: a few minutes' worth that CI runs; `all`: every scenario. `revert` tells reconcilers when to go on, which only the sandbox lets it. */
 const all = process.env["SERIN_E2E"] === "all";
-const folders = all ? ["core", "scenarios"] : ["core"];
-
 const sandbox = process.env["SERIN_CONTROL_PLANE"] === undefined && process.env["SERIN_E2E_GATEWAY"] === undefined;
+const folders = ["core", ...(sandbox ? ["revert"] : []), ...(all ? ["scenarios"] : [])];
 
 export default defineConfig({
   test: {

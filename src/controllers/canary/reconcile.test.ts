@@ -297,7 +297,12 @@ describe.concurrent("a canary", () => {
   test("takes the traffic back at once when its pods stop being ready", async () => {
     const name = "flapping";
     await underCanary(name, {
-      analysis: { metrics: [{ name: "up", interval: "1s", query: "vector(1)", thresholdRange: { min: 1 } }], interval: "2s" },
+      // So many steps that a machine which is late does not promote it before it flaps.
+      analysis: {
+        metrics: [{ name: "up", interval: "1s", query: "vector(1)", thresholdRange: { min: 1 } }],
+        interval: "2s",
+        stepWeight: 5,
+      },
     });
     await release(name, "2", { env: { READINESS: "flap", READINESS_FLAP_MS: "3000" } });
     await phase(name, "Progressing", ({ canaryWeight = 0 }) => canaryWeight > 0);
