@@ -1,21 +1,7 @@
 import { expect, test } from "vitest";
 import { type KubeObject, refOf } from "../../src/api/object.ts";
 import { conflictsOf } from "../../src/kube/apply.ts";
-import type { Kube, KubeError, WriteOptions } from "../../src/kube/kube.ts";
-
-/** What the tests share with the suite that they are part of. */
-interface Bench {
-  /** Only once the suite has begun. */
-  readonly kube: () => Kube;
-  readonly namespace: string;
-  readonly aWidget: (name: string, spec?: object) => KubeObject;
-  /** A name that nothing has yet. */
-  readonly fresh: () => string;
-  /** The error that a call was refused with; fails when it was not. */
-  readonly refusal: (call: Promise<unknown>) => Promise<KubeError>;
-  readonly options: WriteOptions;
-  readonly signal: AbortSignal;
-}
+import type { Bench } from "./kube-writes.ts";
 
 /** Whose field is whose after applies, patches, status and scale writes. */
 export function ownershipConformance({ kube, namespace, aWidget, fresh, refusal, options, signal }: Bench): void {

@@ -3,7 +3,7 @@ import { percent } from "../../analysis/sentences.ts";
 import { slowDispersion } from "../../analysis/share.ts";
 import type { ShareStatus } from "../../api/share-evidence.ts";
 import { evidenceLine, evidenceText, shareTable, slowMeaning, slowSum } from "../../api/share-table.ts";
-import { capitalised } from "../../lib/text.ts";
+import { capitalised, inColumns } from "../../lib/text.ts";
 
 /** What was counted in each step, and the evidence of it, as lines. Pure. */
 export function stepLines(share: ShareStatus, { isOver }: { isOver: boolean }): string[] {
@@ -120,10 +120,4 @@ function spoken(seconds: number): string {
 
 function sentence(text: string): string {
   return `${capitalised(text)}.`;
-}
-
-/** Columns as wide as what is in them. */
-function inColumns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}`);
 }

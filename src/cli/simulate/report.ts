@@ -2,6 +2,7 @@ import type { Tally } from "../../analysis/stream.ts";
 import type { CanarySpec } from "../../api/canary.ts";
 import { isoSeconds } from "../../api/conditions.ts";
 import { evidenceText } from "../../api/share-table.ts";
+import { inColumns } from "../../lib/text.ts";
 import { groundLines } from "../explain/evidence-text.ts";
 import type { PastSamples } from "./past-samples.ts";
 import { horizonMs, type Method, methods, type Outcome, paceOf, type Replayed, successOf } from "./replay.ts";
@@ -62,7 +63,7 @@ export function openEndOf({ scrapes }: PastSamples, outcomes: readonly Outcome[]
 /** Many replays on one service's traffic, with what each method made of them. */
 export function tableOf(title: string, results: Results): string {
   const rows = methods.map((method) => [method, ...cellsOf(results[method])]);
-  return [`${title}:`, ...aligned([["", "rolled back", "after", "requests lost", "promoted", "after"], ...rows])].join("\n");
+  return [`${title}:`, ...inColumns([["", "rolled back", "after", "requests lost", "promoted", "after"], ...rows])].join("\n");
 }
 
 function cellsOf(outcomes: readonly Outcome[]): string[] {
@@ -107,14 +108,9 @@ export function pairOf(replayed: Readonly<Record<Method, Replayed>>, { spec, own
     ];
   });
   const { evidence } = replayed[own];
-  const verdicts = [`The canary would have been, with ${rulesText(spec.analysis)}:`, ...aligned(rows)].join("\n");
+  const verdicts = [`The canary would have been, with ${rulesText(spec.analysis)}:`, ...inColumns(rows)].join("\n");
   if (!evidence) return verdicts;
   const limit = `At evidence ${evidence.limit} a release is rolled back.`;
   const ground = [`${evidence.message}.`, limit, ...groundLines({ ...evidence, source }, { isOver: true })];
   return `${verdicts}\n\nBy ${own}:\n${ground.join("\n")}`;
-}
-
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}`);
 }
