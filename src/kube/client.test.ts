@@ -191,6 +191,22 @@ test("a delete of what is gone, or of an older object of the same name, is no er
   expect((await errorOf(kube.delete(ref, { uid: "u2", resourceVersion: "1" }, signal))).reason).toBe("Conflict");
 });
 
+test("no request ends the connection it was sent on", async () => {
+  const sockets = new Set<unknown>();
+  const { kube } = await serve((_, response) => {
+    sockets.add(response.socket);
+    sendJson(response, map);
+  });
+  for (const _ of Array.from({ length: 5 })) {
+    await kube.apply(map, options, signal);
+    await kube.patch(ref, {}, options, signal);
+    await kube.find(ref, signal);
+    await kube.delete(ref, {}, signal);
+  }
+  // Discovery asks two questions at once.
+  expect(sockets.size).toBeLessThanOrEqual(2);
+});
+
 test("a namespaced object without a namespace is refused before it is sent", async () => {
   const { kube } = await serve(good);
   expect((await errorOf(kube.apply({ ...map, metadata: { name: "a" } }, options, signal))).message).toContain(

@@ -147,6 +147,7 @@ async function send(wire: Wire, request: HttpRequest, signal: AbortSignal): Prom
     signal,
     headers: headersOf(credentials, { accept, impersonate, contentType: body === undefined ? undefined : contentType }),
     body: body === undefined ? null : JSON.stringify(body),
+    reset: false, // or a connection is closed after every DELETE, because that has a body
     headersTimeout: 0, // the attempt's own timeout rules
     bodyTimeout: 0,
   }));
