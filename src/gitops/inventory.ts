@@ -11,8 +11,18 @@ export function versionOf(apiVersion: string): string {
   return apiVersion.slice(apiVersion.indexOf("/") + 1);
 }
 
-/** The object that an entry names. Throws on an id that Serin did not write. */
-export function refOfEntry({ id, v }: Pick<InventoryEntry, "id" | "v">): ObjectRef {
+const knownRefs = new WeakMap<object, ObjectRef>();
+
+/** The object that an entry names. Throws on an id that Serin did not write. Worked out once: an entry never changes. */
+export function refOfEntry(entry: Pick<InventoryEntry, "id" | "v">): ObjectRef {
+  const known = knownRefs.get(entry);
+  if (known) return known;
+  const ref = parseEntry(entry);
+  knownRefs.set(entry, ref);
+  return ref;
+}
+
+function parseEntry({ id, v }: Pick<InventoryEntry, "id" | "v">): ObjectRef {
   // Names may hold single underscores (RBAC), so everything else is cut off from the ends.
   const found = /^([^_]*)_(.+)_([^_]*)_([^_]+)$/.exec(id);
   if (!found) throw new Error(`status.inventory holds "${id}", which is not namespace_name_group_kind`);

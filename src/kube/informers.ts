@@ -53,7 +53,10 @@ function startInformer(kind: KindRef, options: InformersOptions): Informer {
     get synced() {
       return missing.size === 0;
     },
-    whenSynced: (waiting) => orAborted(allSynced.promise, waiting),
+    whenSynced: async (waiting) => {
+      if (missing.size > 0) await orAborted(allSynced.promise, waiting);
+      else waiting.throwIfAborted();
+    },
     find: (key) => store.find(key),
     list: () => store.list(),
     addIndex: (index, indexOf) => store.addIndex(index, indexOf),

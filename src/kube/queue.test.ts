@@ -114,6 +114,41 @@ test("several takers never get the same key", async () => {
   expect((await taken).toSorted()).toEqual(["a", "b", "c"]);
 });
 
+test("keys that wait about equally long come at once, each up to a hundredth of its time late", async () => {
+  const { queue, clock, take } = start();
+  for (const key of ["a", "b", "c"]) {
+    queue.addAfter(key, 10_000);
+    await clock.advance(30);
+  }
+  const taken = [take(), take(), take()];
+  await clock.advance(10_000 - 90 + 9);
+  expect(await soFar(Promise.race(taken))).toBe("a");
+  expect(await soFar(Promise.race(taken.slice(1)))).toBeUndefined();
+  await clock.advance(91);
+  expect(await soFar(Promise.all(taken))).toEqual(["a", "b", "c"]);
+});
+
+test("while one taker works the next one comes when the next key is due", async () => {
+  const { queue, clock, take } = start();
+  queue.addAfter("a", 1_000);
+  queue.addAfter("b", 3_000);
+  const taken = [take(), take()];
+  await clock.advance(1_000);
+  expect(await taken[0]).toBe("a");
+  await clock.advance(2_000);
+  expect(await soFar(taken[1]!)).toBe("b");
+});
+
+test("a key is not lost with a taker that leaves just as it is woken", async () => {
+  const { queue, abort, take } = start();
+  const leaving = take();
+  const staying = queue.take(new AbortController().signal);
+  queue.add("a");
+  abort.abort(new Error("shutdown"));
+  await expect(leaving).rejects.toThrow("shutdown");
+  expect(await soFar(staying)).toBe("a");
+});
+
 test("a taker leaves with the signal's reason", async () => {
   const { take, abort } = start();
   const next = take();

@@ -10,7 +10,10 @@ export type Priority = "now" | "normal";
 export interface WorkQueue {
   /** Hand the key out as soon as possible; if it is being worked on, once more after that. */
   add(key: string, priority?: Priority): void;
-  /** Hand it out after this time. Of several times the earliest wins; work on the key done meanwhile does away with it. */
+  /**
+   * Hand it out after this time, or up to a hundredth of it later. Of several times the earliest wins; work on the key done meanwhile
+   * does away with it.
+   */
   addAfter(key: string, delayMs: number): void;
   /** `addAfter` with a backoff that grows with every call until `forget`. Returns the delay. */
   retry(key: string, limits: BackoffLimits): number;
@@ -32,6 +35,8 @@ interface QueueOptions {
   readonly onTaken?: ((waitedMs: number) => void) | undefined;
 }
 
+/** Part of its delay by which a key may come late, so that those that wait equally long come together: most cost less than waking up. */
+const slack = 0.01;
 /** A machine that slept meanwhile delays nothing for longer than this. */
 const maxSleepMs = 300_000;
 
@@ -54,7 +59,8 @@ export function createQueue(clock: Clock, { random = Math.random, onTaken }: Que
   };
   const addAfter = (key: string, delayMs: number): void => {
     if (delayMs <= 0) return add(key);
-    due.set(key, clock.elapsedMs() + delayMs);
+    const grainMs = delayMs * slack;
+    due.set(key, Math.ceil((clock.elapsedMs() + delayMs) / grainMs) * grainMs);
     takers.sleep();
   };
   return {
@@ -78,6 +84,7 @@ export function createQueue(clock: Clock, { random = Math.random, onTaken }: Que
         if (next !== undefined) {
           working.set(next.key, clock.elapsedMs());
           due.delete(next.key);
+          takers.sleep();
           onTaken?.(Math.max(0, clock.elapsedMs() - next.sinceMs));
           return next.key;
         }
@@ -133,11 +140,11 @@ function first(keys: Map<string, number>): { key: string; sinceMs: number } | un
 interface Takers {
   /** Resolves when there may be a key, or the signal aborts. */
   woken(signal: AbortSignal): Promise<void>;
-  /** There may be a key. */
+  /** There may be a key for one of them. */
   wake(): void;
-  /** Sees to it that they are woken at the next time, which may have changed. */
+  /** Sees to it that one of them is woken at the next time, which may have changed. */
   sleep(): void;
-  /** One of them has gone: when nobody is left to be woken there is no sleep, which would keep the process alive. */
+  /** One of them has gone, maybe just as it was woken: another one looks. With nobody left there is no sleep to keep the process alive. */
   left(): void;
 }
 
@@ -147,9 +154,10 @@ function createTakers(clock: Clock, nextMs: () => number | undefined): Takers {
   let asleep: { readonly untilMs: number; readonly end: AbortController } | undefined;
   const awake = new Error("not needed any more");
   const wake = (): void => {
-    const woken = [...waiting];
-    waiting.clear();
-    for (const resolve of woken) resolve();
+    const [first] = waiting;
+    if (!first) return;
+    waiting.delete(first);
+    first();
   };
   const stop = (): void => {
     asleep?.end.abort(awake);
@@ -157,6 +165,7 @@ function createTakers(clock: Clock, nextMs: () => number | undefined): Takers {
   };
   const left = (): void => {
     if (waiting.size === 0) stop();
+    else wake();
   };
   const sleep = (): void => {
     const [next, nowMs] = [nextMs(), clock.elapsedMs()];

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** Anything JSON can say. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -30,7 +30,7 @@ function recordText(record: Readonly<Record<string, unknown>>): string {
 
 /** SHA-256 of {@link canonicalJson}, as lower-case hex. */
 export function hashJson(value: unknown): string {
-  return createHash("sha256").update(canonicalJson(value)).digest("hex");
+  return hash("sha256", canonicalJson(value));
 }
 
 /** Whether two values say the same in JSON, whatever the order of their keys. */

@@ -38,7 +38,8 @@ export async function conclude(deps: SyncDeps, done: Done, signal: AbortSignal):
   const verdict =
     sync.spec.wait || (sync.spec.prune && stale.length > 0) ? await judge(deps, done, kept, signal) : ({ state: "healthy" } as const);
   const pruned = await pruneWhenHealthy(deps, { done, verdict, kept, stale }, signal);
-  const inventory = [...kept, ...stale.filter(({ id }) => !pruned.gone.has(id))].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const inventory = [...kept, ...stale.filter(({ id }) => !pruned.gone.has(id))];
+  if (seen.planned) inventory.sort((a, b) => (a.id < b.id ? -1 : 1));
   const nowMs = deps.clock.nowMs();
   const next = (revision: string): Said => {
     const outcome = pruned.outcome ?? outcomeOf(verdict, revision, stale);
@@ -64,7 +65,7 @@ interface Said {
 function newsOf({ sync, seen: { planned, source } }: Done, next: (revision: string) => Said): Said {
   const last = sync.status.lastAppliedRevision;
   const asBefore = planned || last === undefined ? undefined : next(last);
-  return asBefore && sameJson(asBefore.status, sync.status) ? asBefore : next(source.revision);
+  return asBefore && sameJson(asBefore.status, sync.status) ? { ...asBefore, status: sync.status } : next(source.revision);
 }
 
 /** Entries of what Git has, and of what it no longer has; the latter without digests, so that they are looked at every time. */
