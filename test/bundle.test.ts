@@ -41,6 +41,11 @@ test("says the version that it was made with, and from sources that of package.j
   expect((await run(process.execPath, [join(root, "src/main.ts"), "--version"])).stdout).toBe(`${version}\n`);
 });
 
+test("is text that the engine keeps in a byte for each letter, and says all others all the same", async () => {
+  expect(/[\u0080-\uffff]/.exec(readFileSync(program, "utf8"))).toBeNull();
+  expect((await serin("lint", "--help")).stdout).toContain("FILE…");
+});
+
 test("refuses a version that is none, and writes nothing then", async () => {
   const bundling = run(process.execPath, [join(root, "hack/bundle.ts"), "--version-string", "latest", "--out", join(dir, "none")]);
   await expect(bundling).rejects.toThrow(/--version-string latest: a version looks like 1\.2\.3/);

@@ -35,19 +35,26 @@ export function buildProgram(dir: string): string {
   return join(dir, "serin.mjs");
 }
 
-/** Node's own flags, as the image starts it. */
-function imageFlags(): string[] {
-  const line = /^ENTRYPOINT (\[.*\])$/m.exec(readFileSync(join(root, "Dockerfile"), "utf8"))?.[1];
-  if (line === undefined) throw new Error("the Dockerfile has no ENTRYPOINT as a list");
-  return (JSON.parse(line) as string[]).filter((word) => word.startsWith("--"));
+/** Node's own flags and what it is told by its environment, as the image starts it. */
+function image(): { readonly flags: string[]; readonly environment: Record<string, string> } {
+  const text = readFileSync(join(root, "Dockerfile"), "utf8");
+  const last = (instruction: string): string => {
+    const line = [...text.matchAll(new RegExp(`^${instruction} (.*)$`, "gm"))].at(-1)?.[1];
+    if (line === undefined) throw new Error(`the Dockerfile has no ${instruction}`);
+    return line;
+  };
+  const flags = (JSON.parse(last("ENTRYPOINT")) as string[]).filter((word) => word.startsWith("--"));
+  return { flags, environment: Object.fromEntries(last("ENV").split(" ").map((pair) => pair.split("=", 2) as [string, string])) };
 }
 
 /** Starts a controller; resolves when it says that it has started. Its log is in its folder. */
 export async function startSerin({ program, dir, kubeconfig, environment = {} }: SerinOptions): Promise<Serin> {
   mkdirSync(dir, { recursive: true });
-  const child = spawn(process.execPath, [...imageFlags(), program, "controller"], {
+  const { flags, environment: given } = image();
+  const child = spawn(process.execPath, [...flags, program, "controller"], {
     stdio: ["ignore", "ignore", "pipe"],
     env: {
+      ...given,
       PATH: process.env["PATH"],
       HOME: dir,
       KUBECONFIG: kubeconfig,

@@ -79,8 +79,8 @@ function startChild({ dir, log, memoryLimitBytes, worker }: ChildOptions, onEnd:
   const heapMiB = Math.max(64, Math.floor(memoryLimitBytes / 1024 / 1024));
   const child = fork(worker.file, worker.args, {
     serialization: "advanced",
-    // Between two packs it does little: a large nursery would only be memory that is not given back.
-    execArgv: [`--max-old-space-size=${heapMiB}`, "--max-semi-space-size=4"],
+    // Between two packs it does little: a large nursery or heap would only be memory that is not given back.
+    execArgv: [`--max-old-space-size=${heapMiB}`, "--max-semi-space-size=4", "--heap-growing-percent=20"],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   const running: Running = { process: child, pending: new Map(), verdict: undefined };

@@ -52,7 +52,10 @@ describe("the image is made with care", () => {
   test("the last stage runs as a number that is not root, without a shell", () => {
     expect(all("USER").at(-1)).toBe("65532:65532");
     const { ENTRYPOINT, CMD } = { ENTRYPOINT: all("ENTRYPOINT").at(-1), CMD: all("CMD").at(-1) };
-    expect([ENTRYPOINT, CMD].map((line) => JSON.parse(line ?? "") as unknown)).toEqual([["node", "--max-semi-space-size=4", "/app/serin.mjs"], ["controller"]]);
+    expect([ENTRYPOINT, CMD].map((line) => JSON.parse(line ?? "") as unknown)).toEqual([
+      ["node", "--max-semi-space-size=4", "--heap-growing-percent=20", "/app/serin.mjs"],
+      ["controller"],
+    ]);
   });
 
   test("it writes only where the chart mounts a volume, and serves where the chart looks", () => {
