@@ -138,12 +138,15 @@ const peers: Readonly<Record<string, string>> = {
   "semver 18001": "3,560 ms, a clone",
 };
 
+const cpuWhy =
+  "a quarter of it is handing the question to the Git process, which keeps a hostile repository away from the controller, and the rest is one exchange by HTTP; the row below says how that stands to git itself in the same minute.";
+
 function figuresOf({ refs, kind: { what }, serin, cli }: Polled): Figure[] {
   const work = `no-change poll of a ${what}, ${refs.toLocaleString("en")} refs`;
   const peer = peers[`${what} ${refs}`];
   const beside = (value: number) => ({ what: "git ls-remote", value });
   // All tags have to be read to find the highest: what that costs depends on how many there are.
-  const [cpu, bytes] = what === "semver" ? [{}, { beside: beside(cli.bytes), limit: 1.1 }] : [{ limit: 2 }, { limit: 2_000 }];
+  const [cpu, bytes] = what === "semver" ? [{}, { beside: beside(cli.bytes), limit: 1.1 }] : [{ limit: 2, why: cpuWhy }, { limit: 2_000 }];
   return [
     { work, what: "CPU", value: serin.cpuMs, unit: "ms", ...cpu, peer },
     { work, what: "CPU beside the CLI", value: serin.cpuMs, unit: "ms", beside: beside(cli.cpuMs) },
