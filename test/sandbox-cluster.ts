@@ -95,9 +95,9 @@ export async function startTestCluster(
 /** A Deployment of the shop in namespace `shop`. */
 export function shopDeployment(
   name: string,
-  options: { tag?: string; replicas?: number; env?: Record<string, string>; spec?: object; pod?: object } = {},
+  options: { tag?: string; replicas?: number; env?: Record<string, string>; preStopSeconds?: number; spec?: object; pod?: object } = {},
 ): KubeObject {
-  const { tag = "1", replicas = 2, env = {}, spec = {}, pod = {} } = options;
+  const { tag = "1", replicas = 2, env = {}, preStopSeconds, spec = {}, pod = {} } = options;
   const container = {
     name: "app",
     image: `serin.dev/shop:${tag}`,
@@ -105,6 +105,7 @@ export function shopDeployment(
     env: Object.entries(env).map(([variable, value]) => ({ name: variable, value })),
     // Unready at the first 503; a busy machine that answers late is none.
     readinessProbe: { httpGet: { path: "/readyz", port: "http" }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 10 },
+    ...(preStopSeconds === undefined ? {} : { lifecycle: { preStop: { sleep: { seconds: preStopSeconds } } } }),
   };
   return {
     apiVersion: "apps/v1",

@@ -160,7 +160,9 @@ describe.concurrent.each([
   ["nginx", "ng", { ingressRef: { name: "ng" } }],
 ])("%s", (provider, name, extra) => {
   test("promotes a good release and takes a bad one back, and users lose nothing but what the bad one broke", async () => {
-    await cluster.apply(shopDeployment(name, { tag: "1" }));
+    // Pods that end the moment they are asked to lose what a gateway still sends them: docs/how-it-works.md says to let them sleep.
+    const preStopSeconds = 1;
+    await cluster.apply(shopDeployment(name, { tag: "1", preStopSeconds }));
     if (provider === "nginx") await cluster.apply(ingress(name));
     await cluster.apply(canary(name, { provider, ...extra }));
     const initialized = await phase(name, "Initialized");
@@ -169,14 +171,14 @@ describe.concurrent.each([
 
     const users = new AbortController();
     const traffic = load(name, users.signal);
-    await cluster.apply(shopDeployment(name, { tag: "2" }));
+    await cluster.apply(shopDeployment(name, { tag: "2", preStopSeconds }));
     const promoted = await phase(name, "Succeeded");
     expect(imageOf(await get(deployments, `${name}-primary`))).toBe("serin.dev/shop:2");
     expect(promoted.promotedRevision).not.toBe(initialized.promotedRevision);
     await replicas(name, 0);
     expect(traffic.snapshot()).toMatchObject({ failed: 0, lost: 0 });
 
-    await cluster.apply(shopDeployment(name, { tag: "bad" }));
+    await cluster.apply(shopDeployment(name, { tag: "bad", preStopSeconds }));
     const failed = await phase(name, "Failed", ({ revertRef }) => revertRef !== undefined);
     expect(failed).toMatchObject({
       canaryWeight: 0,
